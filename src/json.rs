@@ -1,0 +1,261 @@
+//! JSON leaves: the opaque, immutable values that live structures hold.
+//!
+//! A [`Json`] is 16 bytes and cheap to clone: arrays and objects are shared, never copied and never
+//! changed in place. Numbers are IEEE doubles, equal when numerically equal; the keys of an object
+//! are kept sorted, so equal values also print equally.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::SmallStr;
+
+/// An immutable JSON value. Cloning is O(1); equality is deep, with `1` equal to `1.0`.
+///
+/// ```
+/// use livetree::Json;
+/// let shape: Json = serde_json::json!({ "x": 1, "tags": ["a"] }).into();
+/// assert_eq!(shape.get("x"), Some(&Json::from(1.0)));
+/// assert_eq!(shape.to_string(), r#"{"tags":["a"],"x":1}"#);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Json {
+    /// `null`
+    #[default]
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A finite IEEE double.
+    Number(Number),
+    /// A string.
+    String(SmallStr),
+    /// An array, shared between clones.
+    Array(Arc<Vec<Json>>),
+    /// An object, shared between clones.
+    Object(Arc<JsonObject>),
+}
+
+/// A finite IEEE double; `-0` is `0`.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Number(f64);
+
+/// The entries of a JSON object, sorted by key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JsonObject {
+    entries: Vec<(SmallStr, Json)>,
+}
+
+impl Number {
+    /// The number, unless it is infinite or not a number.
+    pub fn new(value: f64) -> Option<Self> {
+        // Adding zero turns -0 into 0 and leaves every other value alone.
+        value.is_finite().then_some(Self(value + 0.0))
+    }
+
+    /// The value.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl JsonObject {
+    /// The value at `key`. O(log n).
+    pub fn get(&self, key: &str) -> Option<&Json> {
+        let at = self.entries.binary_search_by(|(k, _)| k.as_bytes().cmp(key.as_bytes())).ok()?;
+        self.entries.get(at).map(|(_, value)| value)
+    }
+
+    /// The entries, in order of their keys.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&SmallStr, &Json)> + DoubleEndedIterator {
+        self.entries.iter().map(|(key, value)| (key, value))
+    }
+
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+/// Collects entries in any order; of two with the same key the later one wins.
+impl FromIterator<(SmallStr, Json)> for JsonObject {
+    fn from_iter<I: IntoIterator<Item = (SmallStr, Json)>>(entries: I) -> Self {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        // Typical input is sorted already or nearly so; the stable sort is linear then.
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut object = Self { entries };
+        // `dedup_by` removes the later one, so swap the values first.
+        object.entries.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                std::mem::swap(&mut later.1, &mut kept.1);
+            }
+            same
+        });
+        object
+    }
+}
+
+impl IntoIterator for JsonObject {
+    type Item = (SmallStr, Json);
+    type IntoIter = std::vec::IntoIter<(SmallStr, Json)>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
+impl Json {
+    /// An array of `items`.
+    pub fn array(items: impl IntoIterator<Item = Json>) -> Self {
+        Self::Array(Arc::new(items.into_iter().collect()))
+    }
+
+    /// An object of `entries`; of two with the same key the later one wins.
+    pub fn object(entries: impl IntoIterator<Item = (SmallStr, Json)>) -> Self {
+        Self::Object(Arc::new(entries.into_iter().collect()))
+    }
+
+    /// The number, or `null` if it is infinite or not a number, as JSON writers do.
+    pub fn number(value: f64) -> Self {
+        Number::new(value).map_or(Self::Null, Self::Number)
+    }
+
+    /// The value at `key`, if this is an object that has it.
+    pub fn get(&self, key: &str) -> Option<&Json> {
+        self.as_object()?.get(key)
+    }
+
+    /// The entries, if this is an object.
+    pub fn as_object(&self) -> Option<&JsonObject> {
+        match self {
+            Self::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The items, if this is an array.
+    pub fn as_array(&self) -> Option<&[Json]> {
+        match self {
+            Self::Array(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number.get()),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is an integer from 0 to 2^53 - 1.
+    pub fn as_u53(&self) -> Option<u64> {
+        let value = self.as_f64()?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be an integer in range"
+        )]
+        let integer = (value.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&value))
+            .then_some(value as u64);
+        integer
+    }
+
+    /// The truth value, if this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! from_number {
+    ($($type:ty),*) => {$(
+        impl From<$type> for Json {
+            fn from(value: $type) -> Self {
+                Self::number(f64::from(value))
+            }
+        }
+    )*};
+}
+from_number!(f64, f32, i32, u32, i16, u16, i8, u8);
+
+impl From<bool> for Json {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<String> for Json {
+    fn from(text: String) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<SmallStr> for Json {
+    fn from(text: SmallStr) -> Self {
+        Self::String(text)
+    }
+}
+
+impl<T: Into<Json>> From<Option<T>> for Json {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl From<JsonObject> for Json {
+    fn from(object: JsonObject) -> Self {
+        Self::Object(Arc::new(object))
+    }
+}
+
+impl From<Vec<Json>> for Json {
+    fn from(items: Vec<Json>) -> Self {
+        Self::Array(Arc::new(items))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_sixteen_bytes() {
+        assert_eq!(size_of::<Json>(), 16);
+        assert_eq!(size_of::<Option<Json>>(), 16);
+    }
+
+    #[test]
+    fn the_later_of_two_equal_keys_wins() {
+        let object: JsonObject =
+            [("b", 1), ("a", 2), ("b", 3)].into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        assert_eq!(object.len(), 2);
+        assert_eq!(object.get("b"), Some(&Json::from(3)));
+    }
+}

@@ -1,0 +1,219 @@
+//! The string that everything short is made of: keys, positions, JSON strings.
+//!
+//! A [`SmallStr`] is immutable and 16 bytes long. Up to 14 bytes of text live inside it; longer
+//! text is shared, so a clone never copies characters. It leaves a niche, so an enum around it
+//! (see [`Json`](crate::Json)) need not be larger.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+use arcstr::ArcStr;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The longest text kept inside the value itself, in bytes.
+const INLINE: usize = 14;
+
+/// An immutable UTF-8 string of 16 bytes: inline up to 14 bytes of text, shared beyond that.
+///
+/// Cloning is O(1). Order and equality are those of the text's bytes, which for UTF-8 is the
+/// order of its code points.
+///
+/// ```
+/// use livetree::SmallStr;
+/// let key = SmallStr::from("title");
+/// assert_eq!(key, "title");
+/// assert_eq!(size_of::<SmallStr>(), 16);
+/// ```
+#[derive(Clone)]
+pub struct SmallStr(Repr);
+
+/// Text is inline exactly when it fits, so equal texts have equal representations.
+#[derive(Clone)]
+enum Repr {
+    Inline { len: u8, bytes: [u8; INLINE] },
+    Shared(ArcStr),
+}
+
+impl SmallStr {
+    /// The empty string.
+    pub const EMPTY: Self = Self(Repr::Inline { len: 0, bytes: [0; INLINE] });
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            // Only `From<&str>` fills the bytes, so they are UTF-8 and the default is never used.
+            Repr::Inline { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
+            Repr::Shared(text) => text.as_str(),
+        }
+    }
+
+    /// The text's UTF-8 bytes; cheaper than [`as_str`](Self::as_str) where bytes will do.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Shared(text) => text.as_bytes(),
+        }
+    }
+
+    /// Bytes on the heap that this string keeps alive (shared or not).
+    pub fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Inline { .. } => 0,
+            Repr::Shared(text) => text.len() + 16,
+        }
+    }
+}
+
+impl From<&str> for SmallStr {
+    fn from(text: &str) -> Self {
+        let mut bytes = [0; INLINE];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(head), Ok(len)) => {
+                head.copy_from_slice(text.as_bytes());
+                Self(Repr::Inline { len, bytes })
+            }
+            _ => Self(Repr::Shared(ArcStr::from(text))),
+        }
+    }
+}
+
+impl From<String> for SmallStr {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for SmallStr {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<SmallStr> for String {
+    fn from(text: SmallStr) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
+impl Default for SmallStr {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl Deref for SmallStr {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for SmallStr {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for SmallStr {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq for SmallStr {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for SmallStr {}
+
+impl PartialEq<str> for SmallStr {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for SmallStr {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialOrd for SmallStr {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SmallStr {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for SmallStr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Display for SmallStr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for SmallStr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl Serialize for SmallStr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for SmallStr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = SmallStr;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<SmallStr, E> {
+                Ok(SmallStr::from(text))
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inline_and_shared_text_round_trip() {
+        for text in
+            ["", "a", "fourteen bytes", "fifteen bytes!!", "é😀", "a much longer text than fits"]
+        {
+            let small = SmallStr::from(text);
+            assert_eq!(small.as_str(), text);
+            assert_eq!(small, SmallStr::from(text.to_owned()));
+            assert_eq!(matches!(small.0, Repr::Inline { .. }), text.len() <= INLINE);
+        }
+    }
+
+    #[test]
+    fn leaves_a_niche() {
+        assert_eq!(size_of::<SmallStr>(), 16);
+        assert_eq!(size_of::<Option<SmallStr>>(), 16);
+    }
+}

@@ -1,0 +1,1 @@
+//! One integration binary; each file is named for what it promises.
