@@ -4,20 +4,34 @@
 //! changed in place. Numbers are IEEE doubles, equal when numerically equal; the keys of an object
 //! are kept sorted, so equal values also print equally.
 
+mod convert;
+pub(crate) mod error;
+pub(crate) mod read;
+#[cfg(test)]
+mod tests;
+pub(crate) mod write;
+
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::convert::to_json;
+pub use self::error::{JsonError, JsonReason};
+pub use self::read::ReadLimits;
 use crate::SmallStr;
 
 /// An immutable JSON value. Cloning is O(1); equality is deep, with `1` equal to `1.0`.
 ///
 /// ```
 /// use livetree::Json;
-/// let shape: Json = serde_json::json!({ "x": 1, "tags": ["a"] }).into();
+/// let shape: Json = r#"{ "x": 1, "tags": ["a"] }"#.parse()?;
 /// assert_eq!(shape.get("x"), Some(&Json::from(1.0)));
 /// assert_eq!(shape.to_string(), r#"{"tags":["a"],"x":1}"#);
+/// # Ok::<(), livetree::JsonError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+///
+/// Reading limits how deep a value may be nested. One built by hand may be deeper and can be
+/// written, but is dropped and compared recursively.
+#[derive(Clone, Default, PartialEq)]
 pub enum Json {
     /// `null`
     #[default]
@@ -83,7 +97,16 @@ impl JsonObject {
 /// Collects entries in any order; of two with the same key the later one wins.
 impl FromIterator<(SmallStr, Json)> for JsonObject {
     fn from_iter<I: IntoIterator<Item = (SmallStr, Json)>>(entries: I) -> Self {
-        let mut entries: Vec<_> = entries.into_iter().collect();
+        Self::from_vec(entries.into_iter().collect())
+    }
+}
+
+impl JsonObject {
+    /// As [`from_iter`](Self::from_iter), in place.
+    pub(crate) fn from_vec(mut entries: Vec<(SmallStr, Json)>) -> Self {
+        if entries.is_sorted_by(|a, b| a.0 < b.0) {
+            return Self { entries };
+        }
         // Typical input is sorted already or nearly so; the stable sort is linear then.
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         let mut object = Self { entries };
@@ -238,24 +261,5 @@ impl From<JsonObject> for Json {
 impl From<Vec<Json>> for Json {
     fn from(items: Vec<Json>) -> Self {
         Self::Array(Arc::new(items))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn is_sixteen_bytes() {
-        assert_eq!(size_of::<Json>(), 16);
-        assert_eq!(size_of::<Option<Json>>(), 16);
-    }
-
-    #[test]
-    fn the_later_of_two_equal_keys_wins() {
-        let object: JsonObject =
-            [("b", 1), ("a", 2), ("b", 3)].into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        assert_eq!(object.len(), 2);
-        assert_eq!(object.get("b"), Some(&Json::from(3)));
     }
 }

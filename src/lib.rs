@@ -15,7 +15,7 @@ pub use small_str::SmallStr;
 mod id;
 pub use id::{Actor, NodeId, OpId};
 pub mod json;
-pub use json::Json;
+pub use json::{Json, JsonError, ReadLimits};
 mod file;
 pub use file::FileMeta;
 pub mod text;

@@ -1,0 +1,304 @@
+//! Between [`Json`] and the rest of the world: serde, `serde_json` and Rust's integers.
+//!
+//! Integers up to 2^53 pass as integers, so that values compare equal to what `serde_json` reads;
+//! beyond that a double cannot tell neighbours apart, and conversion rounds to the nearest.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{self, IntoDeserializer, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Json, JsonObject, Number};
+use crate::SmallStr;
+
+/// Turns any serialisable value into [`Json`].
+///
+/// ```
+/// let json = livetree::json::to_json(&("a", [1, 2]))?;
+/// assert_eq!(json.to_string(), r#"["a",[1,2]]"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// # Errors
+/// If the value's `Serialize` fails, or a map's keys are not strings.
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Json, serde_json::Error> {
+    serde_json::to_value(value).map(Json::from)
+}
+
+/// An integer that a double holds exactly, and no other integer rounds to.
+fn exact_integer(number: Number) -> Option<i64> {
+    let value = number.get();
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be an integer in range")]
+    let integer =
+        (value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0).then_some(value as i64);
+    integer
+}
+
+macro_rules! from_wide_integer {
+    ($($type:ty),*) => {$(
+        /// Rounds to the nearest double, which is exact up to 2^53.
+        impl From<$type> for Json {
+            #[expect(clippy::cast_precision_loss, reason = "documented")]
+            fn from(value: $type) -> Self {
+                Self::number(value as f64)
+            }
+        }
+    )*};
+}
+from_wide_integer!(i64, u64, isize, usize);
+
+impl From<serde_json::Value> for Json {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(value) => Self::Bool(value),
+            serde_json::Value::Number(number) => number.as_f64().map_or(Self::Null, Self::number),
+            serde_json::Value::String(text) => Self::from(text),
+            serde_json::Value::Array(items) => Self::array(items.into_iter().map(Self::from)),
+            serde_json::Value::Object(entries) => Self::object(
+                entries.into_iter().map(|(key, value)| (SmallStr::from(key), Self::from(value))),
+            ),
+        }
+    }
+}
+
+impl From<&serde_json::Value> for Json {
+    fn from(value: &serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(value) => Self::Bool(*value),
+            serde_json::Value::Number(number) => number.as_f64().map_or(Self::Null, Self::number),
+            serde_json::Value::String(text) => Self::from(text.as_str()),
+            serde_json::Value::Array(items) => Self::array(items.iter().map(Self::from)),
+            serde_json::Value::Object(entries) => Self::object(
+                entries.iter().map(|(key, value)| (SmallStr::from(key), Self::from(value))),
+            ),
+        }
+    }
+}
+
+impl From<&Json> for serde_json::Value {
+    fn from(json: &Json) -> Self {
+        match json {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Bool(*value),
+            Json::Number(number) => match exact_integer(*number) {
+                Some(integer) => Self::from(integer),
+                None => Self::from(number.get()),
+            },
+            Json::String(text) => Self::String(text.as_str().to_owned()),
+            Json::Array(items) => items.iter().map(Self::from).collect(),
+            Json::Object(object) => object
+                .iter()
+                .map(|(key, value)| (key.as_str().to_owned(), Self::from(value)))
+                .collect(),
+        }
+    }
+}
+
+impl From<Json> for serde_json::Value {
+    fn from(json: Json) -> Self {
+        Self::from(&json)
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => match exact_integer(*number) {
+                Some(integer) => serializer.serialize_i64(integer),
+                None => serializer.serialize_f64(number.get()),
+            },
+            Self::String(text) => text.serialize(serializer),
+            Self::Array(items) => {
+                let mut seq = serializer.serialize_seq(Some(items.len()))?;
+                for item in items.iter() {
+                    seq.serialize_element(item)?;
+                }
+                seq.end()
+            }
+            Self::Object(object) => object.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for JsonObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (key, value) in self.iter() {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyJson;
+        impl<'de> Visitor<'de> for AnyJson {
+            type Value = Json;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+            fn visit_none<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Json, D::Error> {
+                Json::deserialize(inner)
+            }
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                inner: D,
+            ) -> Result<Json, D::Error> {
+                Json::deserialize(inner)
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Bool(value))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::from(value))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::from(value))
+            }
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Json, E> {
+                let number = Number::new(value).ok_or_else(|| {
+                    E::invalid_value(de::Unexpected::Float(value), &"a finite number")
+                })?;
+                Ok(Json::Number(number))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+                Ok(Json::from(text))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Json::from(items))
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Json::Object(Arc::new(JsonObject::from_vec(entries))))
+            }
+        }
+        deserializer.deserialize_any(AnyJson)
+    }
+}
+
+/// Reads any `Deserialize` type out of a value, borrowing its strings.
+///
+/// ```
+/// use serde::Deserialize;
+/// #[derive(Deserialize)]
+/// struct Point { x: f64, label: Option<String> }
+/// let json: livetree::Json = r#"{"x":1,"label":"here"}"#.parse()?;
+/// let point = Point::deserialize(&json)?;
+/// assert_eq!(point.x, 1.0);
+/// assert_eq!(point.label.as_deref(), Some("here"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl<'de> Deserializer<'de> for &'de Json {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::Null => visitor.visit_unit(),
+            Json::Bool(value) => visitor.visit_bool(*value),
+            Json::Number(number) => visit_number(*number, visitor),
+            Json::String(text) => visitor.visit_borrowed_str(text),
+            Json::Array(items) => {
+                let mut seq = SeqDeserializer::new(items.iter());
+                let value = visitor.visit_seq(&mut seq)?;
+                seq.end()?;
+                Ok(value)
+            }
+            Json::Object(object) => {
+                let entries = object.iter().map(|(key, value)| (key.as_str(), value));
+                let mut map = MapDeserializer::new(entries);
+                let value = visitor.visit_map(&mut map)?;
+                map.end()?;
+                Ok(value)
+            }
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    /// A variant's name, or an object with the name as its only key.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
+            Json::Object(object) if object.len() == 1 => {
+                let entries = object.iter().map(|(key, value)| (key.as_str(), value));
+                visitor.visit_enum(de::value::MapAccessDeserializer::new(MapDeserializer::new(
+                    entries,
+                )))
+            }
+            _ => Err(de::Error::custom("expected a string or an object with one key for an enum")),
+        }
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for &'de Json {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// As an integer if it is one, so that integer types accept it.
+fn visit_number<'de, V: Visitor<'de>>(
+    number: Number,
+    visitor: V,
+) -> Result<V::Value, serde_json::Error> {
+    let value = number.get();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be an integer in range"
+    )]
+    if value.fract() != 0.0 {
+        visitor.visit_f64(value)
+    } else if (0.0..18_446_744_073_709_551_616.0).contains(&value) {
+        visitor.visit_u64(value as u64)
+    } else if (-9_223_372_036_854_775_808.0..0.0).contains(&value) {
+        visitor.visit_i64(value as i64)
+    } else {
+        visitor.visit_f64(value)
+    }
+}

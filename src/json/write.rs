@@ -1,0 +1,154 @@
+//! Writing JSON text, compactly.
+//!
+//! Numbers are printed as JavaScript would where it matters: integers without a fraction up to
+//! 1e21, everything else in the shortest form that reads back as the same double. Nothing here
+//! recurses, so a value built by hand may be nested arbitrarily deep.
+
+use std::fmt;
+use std::slice;
+
+use super::read::find_special;
+use super::{Json, Number};
+use crate::SmallStr;
+
+/// What is left to write of an array or object.
+enum Rest<'a> {
+    Items(slice::Iter<'a, Json>),
+    Entries(slice::Iter<'a, (SmallStr, Json)>),
+}
+
+/// Appends `json` to `out`.
+pub(crate) fn write_json(json: &Json, out: &mut Vec<u8>) {
+    let Some(first) = begin(json, out) else { return };
+    let mut open = vec![first];
+    // Right after a bracket no comma is due.
+    let mut comma = false;
+    while let Some(rest) = open.last_mut() {
+        let next = match rest {
+            Rest::Items(items) => items.next(),
+            Rest::Entries(entries) => entries.next().map(|(key, value)| {
+                if std::mem::take(&mut comma) {
+                    out.push(b',');
+                }
+                write_str_bytes(key.as_bytes(), out);
+                out.push(b':');
+                value
+            }),
+        };
+        let Some(value) = next else {
+            out.push(if matches!(rest, Rest::Items(_)) { b']' } else { b'}' });
+            open.pop();
+            comma = true;
+            continue;
+        };
+        if comma {
+            out.push(b',');
+        }
+        let inner = begin(value, out);
+        comma = inner.is_none();
+        open.extend(inner);
+    }
+}
+
+/// Writes a scalar whole, of anything else the opening bracket.
+#[inline]
+fn begin<'a>(json: &'a Json, out: &mut Vec<u8>) -> Option<Rest<'a>> {
+    match json {
+        Json::Null => out.extend_from_slice(b"null"),
+        Json::Bool(true) => out.extend_from_slice(b"true"),
+        Json::Bool(false) => out.extend_from_slice(b"false"),
+        Json::Number(number) => write_number(*number, out),
+        Json::String(text) => write_str_bytes(text.as_bytes(), out),
+        Json::Array(items) => {
+            out.push(b'[');
+            return Some(Rest::Items(items.iter()));
+        }
+        Json::Object(object) => {
+            out.push(b'{');
+            return Some(Rest::Entries(object.entries.iter()));
+        }
+    }
+    None
+}
+
+/// Appends `text` in quotes, escaped as RFC 8259 demands and no further.
+pub(crate) fn write_str(text: &str, out: &mut Vec<u8>) {
+    write_str_bytes(text.as_bytes(), out);
+}
+
+/// As [`write_str`], of bytes that are UTF-8.
+fn write_str_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    let mut rest = bytes;
+    loop {
+        let plain = find_special(rest, 0);
+        let (head, tail) = rest.split_at(plain);
+        out.extend_from_slice(head);
+        let Some((&byte, tail)) = tail.split_first() else { break };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            _ => {
+                let digit =
+                    |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+        rest = tail;
+    }
+    out.push(b'"');
+}
+
+/// Appends a number.
+#[inline]
+pub(crate) fn write_number(number: Number, out: &mut Vec<u8>) {
+    let value = number.get();
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and is checked")]
+    #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "exactness is the question")]
+    let integer = Some(value as i64).filter(|&i| i as f64 == value && i < 1 << 62);
+    match integer {
+        Some(integer) => out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes()),
+        None => write_unusual(value, out),
+    }
+}
+
+/// Appends a number that is no small integer.
+fn write_unusual(value: f64, out: &mut Vec<u8>) {
+    if value.abs() < 1e21 && value.fract() == 0.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "an integer below 10^21")]
+        let integer = value as i128;
+        out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+    } else {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    }
+}
+
+impl Json {
+    /// The value as compact JSON text.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_json(self, &mut out);
+        out
+    }
+}
+
+/// Compact JSON text.
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Written from strings only, so it is UTF-8.
+        f.write_str(std::str::from_utf8(&self.to_vec()).unwrap_or_default())
+    }
+}
+
+/// Compact JSON text.
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
