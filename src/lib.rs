@@ -16,6 +16,11 @@ mod id;
 pub use id::{Actor, NodeId, OpId};
 pub mod json;
 pub use json::Json;
+mod position;
+pub use position::{EqualPositions, Position, PositionError};
 mod file;
 pub use file::FileMeta;
 pub mod text;
+
+// 2. The document
+mod document;
