@@ -12,6 +12,7 @@ mod tracker;
 use crate::text::TextOp;
 use crate::{Json, NodeId, SmallStr};
 
+pub use replay::ReplayError;
 pub(crate) use tracker::Tracker;
 
 /// The net changes of an edit, a patch or a message, in the order in which to replay them.

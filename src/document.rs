@@ -29,6 +29,7 @@ use ids::IdIndex;
 use journal::Journal;
 pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot};
 pub(crate) use order::Positions;
+pub(crate) use text_node::TextNode;
 
 use crate::NodeId;
 use crate::change::Tracker;
@@ -127,6 +128,17 @@ impl Document {
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     fn node_mut(&mut self, ix: NodeIx) -> &mut Node {
         &mut self.nodes[ix.0 as usize]
+    }
+
+    /// The JSON field at a key of an object.
+    pub(crate) fn field(&self, object: NodeIx, key: &str) -> Option<&crate::Json> {
+        match &self.node(object).body {
+            Body::Object(object) => match object.slots.get(key)? {
+                Slot::Json(value) => Some(value),
+                Slot::Child(_) => None,
+            },
+            _ => None,
+        }
     }
 
     /// The child at a key of an object or map, or at a position of a list.

@@ -14,8 +14,25 @@ mod small_str;
 pub use small_str::SmallStr;
 mod id;
 pub use id::{Actor, NodeId, OpId};
+mod position;
+pub use position::{EqualPositions, Position, PositionError};
 pub mod json;
 pub use json::{Json, JsonError, ReadLimits};
 mod file;
 pub use file::FileMeta;
 pub mod text;
+pub mod op;
+pub use op::Op;
+pub mod node;
+pub use node::SerializedNode;
+
+// 2. The document
+pub mod document;
+pub use document::{Document, MAX_NODE_DEPTH};
+
+// 3. Change
+pub mod apply;
+pub use apply::{Outcome, Rejection};
+pub mod change;
+pub use change::Changes;
+pub mod patch;

@@ -12,6 +12,7 @@ use crate::json::JsonObject;
 use crate::text::{Segment, TextOp};
 use crate::{FileMeta, Json, NodeId, OpId, SmallStr};
 
+pub(crate) use wire::Value;
 pub use wire::{OpError, OpErrorReason, Origin};
 
 /// An operation on one node.

@@ -292,17 +292,3 @@ impl New {
         }
     }
 }
-
-impl Document {
-    /// Runs `change` and reports its net effect.
-    pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> (T, Changes) {
-        debug_assert!(self.tracker.is_none(), "changes are watched already");
-        self.tracker = Some(Box::default());
-        let result = change(self);
-        let changes = match self.tracker.take() {
-            Some(tracker) => tracker.finish(self),
-            None => Changes::default(),
-        };
-        (result, changes)
-    }
-}

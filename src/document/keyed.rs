@@ -40,6 +40,8 @@ fn search<V>(entries: &[(SmallStr, V)], key: &str) -> Result<usize, usize> {
 }
 
 impl<V> Keyed<V> {
+    pub(crate) const EMPTY: Self = Self::Small(Vec::new());
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Small(entries) => entries.len(),

@@ -6,7 +6,9 @@
 
 use super::journal::{Savepoint, Undo};
 use super::node::{Body, Node, NodeIx, Slot, field_bytes};
-use super::{Document, TextUndo};
+use super::Document;
+use super::text_node::{TextNode, TextUndo};
+use crate::change::Changes;
 use crate::op::NodeContent;
 use crate::position::Position;
 use crate::{Json, NodeId, SmallStr};
@@ -95,13 +97,10 @@ impl Document {
     }
 
     fn put_field(&mut self, node: NodeIx, key: SmallStr, value: Option<Json>) -> Option<Json> {
-        let id = self.tracker.is_some().then(|| (self.node(node).id.clone(), key.clone()));
         let Body::Object(object) = &mut self.node_mut(node).body else { return None };
-        let removed = value.as_ref().map_or(0, |value| field_bytes(&key, value));
-        object.json_bytes += removed;
-        let name = key.clone();
+        object.json_bytes += value.as_ref().map_or(0, |value| field_bytes(&key, value));
         let old = match value {
-            Some(value) => object.slots.insert(key, Slot::Json(value)),
+            Some(value) => object.slots.insert(key.clone(), Slot::Json(value)),
             None => object.slots.remove(&key),
         };
         let old = match old {
@@ -112,11 +111,10 @@ impl Document {
                 None
             }
         };
-        if let Some(old) = &old {
-            object.json_bytes -= field_bytes(&name, old);
-        }
-        if let (Some(tracker), Some((id, key))) = (&mut self.tracker, id) {
-            tracker.field(id, key, old.clone());
+        object.json_bytes -= old.as_ref().map_or(0, |old| field_bytes(&key, old));
+        if let Some(tracker) = &mut self.tracker {
+            #[expect(clippy::indexing_slicing, reason = "I2")]
+            tracker.field(&self.nodes[node.0 as usize].id, &key, old.as_ref());
         }
         old
     }
@@ -176,7 +174,7 @@ impl Document {
     pub(crate) fn change_text<T>(
         &mut self,
         node: NodeIx,
-        change: impl FnOnce(&mut super::TextNode) -> (T, Option<TextUndo>),
+        change: impl FnOnce(&mut TextNode) -> (T, Option<TextUndo>),
     ) -> Option<T> {
         self.track_text(node);
         let Body::Text(text) = &mut self.node_mut(node).body else { return None };
@@ -226,9 +224,9 @@ impl Document {
         }
         let taken = match &mut self.node_mut(parent).body {
             Body::Object(object) => {
-                object.slots.insert(key.into_small_str(), Slot::Child(ix)).is_some()
+                object.slots.insert(key.to_small_str(), Slot::Child(ix)).is_some()
             }
-            Body::Map(entries) => entries.insert(key.into_small_str(), ix).is_some(),
+            Body::Map(entries) => entries.insert(key.to_small_str(), ix).is_some(),
             Body::List(order) => {
                 // The order compares positions of other nodes, so it is taken out meanwhile.
                 let mut order = std::mem::take(order);
@@ -262,7 +260,7 @@ impl Document {
         debug_assert!(found, "I3: a child was not in its parent");
     }
 
-    fn put_order(&mut self, list: NodeIx, order: Box<super::order::Order>) {
+    fn put_order(&mut self, list: NodeIx, order: super::order::Order) {
         if let Body::List(place) = &mut self.node_mut(list).body {
             *place = order;
         }
@@ -295,6 +293,18 @@ impl Document {
         }
         self.node_mut(ix).body = Body::Register(Json::Null);
         self.free.push(ix);
+    }
+
+    /// Runs `change` and reports its net effect.
+    pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> (T, Changes) {
+        debug_assert!(self.tracker.is_none(), "changes are watched already");
+        self.tracker = Some(Box::default());
+        let result = change(self);
+        let changes = match self.tracker.take() {
+            Some(tracker) => tracker.finish(self),
+            None => Changes::default(),
+        };
+        (result, changes)
     }
 
     /// Frees what was kept while changes were watched.

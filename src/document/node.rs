@@ -41,7 +41,7 @@ pub(crate) type LinkKey = Position;
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Object(ObjectBody),
-    List(Box<Order>),
+    List(Order),
     Map(Keyed<NodeIx>),
     Register(Json),
     Text(Box<TextNode>),
@@ -70,7 +70,7 @@ impl Body {
                 json_bytes: data.iter().map(|(key, value)| field_bytes(key, value)).sum(),
                 slots: data.iter().map(|(k, v)| (k.clone(), Slot::Json(v.clone()))).collect(),
             }),
-            NodeContent::List => Self::List(Box::default()),
+            NodeContent::List => Self::List(Order::default()),
             NodeContent::Map => Self::Map(Keyed::default()),
             NodeContent::Register(value) => Self::Register(value.clone()),
             NodeContent::Text { segments, version } => {
@@ -119,6 +119,8 @@ impl Body {
 }
 
 impl ObjectBody {
+    pub(crate) const EMPTY: Self = Self { slots: Keyed::EMPTY, json_bytes: 0 };
+
     /// The JSON fields, in order of their keys.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&SmallStr, &Json)> {
         self.slots.iter().filter_map(|(key, slot)| match slot {

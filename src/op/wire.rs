@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use super::{Create, Intent, NodeContent, NodeKind, Op, OpKind, UpdateText};
-use crate::json::{self, Reader};
+use crate::json::JsonObject;
+use crate::json::read::Reader;
+use crate::json::write::{write_json, write_object, write_str, write_u64};
 use crate::text::{Segment, TextOp};
 use crate::{FileMeta, Json, JsonError, NodeId, OpId, SmallStr};
 
@@ -209,7 +211,7 @@ impl RawOp {
         }
     }
 
-    fn object(&self) -> Result<Arc<json::JsonObject>, OpError> {
+    fn object(&self) -> Result<Arc<JsonObject>, OpError> {
         match self.need(Field::Data)? {
             Json::Object(data) => Ok(data.clone()),
             _ => Err(self.invalid(Field::Data, "expected an object")),
@@ -252,7 +254,7 @@ pub(crate) enum Value<'a> {
     Text(&'a str),
     Id(&'a dyn fmt::Display),
     Json(&'a Json),
-    Object(&'a json::JsonObject),
+    Object(&'a JsonObject),
     Segments(&'a [Segment]),
     TextOps(&'a [TextOp]),
     File(&'a FileMeta),
@@ -278,11 +280,10 @@ impl Op {
     /// Reads an op straight from bytes.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<RawOp, JsonError> {
         let mut raw = RawOp::default();
-        reader.object(|reader, key| {
-            let value = reader.value()?;
-            raw.set(&key, value);
-            Ok(())
-        })?;
+        reader.begin_object()?;
+        while let Some(key) = reader.next_key()? {
+            raw.set(&key, reader.value()?);
+        }
         Ok(raw)
     }
 
@@ -394,13 +395,13 @@ impl Value<'_> {
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Number(number) => json::write_u64(*number, out),
-            Self::Text(text) => json::write_str(text, out),
-            Self::Id(id) => json::write_str(&id.to_string(), out),
-            Self::Json(json) => json::write_json(json, out),
-            Self::Object(object) => json::write_object(object, out),
+            Self::Number(number) => write_u64(*number, out),
+            Self::Text(text) => write_str(text, out),
+            Self::Id(id) => write_str(&id.to_string(), out),
+            Self::Json(json) => write_json(json, out),
+            Self::Object(object) => write_object(object, out),
             Self::Segments(_) | Self::TextOps(_) | Self::File(_) => {
-                json::write_json(&self.to_json(), out);
+                write_json(&self.to_json(), out);
             }
         }
     }

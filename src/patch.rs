@@ -1,0 +1,3 @@
+//! JSON Patch (RFC 6902) on a live document.
+
+pub(crate) mod pointer;
