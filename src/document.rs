@@ -1,6 +1,6 @@
 //! The document: nodes in an arena, and the indexes that find them.
 
-// mod order;
+mod order;
 
 /// A node's place in the document's arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
