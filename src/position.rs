@@ -169,7 +169,7 @@ impl Position {
         };
         let mut digits = Digits::from_slice(zeros);
         match (*digit, rest) {
-            (..ZERO, _) => return Self::FIRST,
+            (digit, _) if digit < ZERO => return Self::FIRST,
             // A character above the alphabet, so all digits are less.
             (digit, _) if digit > MAX => digits.push(MAX),
             (ONE, []) => digits.extend_from_slice(&[ZERO, MAX]),

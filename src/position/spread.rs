@@ -1,6 +1,6 @@
 //! Many positions at once, evenly spread and short.
 
-use super::{Digits, MAX, Position, ZERO, trim_zeros};
+use super::{Digits, Position, ZERO, trim_zeros};
 
 /// The number of digits.
 const BASE: u128 = 95;
