@@ -36,3 +36,7 @@ pub use apply::{Outcome, Rejection};
 pub mod change;
 pub use change::Changes;
 pub mod patch;
+
+#[cfg(feature = "__testing")]
+#[doc(hidden)]
+pub mod testing;
