@@ -14,15 +14,22 @@
 mod json;
 mod nodes;
 mod ops;
+mod plain_lson;
 mod positions;
 mod words;
 
 pub use json::json;
 pub use nodes::nodes;
 pub use ops::ops;
+pub use plain_lson::plain_lson;
 pub use positions::positions;
 
 /// All targets by name: the name of their file in `fuzz/fuzz_targets` and of the folder in
 /// `tests/crashes` that keeps their saved inputs.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
-    &[("json", json), ("nodes", nodes), ("ops", ops), ("positions", positions)];
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("json", json),
+    ("nodes", nodes),
+    ("ops", ops),
+    ("plain_lson", plain_lson),
+    ("positions", positions),
+];

@@ -1,2 +1,4 @@
 //! One integration binary; each file is named for what it promises.
 mod positions;
+mod crashes;
+mod tidy;

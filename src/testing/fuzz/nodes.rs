@@ -4,9 +4,9 @@ use arbitrary::{Arbitrary, Unstructured};
 
 use super::ops::round_trips;
 use super::words::{Content, Id, Key};
+use crate::Document;
 use crate::node::SerializedNode;
 use crate::op::NodeKind;
-use crate::Document;
 
 #[derive(Arbitrary, Debug)]
 struct Script {

@@ -8,7 +8,7 @@ use crate::apply::Outcome;
 use crate::document::Savepoint;
 use crate::node::SerializedNode;
 use crate::op::Origin;
-use crate::{Document, Json, Op};
+use crate::{Document, Json, Op, ReadLimits};
 
 #[derive(Arbitrary, Clone, Debug)]
 enum Step {
@@ -131,9 +131,15 @@ pub(super) fn round_trips(document: &Document) {
         assert_eq!(SerializedNode::from_compact(&node.to_compact()).as_ref(), Ok(node));
     }
     let json = document.to_json();
-    assert_eq!(Json::from_slice(&document.to_json_text()).unwrap(), json, "JSON text");
+    let deepest = ReadLimits::default().max_depth(ReadLimits::DEEPEST);
+    let read = Json::from_slice_with(&document.to_json_text(), deepest).unwrap();
+    assert_eq!(read, json, "JSON text");
     assert_eq!(loaded.to_json(), json);
     let plain = document.to_plain_lson();
     assert_eq!(loaded.to_plain_lson(), plain);
-    Json::from_slice(&plain).unwrap();
+    let again = Document::from_plain_lson(&plain).unwrap();
+    again.check().unwrap();
+    assert_eq!(again.to_plain_lson(), plain, "plain LSON");
+    assert_eq!(again.to_json(), json);
+    assert_eq!(again.node_count(), nodes.len());
 }

@@ -61,7 +61,8 @@ pub fn positions(bytes: &[u8]) {
     hostile_neighbours(&Position::verbatim(a.as_str().into()));
     between(&p, &q);
     // Not canonical, so there may be no room; but nothing may panic and equality is the one error.
-    let (raw, other) = (Position::verbatim(a.as_str().into()), Position::verbatim(b.as_str().into()));
+    let (raw, other) =
+        (Position::verbatim(a.as_str().into()), Position::verbatim(b.as_str().into()));
     assert_eq!(Position::between(&raw, &other).is_err(), a == b);
     for bounds in [(None, None), (Some(&p), None), (None, Some(&q)), (Some(&p), Some(&q))] {
         spread(script.spread.into(), bounds.0, bounds.1);

@@ -128,7 +128,9 @@ impl Leaf {
             Self::Byte(value) => Json::from(f64::from(*value)),
             Self::Float(value) => Json::number(*value),
             Self::Key(key) => Json::from(key.text()),
-            Self::Array(bytes) => Json::array(bytes.iter().take(4).map(|n| Json::from(f64::from(*n)))),
+            Self::Array(bytes) => {
+                Json::array(bytes.iter().take(4).map(|n| Json::from(f64::from(*n))))
+            }
             Self::Object(key, value) => Json::object([(key.text(), Json::from(f64::from(*value)))]),
         }
     }
