@@ -18,7 +18,8 @@ pub fn plain_lson(bytes: &[u8]) {
             document.check().unwrap();
             assert_eq!(&document.to_json(), json, "made live and projected again");
             let again = Document::from_lson(&Lson::live(json)).unwrap();
-            assert!(again.nodes().eq(document.nodes()), "from memory and from bytes");
+            // Ids follow the order of the entries, and a value in memory has them sorted.
+            assert_eq!(again.to_plain_lson(), document.to_plain_lson(), "from memory");
             round_trips(&document);
         }
         (Ok(_), Err(error)) => panic!("made live, though it is no JSON: {error}"),
