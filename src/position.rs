@@ -14,7 +14,10 @@ use smallvec::SmallVec;
 
 use crate::SmallStr;
 
+mod short;
 mod spread;
+
+use short::Short;
 
 /// The digit 0, which a canonical position does not end in.
 const ZERO: u8 = b' ';
@@ -192,6 +195,11 @@ impl Position {
     /// ```
     #[must_use]
     pub fn after(&self) -> Self {
+        Short::new(self).and_then(Short::after).unwrap_or_else(|| self.after_long())
+    }
+
+    /// The rule of `after` for any length.
+    fn after_long(&self) -> Self {
         let bytes = self.as_bytes();
         if !bytes.iter().all(|&digit| is_digit(digit)) {
             return self.extended(&[ONE]);
@@ -339,18 +347,35 @@ impl Position {
 
     /// A number that decides most comparisons; see [`SortKey`].
     pub(crate) fn sort_key(&self) -> SortKey {
-        let bytes = self.as_bytes();
-        let mut key = [0; 8];
-        for (to, from) in key.iter_mut().zip(bytes.iter().take(SortKey::EXACT)) {
-            *to = utf16_rank(*from);
+        let mut prefix = self.0.prefix();
+        if !prefix.to_be_bytes().is_ascii() {
+            prefix = u64::from_be_bytes(prefix.to_be_bytes().map(utf16_rank));
         }
-        let length = bytes.len().min(SortKey::EXACT + 1);
-        SortKey(u64::from_be_bytes(key) | length as u64)
+        let length = self.len().min(SortKey::EXACT + 1);
+        SortKey(prefix & !0xff | length as u64)
     }
 
-    /// The rule of `between` for `self < hi`, and a way out where keys that are not canonical lead
-    /// it astray.
+    /// The order of texts by UTF-16 code units.
+    fn cmp_text(&self, other: &Self) -> Ordering {
+        let (a, b) = (self.as_bytes(), other.as_bytes());
+        // If either is ASCII, so is one of the first two bytes that differ.
+        if a.is_ascii() || b.is_ascii() {
+            a.cmp(b)
+        } else {
+            let ranks = |bytes| <[u8]>::iter(bytes).map(|&byte| utf16_rank(byte));
+            ranks(a).cmp(ranks(b))
+        }
+    }
+
+    /// The rule of `between` for `self < hi`.
     fn halfway_to(&self, hi: &Self) -> Self {
+        let short = Short::new(self).zip(Short::new(hi)).and_then(|(lo, hi)| lo.halfway_to(hi));
+        short.unwrap_or_else(|| self.halfway_to_long(hi))
+    }
+
+    /// The rule of `between` for any length, and a way out where keys that are not canonical lead
+    /// it astray.
+    fn halfway_to_long(&self, hi: &Self) -> Self {
         let halfway = Self::from_digits(&halfway(self.as_bytes(), hi.as_bytes()));
         if self < &halfway && &halfway < hi {
             return halfway;
@@ -464,14 +489,10 @@ impl PartialOrd for Position {
 
 impl Ord for Position {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (self.as_bytes(), other.as_bytes());
-        // If either is ASCII, so is one of the first two bytes that differ.
-        if a.is_ascii() || b.is_ascii() {
-            a.cmp(b)
-        } else {
-            let ranks = |bytes| <[u8]>::iter(bytes).map(|&byte| utf16_rank(byte));
-            ranks(a).cmp(ranks(b))
-        }
+        let keys = (self.sort_key(), other.sort_key());
+        keys.0
+            .cmp(&keys.1)
+            .then_with(|| if keys.0.is_exact() { Ordering::Equal } else { self.cmp_text(other) })
     }
 }
 
