@@ -347,12 +347,7 @@ impl Position {
 
     /// A number that decides most comparisons; see [`SortKey`].
     pub(crate) fn sort_key(&self) -> SortKey {
-        let mut prefix = self.0.prefix();
-        if !prefix.to_be_bytes().is_ascii() {
-            prefix = u64::from_be_bytes(prefix.to_be_bytes().map(utf16_rank));
-        }
-        let length = self.len().min(SortKey::EXACT + 1);
-        SortKey(prefix & !0xff | length as u64)
+        SortKey::new(self.0.prefix(), self.len())
     }
 
     /// The order of texts by UTF-16 code units.
@@ -403,7 +398,7 @@ impl Position {
     }
 }
 
-/// A position's first bytes and its length as one number.
+/// A position's first eight characters and its length as one number.
 ///
 /// If the keys of two positions differ, their order is that of the positions. If they are equal
 /// and [`is_exact`](Self::is_exact), so are the positions; otherwise the texts must be compared.
@@ -411,13 +406,46 @@ impl Position {
 pub(crate) struct SortKey(pub(crate) u64);
 
 impl SortKey {
-    /// How many bytes of the text are in the key. The eighth is the text's length (or one more
-    /// than this), which tells a text from itself followed by U+0000.
-    const EXACT: usize = 7;
+    /// How many characters the key has room for: 7 bits each, above 8 bits for the length, which
+    /// tells a text from itself followed by U+0000.
+    const ROOM: usize = 8;
+
+    /// The lowest byte of keys that do not hold all of their position.
+    const INEXACT: u64 = Self::ROOM as u64 + 1;
+
+    /// From the first eight bytes of a text and its length.
+    fn new(prefix: u64, len: usize) -> Self {
+        let from_0x7f =
+            (prefix | prefix.wrapping_add(0x0101_0101_0101_0101)) & 0x8080_8080_8080_8080;
+        if from_0x7f == 0 { Self::pack(prefix, len) } else { Self::beyond_alphabet(prefix) }
+    }
+
+    /// The key of a text that has a byte from 0x7F. It ends after that byte, as if that were 0x7F:
+    /// so it ranks above the keys of texts that have something less there, and equals those of the
+    /// others, whose order a number of 7 bits cannot tell.
+    #[cold]
+    fn beyond_alphabet(prefix: u64) -> Self {
+        let mut bytes = prefix.to_be_bytes();
+        let mut rest = bytes.iter_mut().skip_while(|byte| **byte < 0x7f);
+        if let Some(byte) = rest.next() {
+            *byte = 0x7f;
+        }
+        rest.for_each(|byte| *byte = 0);
+        Self::pack(u64::from_be_bytes(bytes), usize::MAX)
+    }
+
+    fn pack(prefix: u64, len: usize) -> Self {
+        // Close the gaps of one bit between bytes, then those of two and four bits.
+        let x = prefix;
+        let x = (x & 0x007f_007f_007f_007f) | (x & 0x7f00_7f00_7f00_7f00) >> 1;
+        let x = (x & 0x0000_3fff_0000_3fff) | (x & 0x3fff_0000_3fff_0000) >> 2;
+        let x = (x & 0x0000_0000_0fff_ffff) | (x & 0x0fff_ffff_0000_0000) >> 4;
+        Self(x << 8 | (len as u64).min(Self::INEXACT))
+    }
 
     /// Whether the key holds all of its position.
     pub(crate) fn is_exact(self) -> bool {
-        self.0 & 0xff <= Self::EXACT as u64
+        self.0 & 0xff != Self::INEXACT
     }
 }
 

@@ -93,6 +93,15 @@ proptest! {
     }
 
     #[test]
+    fn sort_keys_agree_with_the_order_of_similar_texts(
+        a in "[a\u{7e}\u{7f}\u{80}\0]{0,10}", b in "[a\u{7e}\u{7f}\u{80}\0]{0,10}"
+    ) {
+        let (a, b) = (verbatim(&a), verbatim(&b));
+        prop_assert!(a.sort_key().cmp(&b.sort_key()).then(a.cmp_text(&b)) == a.cmp_text(&b));
+        prop_assert_eq!(a.cmp(&b), a.cmp_text(&b));
+    }
+
+    #[test]
     fn any_key_has_an_after(p in any_key()) {
         prop_assert!(p < p.after());
     }
