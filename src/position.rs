@@ -228,10 +228,10 @@ impl Position {
     /// A position between two others, which may come in either order.
     ///
     /// For canonical bounds the answer is canonical, lies strictly between, and is at most one
-    /// character longer than the longer bound. For others it lies strictly between too,
-    /// unless the greater bound is the lesser one followed by spaces and perhaps a control
-    /// character: then there is no room, and the answer is greater than both or, with control
-    /// characters or characters beyond ASCII, anything.
+    /// character longer than the longer bound. For other bounds it lies strictly between as well,
+    /// with one exception: there is no room if the greater bound is the lesser one followed by
+    /// nothing but spaces, or by spaces and a control character. Then the answer may be anything,
+    /// even the position of another item; so look before inserting.
     ///
     /// # Errors
     /// If the two are equal.

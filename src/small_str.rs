@@ -45,7 +45,6 @@ impl SmallStr {
     pub(crate) const fn from_ascii(character: u8) -> Self {
         assert!(character.is_ascii());
         let mut bytes = [0; INLINE];
-        // The first of `INLINE` bytes. (No slice method would do, this being `const`.)
         let [first, ..] = &mut bytes;
         *first = character;
         Self(Repr::Inline { len: 1, bytes })
@@ -251,8 +250,8 @@ mod tests {
             bytes.resize(8, 0);
             let small = SmallStr::from(text);
             assert_eq!(small.prefix().to_be_bytes()[..], bytes);
-            let head = &text[..text.len().min(8)];
-            assert_eq!(SmallStr::from_ascii_prefix(small.prefix(), head.len()), head);
+            let head: String = text.chars().take(8).collect();
+            assert_eq!(SmallStr::from_ascii_prefix(small.prefix(), head.len()), head.as_str());
         }
     }
 

@@ -34,8 +34,8 @@ impl Short {
     /// The rule of [`Position::after`], unless that takes more than eight digits or overflows.
     pub(super) fn after(self) -> Option<Position> {
         let width: usize = match self.len {
-            ..=2 => 2,
-            ..=5 => 5,
+            0..=2 => 2,
+            3..=5 => 5,
             _ => 8,
         };
         let digits = self.word >> (64 - 8 * width);
