@@ -605,8 +605,8 @@ pub(crate) fn find_special(bytes: &[u8], mut at: usize) -> usize {
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*word);
-        let quotes = zeros(word ^ ONES * u64::from(b'"'));
-        let escapes = zeros(word ^ ONES * u64::from(b'\\'));
+        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+        let escapes = zeros(word ^ (ONES * u64::from(b'\\')));
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
         let marks = quotes | escapes | controls;
         if marks != 0 {

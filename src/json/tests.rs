@@ -351,7 +351,7 @@ proptest! {
     fn any_double_survives(bits in any::<u64>()) {
         let value = f64::from_bits(bits);
         prop_assume!(value.is_finite());
-        prop_assert_eq!(number(&Json::number(value).to_string()), value);
+        prop_assert_eq!(Json::from_slice(&Json::number(value).to_vec()).unwrap().as_f64(), Some(value));
     }
 
     #[test]

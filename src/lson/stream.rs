@@ -94,6 +94,9 @@ enum Outside {
 }
 
 impl<S: Sink> Stream<'_, S> {
+    /// Enough for segments with attributes, whatever the limit.
+    const MEMBER_LEVELS: usize = 3;
+
     fn run(&mut self) -> Result<()> {
         self.value()?;
         while let Some(level) = self.open.last_mut() {
@@ -264,11 +267,7 @@ impl<S: Sink> Stream<'_, S> {
     fn text(&mut self, outside: Outside, mut version: u64) -> Result<()> {
         self.check_depth()?;
         let data = self.member(DATA)?;
-        let segments = read_segments(&data).map_err(|(index, reason)| {
-            let mut path = String::from("/data");
-            index.into_iter().for_each(|index| push_index(&mut path, index));
-            self.fail(&path, reason)
-        })?;
+        let segments = read_segments(&data).map_err(|(path, reason)| self.fail(&path, reason))?;
         match outside {
             Outside::Rest => {
                 let found = self.rest()?;
@@ -318,7 +317,8 @@ impl<S: Sink> Stream<'_, S> {
 
     /// The value of a member of the object at hand.
     fn member(&mut self, key: &str) -> std::result::Result<Json, JsonError> {
-        self.reader.value().map_err(|error| {
+        let levels = self.limit.max(Self::MEMBER_LEVELS);
+        self.reader.value_within(levels).map_err(|error| {
             let mut path = String::new();
             push_key(&mut path, key);
             error.under(&path)
