@@ -162,9 +162,12 @@ impl<'a> Reader<'a> {
         self.key().map(Some)
     }
 
-    /// As [`next_key`](Self::next_key), shared with earlier equal keys.
-    pub(crate) fn next_small_key(&mut self) -> Result<Option<SmallStr>> {
-        Ok(self.next_key()?.map(|key| self.keys.small(&key)))
+    /// As [`next_key`](Self::next_key), into `key` and shared with earlier equal keys. Whether there
+    /// was one.
+    pub(crate) fn next_key_into(&mut self, key: &mut SmallStr) -> Result<bool> {
+        let Some(next) = self.next_key()? else { return Ok(false) };
+        *key = self.keys.small(&next);
+        Ok(true)
     }
 
     /// Whether another item of the array at hand follows; if not, the array is left.

@@ -196,7 +196,9 @@ fn a_reader_walks_what_it_knows() {
     assert_eq!(reader.next_key().unwrap().unwrap(), "list");
     reader.begin_array().unwrap();
     assert!(!reader.next_item().unwrap());
-    assert_eq!(reader.next_small_key().unwrap().unwrap(), "items");
+    let mut key = SmallStr::EMPTY;
+    assert!(reader.next_key_into(&mut key).unwrap());
+    assert_eq!(key, "items");
     reader.begin_array().unwrap();
     assert!(reader.next_item().unwrap());
     let before = {
