@@ -201,6 +201,32 @@ impl Json {
         integer
     }
 
+    /// The length of the value as compact JSON text, in bytes; strings count without escapes.
+    ///
+    /// This is the measure of the size limits.
+    pub fn json_len(&self) -> usize {
+        let mut len = 0;
+        let mut stack = vec![self];
+        while let Some(value) = stack.pop() {
+            len += match value {
+                Self::Null => 4,
+                Self::Bool(value) => 5 - usize::from(*value),
+                Self::Number(number) => write::number_len(*number),
+                Self::String(text) => text.as_bytes().len() + 2,
+                Self::Array(items) => {
+                    stack.extend(items.iter());
+                    2 + items.len().saturating_sub(1)
+                }
+                Self::Object(object) => {
+                    stack.extend(object.iter().map(|(_, value)| value));
+                    let keys = object.iter().map(|(key, _)| key.as_bytes().len() + 4);
+                    1 + keys.sum::<usize>().max(1)
+                }
+            };
+        }
+        len
+    }
+
     /// The truth value, if this is one.
     pub fn as_bool(&self) -> Option<bool> {
         match self {

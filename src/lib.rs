@@ -14,6 +14,8 @@ mod small_str;
 pub use small_str::SmallStr;
 mod id;
 pub use id::{Actor, NodeId, OpId};
+mod position;
+pub use position::{EqualPositions, Position, PositionError};
 pub mod json;
 pub use json::{Json, JsonError, JsonReason, ReadLimits};
 mod file;
@@ -22,3 +24,24 @@ pub mod text;
 pub use text::Segment;
 mod lson;
 pub use lson::{Lson, LsonError, LsonReason};
+pub mod op;
+pub use op::Op;
+pub mod node;
+pub use node::SerializedNode;
+
+// 2. The document
+pub mod document;
+pub use document::{Document, MAX_NODE_DEPTH};
+
+// 3. Change
+pub mod apply;
+pub use apply::{Outcome, Rejection};
+pub mod change;
+pub use change::Changes;
+pub mod edit;
+pub use edit::{Edited, IdSource};
+mod limits;
+pub use limits::{LimitError, Limits};
+mod error;
+pub mod patch;
+pub use error::Error;

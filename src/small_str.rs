@@ -41,6 +41,16 @@ impl SmallStr {
     /// The empty string.
     pub const EMPTY: Self = Self(Repr::Inline { len: 0, bytes: [0; INLINE] });
 
+    /// The text of one ASCII character. For constants; elsewhere use `From<&str>`.
+    pub(crate) const fn from_ascii(character: u8) -> Self {
+        assert!(character.is_ascii());
+        let mut bytes = [0; INLINE];
+        // The first of `INLINE` bytes. (No slice method would do, this being `const`.)
+        let [first, ..] = &mut bytes;
+        *first = character;
+        Self(Repr::Inline { len: 1, bytes })
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         match &self.0 {

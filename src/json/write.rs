@@ -8,7 +8,7 @@ use std::fmt;
 use std::slice;
 
 use super::read::find_special;
-use super::{Json, Number};
+use super::{Json, JsonObject, Number};
 use crate::SmallStr;
 
 /// What is left to write of an array or object.
@@ -48,6 +48,32 @@ pub(crate) fn write_json(json: &Json, out: &mut Vec<u8>) {
         comma = inner.is_none();
         open.extend(inner);
     }
+}
+
+/// Appends an object.
+pub(crate) fn write_object(object: &JsonObject, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (n, (key, value)) in object.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        write_str_bytes(key.as_bytes(), out);
+        out.push(b':');
+        write_json(value, out);
+    }
+    out.push(b'}');
+}
+
+/// Appends a non-negative integer.
+pub(crate) fn write_u64(integer: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+}
+
+/// The length of a number's text.
+pub(super) fn number_len(number: Number) -> usize {
+    let mut text = Vec::with_capacity(24);
+    write_number(number, &mut text);
+    text.len()
 }
 
 /// Writes a scalar whole, of anything else the opening bracket.

@@ -1,1 +1,2 @@
 //! One integration binary; each file is named for what it promises.
+mod positions;

@@ -1,0 +1,127 @@
+//! What an op means: the only code that decides how a document changes.
+//!
+//! Server, client, JSON Patch, undo and diff all go through [`Document::apply`]; that they agree is
+//! why replicas converge. The rules are those of Liveblocks' authoritative side: ops are applied
+//! one after another, later ones win, and what no longer makes sense is ignored, never an error.
+
+mod create;
+mod list;
+mod text;
+
+use thiserror::Error;
+
+use crate::document::{Body, NodeIx, Slot};
+use crate::op::{Op, OpKind};
+use crate::{Document, SmallStr};
+
+/// What became of an op that was applied.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "the outcome says what to tell the sender and the others"]
+pub enum Outcome {
+    /// The op took its place in the order. It may still have changed nothing, for example when it
+    /// deletes a node that is gone.
+    Accepted {
+        /// The op with the authority's corrections, if it needed any.
+        corrected: Option<Box<Op>>,
+        /// An op that repairs the sender's prediction. The others do not need it.
+        fix: Option<Box<Op>>,
+    },
+    /// The op makes no sense here (any more) and changed nothing.
+    Ignored,
+    /// The op had been applied before and changed nothing now.
+    Rectified {
+        /// The op as it was applied then.
+        op: Box<Op>,
+        /// An op that repairs the sender's prediction.
+        fix: Option<Box<Op>>,
+    },
+    /// The op cannot be applied, and the sender must drop it.
+    Rejected(Rejection),
+}
+
+/// Why an op was rejected.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// A text update is expressed against a version that does not exist yet.
+    #[error("LiveText operation base version is ahead of storage")]
+    TextVersionAhead,
+    /// A text update is expressed against a version that is no longer remembered.
+    #[error("LiveText operation base version is older than retained history")]
+    TextVersionTooOld,
+    /// A node would lie deeper than [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH).
+    #[error("the node would be nested deeper than {} levels", crate::MAX_NODE_DEPTH)]
+    TooDeep,
+}
+
+impl Outcome {
+    /// Accepted as it is.
+    pub(crate) const ACCEPTED: Self = Self::Accepted { corrected: None, fix: None };
+
+    /// Whether the op took its place in the order.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted { .. })
+    }
+}
+
+impl Document {
+    /// Applies an op as the authority would, and says what became of it.
+    ///
+    /// Total: every op has an outcome. Cost follows the change: O(log n) in the size of the
+    /// containers involved, and the size of what is deleted.
+    ///
+    /// ```
+    /// use livetree::{Document, Op};
+    /// let mut doc = Document::new();
+    /// let op: Op = serde_json::from_str(r#"{"type":3,"id":"root","opId":"1:0","data":{"x":1}}"#)?;
+    /// assert!(doc.apply(&op).is_accepted());
+    /// assert_eq!(doc.to_json().to_string(), r#"{"x":1}"#);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn apply(&mut self, op: &Op) -> Outcome {
+        let outcome = match &op.kind {
+            OpKind::Create(create) => self.apply_create(op, create),
+            OpKind::SetParentKey { parent_key } => self.apply_set_parent_key(op, parent_key),
+            OpKind::UpdateObject { data } => {
+                if let Some(node) = self.find(&op.id)
+                    && matches!(self.node(node).body, Body::Object(_))
+                {
+                    for (key, value) in data.iter() {
+                        if let Some(child) = self.child(node, key) {
+                            self.detach(child);
+                        }
+                        self.set_field(node, key.clone(), Some(value.clone()));
+                    }
+                }
+                Outcome::ACCEPTED
+            }
+            OpKind::DeleteObjectKey { key } => {
+                if let Some(node) = self.find(&op.id) {
+                    self.clear_key(node, key);
+                }
+                Outcome::ACCEPTED
+            }
+            OpKind::DeleteCrdt => {
+                match self.find(&op.id) {
+                    None | Some(NodeIx::ROOT) => {}
+                    Some(node) => self.detach(node),
+                }
+                Outcome::ACCEPTED
+            }
+            OpKind::UpdateText(update) => self.apply_update_text(op, update),
+        };
+        self.debug_check();
+        outcome
+    }
+
+    /// Removes whatever a container has at a key: a field, or a child with all below it.
+    pub(crate) fn clear_key(&mut self, node: NodeIx, key: &SmallStr) {
+        if let Some(child) = self.child(node, key) {
+            self.detach(child);
+        } else if let Body::Object(object) = &self.node(node).body
+            && let Some(Slot::Json(_)) = object.slots.get(key)
+        {
+            self.set_field(node, key.clone(), None);
+        }
+    }
+}

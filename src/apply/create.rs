@@ -1,0 +1,53 @@
+//! New nodes: what may live under what, and what makes room for it.
+
+use super::{Outcome, Rejection};
+use crate::Document;
+use crate::document::{Body, MAX_NODE_DEPTH};
+use crate::op::{Create, Intent, NodeKind, Op, OpKind};
+use crate::position::Position;
+
+impl Document {
+    pub(super) fn apply_create(&mut self, op: &Op, create: &Create) -> Outcome {
+        if self.contains(&op.id) {
+            return self.apply_create_again(op, create);
+        }
+        let Some(parent) = self.find(&create.parent_id) else { return Outcome::Ignored };
+        let parent_kind = self.node(parent).body.kind();
+        let register = create.content.kind() == NodeKind::Register;
+        if !parent_kind.is_container() || (parent_kind == NodeKind::Object && register) {
+            return Outcome::Ignored;
+        }
+        if usize::from(self.node(parent).depth) >= MAX_NODE_DEPTH {
+            return Outcome::Rejected(Rejection::TooDeep);
+        }
+        if parent_kind == NodeKind::List {
+            return self.apply_create_in_list(op, create, parent);
+        }
+        self.clear_key(parent, &create.parent_key);
+        let key = Position::verbatim(create.parent_key.clone());
+        self.attach(parent, key, op.id.clone(), &create.content);
+        Outcome::ACCEPTED
+    }
+
+    /// The node exists. A re-sent push learns where it ended up; anything else is ignored.
+    fn apply_create_again(&self, op: &Op, create: &Create) -> Outcome {
+        let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
+        let node = self.node(node);
+        let in_list = matches!(self.node(node.parent).body, Body::List(_));
+        if create.intent != Intent::Push || !in_list {
+            return Outcome::Ignored;
+        }
+        Outcome::Rectified {
+            op: Box::new(create.placed_at(op, &node.key)),
+            fix: Some(Box::new(super::list::move_to(op, &node.key))),
+        }
+    }
+}
+
+impl Create {
+    /// The create op `op` with another key.
+    pub(super) fn placed_at(&self, op: &Op, key: &Position) -> Op {
+        let create = Self { parent_key: key.to_small_str(), ..self.clone() };
+        Op { op_id: op.op_id.clone(), id: op.id.clone(), kind: OpKind::Create(create) }
+    }
+}

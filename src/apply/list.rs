@@ -1,0 +1,101 @@
+//! Places in a list: two items never hold the same position.
+
+use super::Outcome;
+use crate::Document;
+use crate::document::{Body, NodeIx};
+use crate::op::{Create, Intent, Op, OpKind};
+use crate::position::Position;
+
+/// The op, without a name, that moves the node of `op` to `key`.
+pub(super) fn move_to(op: &Op, key: &Position) -> Op {
+    Op::new(op.id.clone(), OpKind::SetParentKey { parent_key: key.to_small_str() })
+}
+
+impl Document {
+    pub(super) fn apply_create_in_list(
+        &mut self,
+        op: &Op,
+        create: &Create,
+        list: NodeIx,
+    ) -> Outcome {
+        if create.intent == Intent::Set {
+            return self.apply_set_in_list(op, create, list);
+        }
+        let place = if create.intent == Intent::Push {
+            self.place_at_end(list, &create.parent_key)
+        } else {
+            self.place_at(list, &create.parent_key)
+        };
+        let corrected = place.as_str() != create.parent_key.as_str();
+        let outcome = if corrected {
+            Outcome::Accepted {
+                corrected: Some(Box::new(create.placed_at(op, &place))),
+                fix: Some(Box::new(move_to(op, &place))),
+            }
+        } else {
+            Outcome::ACCEPTED
+        };
+        self.attach(list, place, op.id.clone(), &create.content);
+        outcome
+    }
+
+    /// Replaces the item that the sender meant, and then whatever else sits at the position.
+    fn apply_set_in_list(&mut self, op: &Op, create: &Create, list: NodeIx) -> Outcome {
+        if let Some(meant) = create.deleted_id.as_ref().and_then(|id| self.find(id))
+            && meant != NodeIx::ROOT
+            && self.node(meant).parent == list
+        {
+            self.detach(meant);
+        }
+        let fix = self.child(list, &create.parent_key).map(|unexpected| {
+            let id = self.node(unexpected).id.clone();
+            self.detach(unexpected);
+            Box::new(Op::new(id, OpKind::DeleteCrdt))
+        });
+        let key = Position::verbatim(create.parent_key.clone());
+        self.attach(list, key, op.id.clone(), &create.content);
+        Outcome::Accepted { corrected: None, fix }
+    }
+
+    pub(super) fn apply_set_parent_key(&mut self, op: &Op, parent_key: &str) -> Outcome {
+        let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
+        let list = self.node(node).parent;
+        if node == NodeIx::ROOT || !matches!(self.node(list).body, Body::List(_)) {
+            return Outcome::Ignored;
+        }
+        if self.node(node).key.as_str() == parent_key {
+            return Outcome::ACCEPTED;
+        }
+        // The item still counts as occupying its old place, so it may be its own neighbour.
+        let place = self.place_at(list, parent_key);
+        let outcome = if place.as_str() == parent_key {
+            Outcome::ACCEPTED
+        } else {
+            let moved = move_to(op, &place);
+            let corrected = Op { op_id: op.op_id.clone(), ..moved.clone() };
+            Outcome::Accepted { corrected: Some(Box::new(corrected)), fix: Some(Box::new(moved)) }
+        };
+        self.move_item(node, place);
+        outcome
+    }
+
+    /// The position itself if it is free, else one between it and the next item.
+    fn place_at(&self, list: NodeIx, key: &str) -> Position {
+        let wanted = Position::clamp(key);
+        let Body::List(order) = &self.node(list).body else { return wanted };
+        if order.find(&wanted, self).is_none() {
+            return wanted;
+        }
+        let next = order.next_after(&wanted, self).map(|next| &self.node(next).key);
+        Position::make(Some(&wanted), next)
+    }
+
+    /// The position itself if it lies after all items, else one after the last.
+    fn place_at_end(&self, list: NodeIx, key: &str) -> Position {
+        let wanted = Position::clamp(key);
+        match self.last_position(list) {
+            Some(last) if wanted <= *last => last.after(),
+            _ => wanted,
+        }
+    }
+}

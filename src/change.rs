@@ -1,0 +1,117 @@
+//! Net changes: what a document's subscribers are told.
+//!
+//! A [`Tracker`] sees every primitive mutation, forward and back, and notes what was there before
+//! the first one that touched a place. At the end those places are compared with what is there now:
+//! what was rolled back and replayed to the same result is no change. The cost follows the number
+//! of places touched.
+
+mod list;
+mod replay;
+mod tracker;
+
+use crate::text::TextOp;
+use crate::{Json, NodeId, SmallStr};
+
+pub use replay::ReplayError;
+pub(crate) use tracker::Tracker;
+
+/// The net changes of an edit, a patch or a message, in the order in which to replay them.
+///
+/// Replaying them over the document's previous JSON gives its next JSON
+/// ([`apply_to`](Self::apply_to)). Containers come before what lies in them; the contents of what
+/// was inserted are part of the inserted value and not repeated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    updates: Vec<Update>,
+}
+
+/// The changes of one object, map, list or text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// The node that changed.
+    pub node: NodeId,
+    /// Where it is, as a JSON Pointer (RFC 6901), once the updates before this one are done.
+    pub path: String,
+    /// What changed in it.
+    pub detail: UpdateDetail,
+}
+
+/// What changed in a node.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum UpdateDetail {
+    /// Fields or children of a LiveObject.
+    Object(Vec<KeyChange>),
+    /// Entries of a LiveMap.
+    Map(Vec<KeyChange>),
+    /// Items of a LiveList, each change against the result of the one before.
+    List(Vec<ListChange>),
+    /// A LiveText, each change against the result of the one before.
+    Text(Vec<TextOp>),
+}
+
+/// A key that got a new value or lost its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyChange {
+    /// The key.
+    pub key: SmallStr,
+    /// Its new value as JSON; `None` if it was removed.
+    pub value: Option<Json>,
+}
+
+/// One step of a list's change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ListChange {
+    /// A new item before `index`.
+    Insert {
+        /// Index of the item afterwards.
+        index: usize,
+        /// The item as JSON.
+        value: Json,
+    },
+    /// The item at `index` is gone.
+    Delete {
+        /// Index of the item before.
+        index: usize,
+    },
+    /// An item went elsewhere.
+    Move {
+        /// Index of the item before.
+        from: usize,
+        /// Index of the item afterwards.
+        to: usize,
+    },
+    /// Another item took the place of the one at `index`.
+    Set {
+        /// Index of both.
+        index: usize,
+        /// The new item as JSON.
+        value: Json,
+    },
+}
+
+impl Changes {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.updates.is_empty()
+    }
+
+    /// The number of nodes that changed.
+    pub fn len(&self) -> usize {
+        self.updates.len()
+    }
+
+    /// The changes, containers before what lies in them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Update> {
+        self.updates.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Changes {
+    type Item = &'a Update;
+    type IntoIter = std::slice::Iter<'a, Update>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,70 @@
+//! Replaying changes over plain JSON: what a subscriber that mirrors the document does.
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{Changes, KeyChange, ListChange, UpdateDetail};
+use crate::Json;
+use crate::text::{Segment, apply};
+
+/// Changes do not fit the JSON that they are replayed over.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the change at {path} does not fit: {reason}")]
+pub struct ReplayError {
+    /// The path of the update.
+    pub path: String,
+    /// What is wrong.
+    pub reason: &'static str,
+}
+
+impl Changes {
+    /// Replays the changes over the JSON projection from before, which makes it that from after.
+    ///
+    /// # Errors
+    /// If `json` is not the projection that the changes are based on.
+    pub fn apply_to(&self, json: &mut Value) -> Result<(), ReplayError> {
+        for update in self {
+            let fail = |reason| ReplayError { path: update.path.clone(), reason };
+            let target = json.pointer_mut(&update.path).ok_or(fail("there is nothing"))?;
+            match (&update.detail, target) {
+                (UpdateDetail::Object(keys) | UpdateDetail::Map(keys), Value::Object(target)) => {
+                    for KeyChange { key, value } in keys {
+                        match value {
+                            Some(value) => target.insert(key.to_string(), value.into()),
+                            None => target.remove(key.as_str()),
+                        };
+                    }
+                }
+                (UpdateDetail::List(steps), Value::Array(items)) => {
+                    for step in steps {
+                        replay_step(step, items).ok_or(fail("an index is past the end"))?;
+                    }
+                }
+                (UpdateDetail::Text(ops), target) => {
+                    let before = Json::from(target.clone());
+                    let segments = Segment::list_from_json(&before).map_err(fail)?;
+                    let after = apply(&segments, ops);
+                    *target = Json::array(after.iter().map(Segment::to_json)).into();
+                }
+                _ => return Err(fail("it is of another type")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn replay_step(step: &ListChange, items: &mut Vec<Value>) -> Option<()> {
+    match step {
+        ListChange::Insert { index, value } => {
+            (*index <= items.len()).then(|| items.insert(*index, value.into()))
+        }
+        ListChange::Delete { index } => (*index < items.len()).then(|| {
+            items.remove(*index);
+        }),
+        ListChange::Set { index, value } => items.get_mut(*index).map(|item| *item = value.into()),
+        ListChange::Move { from, to } => (*from < items.len() && *to < items.len()).then(|| {
+            let item = items.remove(*from);
+            items.insert(*to, item);
+        }),
+    }
+}

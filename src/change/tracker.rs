@@ -1,0 +1,302 @@
+//! The tracker: what was there before the first mutation that touched a place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::list::{self, TouchedItem};
+use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
+use crate::document::{Body, Node, NodeIx, Slot, TextNode};
+use crate::op::NodeKind;
+use crate::position::Position;
+use crate::text::Segment;
+use crate::{Document, Json, NodeId, SmallStr};
+
+/// What was touched since changes are watched. Places are named by node id, since a node that is
+/// rolled back and replayed is another node of the arena.
+#[derive(Debug, Default)]
+pub(crate) struct Tracker {
+    touched: BTreeMap<NodeId, Touched>,
+    /// Nodes whose creation was taken back. If a node of the same id is there at the end, it
+    /// continues the old one: all that differs between them has been touched.
+    uncreated: BTreeSet<NodeIx>,
+    uncreated_ids: BTreeSet<NodeId>,
+    freed: Vec<NodeIx>,
+}
+
+/// The places of one node that were touched, with what was there before.
+#[derive(Debug, Default)]
+struct Touched {
+    keys: BTreeMap<SmallStr, Option<Old>>,
+    items: BTreeMap<NodeId, Option<OldItem>>,
+    text: Option<Vec<Segment>>,
+}
+
+/// A value that was there before.
+#[derive(Clone, Debug)]
+pub(super) enum Old {
+    /// A field, register or file: something that never changes inside.
+    Json(Json),
+    /// Any other node.
+    Node { id: NodeId, ix: NodeIx, kind: NodeKind },
+}
+
+/// A list item that was there before.
+#[derive(Clone, Debug)]
+pub(super) struct OldItem {
+    pub(super) position: Position,
+    pub(super) value: Old,
+}
+
+/// A value that is there now.
+#[derive(Clone, Debug)]
+pub(super) enum New {
+    Json(Json),
+    Node(NodeIx),
+}
+
+impl Tracker {
+    fn touch(&mut self, node: &NodeId) -> &mut Touched {
+        // Most mutations touch a node that was touched before: spare them a clone of the id.
+        if !self.touched.contains_key(node) {
+            self.touched.insert(node.clone(), Touched::default());
+        }
+        self.touched.entry(node.clone()).or_default()
+    }
+
+    /// A field of `node` had the value `old`.
+    pub(crate) fn field(&mut self, node: &NodeId, key: &SmallStr, old: Option<&Json>) {
+        self.touch_key(node, key.clone(), old.cloned().map(Old::Json));
+    }
+
+    fn touch_key(&mut self, node: &NodeId, key: SmallStr, old: Option<Old>) {
+        self.touch(node).keys.entry(key).or_insert(old);
+    }
+
+    /// `node` is about to be entered in `parent`.
+    pub(crate) fn attached(&mut self, parent: &Node, node: &Node) {
+        self.touch_link(parent, node, None);
+        if !self.uncreated_ids.is_empty() && self.uncreated_ids.contains(&node.id) {
+            self.touch_content(node, false);
+        }
+    }
+
+    /// `node` is about to be taken out of `parent`.
+    pub(crate) fn detached(&mut self, parent: &Node, ix: NodeIx, node: &Node) {
+        self.touch_link(parent, node, Some(Old::of(ix, node)));
+    }
+
+    /// The creation of `node` is about to be taken back.
+    pub(crate) fn uncreated(&mut self, ix: NodeIx, node: &Node) {
+        self.uncreated.insert(ix);
+        self.uncreated_ids.insert(node.id.clone());
+        self.touch_content(node, true);
+    }
+
+    /// The content of a text is about to change.
+    pub(crate) fn text(&mut self, node: &NodeId, text: &TextNode) {
+        self.touch(node).text.get_or_insert_with(|| text.segments());
+    }
+
+    /// A node was freed: its place in the arena must not be used again before the end.
+    pub(crate) fn freed(&mut self, ix: NodeIx) {
+        self.freed.push(ix);
+    }
+
+    fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>) {
+        if matches!(parent.body, Body::List(_)) {
+            let old = old.map(|value| OldItem { position: node.key.clone(), value });
+            self.touch(&parent.id).items.entry(node.id.clone()).or_insert(old);
+        } else {
+            self.touch_key(&parent.id, node.key.to_small_str(), old);
+        }
+    }
+
+    /// Touches all that a create op gives a node; it `was_there` or is about to be.
+    fn touch_content(&mut self, node: &Node, was_there: bool) {
+        match &node.body {
+            Body::Object(object) => {
+                for (key, value) in object.fields() {
+                    let old = was_there.then(|| Old::Json(value.clone()));
+                    self.touch_key(&node.id, key.clone(), old);
+                }
+            }
+            Body::Text(text) => self.text(&node.id, text),
+            Body::List(_) | Body::Map(_) | Body::Register(_) | Body::File(_) => {}
+        }
+    }
+
+    /// Whether a value is the same as before, apart from changes inside it.
+    fn same(&self, document: &Document, old: Option<&Old>, new: Option<&New>) -> bool {
+        match (old, new) {
+            (None, None) => true,
+            (Some(Old::Json(old)), Some(New::Json(new))) => old == new,
+            (Some(Old::Node { id, ix, kind }), Some(New::Node(new))) => {
+                let node = document.node(*new);
+                let continues = ix == new || self.uncreated.contains(ix);
+                continues && *id == node.id && *kind == node.body.kind()
+            }
+            _ => false,
+        }
+    }
+
+    fn changed_keys(
+        &self,
+        document: &Document,
+        node: NodeIx,
+        touched: &Touched,
+    ) -> Vec<(SmallStr, Option<New>)> {
+        let mut changed = Vec::new();
+        for (key, old) in &touched.keys {
+            let new = match &document.node(node).body {
+                Body::Object(object) => object.slots.get(key).map(|slot| match slot {
+                    Slot::Json(value) => New::Json(value.clone()),
+                    Slot::Child(child) => New::of(document, *child),
+                }),
+                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
+                _ => None,
+            };
+            if !self.same(document, old.as_ref(), new.as_ref()) {
+                changed.push((key.clone(), new));
+            }
+        }
+        changed
+    }
+
+    fn changed_items(
+        &self,
+        document: &Document,
+        list: NodeIx,
+        touched: &Touched,
+    ) -> Vec<list::Step> {
+        let mut items = Vec::new();
+        for (id, old) in &touched.items {
+            let now = document.find(id).filter(|ix| document.node(*ix).parent == list);
+            let value = now.map(|ix| New::of(document, ix));
+            let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
+            let same = self.same(
+                document,
+                old.as_ref().map(|old| &old.value),
+                new.as_ref().map(|(_, value)| value),
+            );
+            items.push(TouchedItem {
+                old: old.as_ref().map(|old| old.position.clone()),
+                new,
+                same,
+            });
+        }
+        list::steps(items, |position| document.rank_in(list, position))
+    }
+
+    /// Compares what was there with what is there.
+    pub(crate) fn finish(self, document: &mut Document) -> Changes {
+        let mut found: Vec<(NodeIx, Found)> = Vec::new();
+        let mut fresh = BTreeSet::new();
+        for (id, touched) in &self.touched {
+            let Some(ix) = document.find(id) else { continue };
+            match &document.node(ix).body {
+                Body::Object(_) | Body::Map(_) => {
+                    let changed = self.changed_keys(document, ix, touched);
+                    fresh.extend(changed.iter().filter_map(|(_, new)| new.as_ref()?.node()));
+                    if !changed.is_empty() {
+                        found.push((ix, Found::Keys(changed)));
+                    }
+                }
+                Body::List(_) => {
+                    let steps = self.changed_items(document, ix, touched);
+                    fresh.extend(steps.iter().filter_map(list::Step::fresh));
+                    if !steps.is_empty() {
+                        found.push((ix, Found::Items(steps)));
+                    }
+                }
+                Body::Text(text) => {
+                    let Some(before) = &touched.text else { continue };
+                    let ops = crate::text::difference(before, &text.segments());
+                    if !ops.is_empty() {
+                        found.push((ix, Found::Text(ops)));
+                    }
+                }
+                Body::Register(_) | Body::File(_) => {}
+            }
+        }
+        found.retain(|(ix, _)| !document.ancestors(*ix).any(|above| fresh.contains(&above)));
+        found.sort_by_key(|(ix, _)| document.node(*ix).depth);
+        let updates = found.into_iter().map(|(ix, found)| found.report(document, ix)).collect();
+        document.free_all(self.freed);
+        Changes { updates }
+    }
+}
+
+/// What changed in a node, before values are written out.
+enum Found {
+    Keys(Vec<(SmallStr, Option<New>)>),
+    Items(Vec<list::Step>),
+    Text(Vec<crate::text::TextOp>),
+}
+
+impl Found {
+    fn report(self, document: &Document, ix: NodeIx) -> Update {
+        let node = document.node(ix);
+        let detail = match self {
+            Self::Keys(changed) => {
+                let changed = changed.into_iter().map(|(key, new)| KeyChange {
+                    key,
+                    value: new.map(|new| new.to_json(document)),
+                });
+                match node.body {
+                    Body::Map(_) => UpdateDetail::Map(changed.collect()),
+                    _ => UpdateDetail::Object(changed.collect()),
+                }
+            }
+            Self::Items(steps) => UpdateDetail::List(
+                steps
+                    .into_iter()
+                    .map(|step| match step {
+                        list::Step::Insert { index, value } => {
+                            ListChange::Insert { index, value: value.to_json(document) }
+                        }
+                        list::Step::Set { index, value } => {
+                            ListChange::Set { index, value: value.to_json(document) }
+                        }
+                        list::Step::Delete { index } => ListChange::Delete { index },
+                        list::Step::Move { from, to } => ListChange::Move { from, to },
+                    })
+                    .collect(),
+            ),
+            Self::Text(ops) => UpdateDetail::Text(ops),
+        };
+        Update { node: node.id.clone(), path: document.pointer_to(ix), detail }
+    }
+}
+
+impl Old {
+    fn of(ix: NodeIx, node: &Node) -> Self {
+        match &node.body {
+            Body::Register(value) => Self::Json(value.clone()),
+            Body::File(file) => Self::Json(file.to_json()),
+            body => Self::Node { id: node.id.clone(), ix, kind: body.kind() },
+        }
+    }
+}
+
+impl New {
+    fn of(document: &Document, ix: NodeIx) -> Self {
+        match &document.node(ix).body {
+            Body::Register(value) => Self::Json(value.clone()),
+            Body::File(file) => Self::Json(file.to_json()),
+            _ => Self::Node(ix),
+        }
+    }
+
+    pub(super) fn node(&self) -> Option<NodeIx> {
+        match self {
+            Self::Node(ix) => Some(*ix),
+            Self::Json(_) => None,
+        }
+    }
+
+    fn to_json(&self, document: &Document) -> Json {
+        match self {
+            Self::Json(value) => value.clone(),
+            Self::Node(ix) => document.value(*ix).to_json(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The document: one tree of live nodes, and one journal that can take every change back.
+//!
+//! The tree is an arena of [`Node`]s, an index from ids to nodes, and in each container the order
+//! of its children. All changes are made by the five primitives of `document/mutate.rs`; what an
+//! op means in terms of them is decided in [`crate::apply`] and nowhere else.
+//!
+//! The numbered invariants I1 to I8 are listed in `docs/DESIGN.md` and checked by
+//! [`Document::check`].
+
+mod build;
+mod check;
+mod ids;
+mod journal;
+mod keyed;
+mod load;
+mod mutate;
+mod node;
+mod order;
+mod read;
+mod save;
+mod text_node;
+
+use std::fmt;
+
+pub use journal::Savepoint;
+pub use load::{LoadReport, NodesError, Repair};
+pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
+
+use ids::IdIndex;
+use journal::Journal;
+pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
+pub(crate) use order::Positions;
+pub(crate) use text_node::TextNode;
+
+use crate::change::Tracker;
+use crate::op::NodeKind;
+use crate::position::Position;
+use crate::{Limits, NodeId};
+
+/// The deepest that live nodes may nest, the root being at 0.
+///
+/// A fixed part of the format rather than a setting: replicas that disagree on it would diverge.
+pub const MAX_NODE_DEPTH: usize = 500;
+
+/// A live document: a tree of LiveObjects, LiveLists, LiveMaps, LiveTexts and LiveFiles.
+///
+/// *Read* it through [`root`](Self::root), [`at`](Self::at) and [`get`](Self::get). *Change* it with
+/// [`edit`](Self::edit) and [`patch`](Self::patch), or with ops through [`apply`](Self::apply).
+/// *Take changes back* with [`savepoint`](Self::savepoint), [`rollback`](Self::rollback) and
+/// [`commit`](Self::commit). *Convert* it with the `from_…` and `to_…` functions.
+///
+/// ```
+/// use livetree::{Actor, Document, IdSource, lson};
+///
+/// let mut doc = Document::new();
+/// let mut ids = IdSource::new(Actor(1));
+/// doc.edit(&mut ids, |root| {
+///     root.set("title", "Roadmap")?;
+///     root.set("todos", lson!([{ "text": "ship it", "done": false }]))
+/// })?;
+/// assert_eq!(doc.to_json().to_string(), r#"{"title":"Roadmap","todos":[{"done":false,"text":"ship it"}]}"#);
+/// # Ok::<(), livetree::Error>(())
+/// ```
+pub struct Document {
+    nodes: Vec<Node>,
+    free: Vec<NodeIx>,
+    ids: IdIndex,
+    journal: Journal,
+    tracker: Option<Box<Tracker>>,
+    limits: Limits,
+}
+
+impl Document {
+    /// An empty document: a root without fields.
+    pub fn new() -> Self {
+        let root = Node {
+            id: NodeId::ROOT,
+            parent: NodeIx::ROOT,
+            key: Position::verbatim(crate::SmallStr::EMPTY),
+            depth: 0,
+            body: Body::Object(ObjectBody::default()),
+        };
+        let mut ids = IdIndex::default();
+        ids.insert(&NodeId::ROOT, NodeIx::ROOT);
+        Self {
+            nodes: vec![root],
+            free: Vec::new(),
+            ids,
+            journal: Journal::default(),
+            tracker: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The number of nodes, the root included. O(1).
+    pub fn node_count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is a node with this id.
+    pub fn contains(&self, id: &NodeId) -> bool {
+        self.find(id).is_some()
+    }
+
+    /// The kind of the node with this id.
+    pub fn kind(&self, id: &NodeId) -> Option<NodeKind> {
+        Some(self.node(self.find(id)?).body.kind())
+    }
+
+    /// The id of a node's parent; `None` for the root and for unknown ids.
+    pub fn parent_of(&self, id: &NodeId) -> Option<&NodeId> {
+        let ix = self.find(id)?;
+        (ix != NodeIx::ROOT).then(|| &self.node(self.node(ix).parent).id)
+    }
+
+    /// The key under which a node hangs in its parent: in a list, its position.
+    pub fn parent_key_of(&self, id: &NodeId) -> Option<&str> {
+        let ix = self.find(id)?;
+        (ix != NodeIx::ROOT).then(|| self.node(ix).key.as_str())
+    }
+
+    /// The limits that edits and patches of this document keep.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Sets the limits that edits and patches of this document keep.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    pub(crate) fn find(&self, id: &NodeId) -> Option<NodeIx> {
+        if id.is_root() { Some(NodeIx::ROOT) } else { self.ids.get(id) }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    pub(crate) fn node(&self, ix: NodeIx) -> &Node {
+        &self.nodes[ix.0 as usize]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    fn node_mut(&mut self, ix: NodeIx) -> &mut Node {
+        &mut self.nodes[ix.0 as usize]
+    }
+
+    /// The JSON field at a key of an object.
+    pub(crate) fn field(&self, object: NodeIx, key: &str) -> Option<&crate::Json> {
+        match &self.node(object).body {
+            Body::Object(object) => match object.slots.get(key)? {
+                Slot::Json(value) => Some(value),
+                Slot::Child(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The child at a key of an object or map.
+    pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
+        if matches!(self.node(parent).body, Body::List(_)) { None } else { self.child(parent, key) }
+    }
+
+    /// The item at an index of a list.
+    pub(crate) fn list_item(&self, list: NodeIx, index: Option<usize>) -> Option<NodeIx> {
+        match &self.node(list).body {
+            Body::List(order) => order.get(index?),
+            _ => None,
+        }
+    }
+
+    /// The position of a list's last item.
+    pub(crate) fn last_position(&self, list: NodeIx) -> Option<&Position> {
+        match &self.node(list).body {
+            Body::List(order) => order.last().map(|last| &self.node(last).key),
+            _ => None,
+        }
+    }
+
+    /// The child at a key of an object or map, or at a position of a list.
+    pub(crate) fn child(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
+        match &self.node(parent).body {
+            Body::Object(object) => match object.slots.get(key)? {
+                Slot::Child(child) => Some(*child),
+                Slot::Json(_) => None,
+            },
+            Body::Map(entries) => entries.get(key).copied(),
+            Body::List(order) => order.find(&Position::verbatim(key.into()), self),
+            Body::Register(_) | Body::Text(_) | Body::File(_) => None,
+        }
+    }
+}
+
+impl Positions for Document {
+    fn position(&self, ix: NodeIx) -> &Position {
+        &self.node(ix).key
+    }
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The content as JSON.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("nodes", &self.node_count())
+            .field("json", &self.to_json())
+            .finish()
+    }
+}

@@ -1,0 +1,96 @@
+//! The invariants of a document, checked one and all.
+
+use super::node::{Body, NodeIx, Slot, field_bytes};
+use super::{Document, MAX_NODE_DEPTH};
+
+impl Document {
+    /// Checks every invariant of `docs/DESIGN.md`; O(n).
+    ///
+    /// # Errors
+    /// Names the first that is broken. There is no input that leads there: an error is a bug.
+    #[doc(hidden)]
+    pub fn check(&self) -> Result<(), String> {
+        let mut live = 0;
+        let mut stack = vec![NodeIx::ROOT];
+        while let Some(ix) = stack.pop() {
+            live += 1;
+            let node = self.node(ix);
+            if self.find(&node.id) != Some(ix) {
+                return Err(format!("I1: {} is not found by its id", node.id));
+            }
+            if usize::from(node.depth) > MAX_NODE_DEPTH {
+                return Err(format!("I7: {} lies {} deep", node.id, node.depth));
+            }
+            self.check_children(ix)?;
+            for child in node.body.children() {
+                let below = self.node(child);
+                if below.parent != ix || below.depth != node.depth + 1 {
+                    return Err(format!("I3: {} does not know its parent {}", below.id, node.id));
+                }
+                if self.child(ix, below.key.as_str()) != Some(child) {
+                    return Err(format!("I3: {} is not at {:?}", below.id, below.key));
+                }
+                stack.push(child);
+            }
+        }
+        if live != self.ids.len() {
+            return Err(format!("I1: {} ids for {live} nodes", self.ids.len()));
+        }
+        if !self.journal.is_recording() {
+            if self.journal.len() != 0 {
+                return Err("I8: the journal is not empty without a savepoint".to_owned());
+            }
+            if self.tracker.is_none() && live + self.free.len() != self.nodes.len() {
+                return Err(format!(
+                    "I2: {} places leak",
+                    self.nodes.len() - self.free.len() - live
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What concerns one container and its children.
+    fn check_children(&self, ix: NodeIx) -> Result<(), String> {
+        let node = self.node(ix);
+        match &node.body {
+            Body::Object(object) => {
+                let bytes: usize = object.fields().map(|(k, v)| field_bytes(k, v)).sum();
+                if bytes != object.json_bytes {
+                    return Err(format!("I6: {} has {bytes} bytes of fields", node.id));
+                }
+                let register = object.slots.iter().any(|(_, slot)| match slot {
+                    Slot::Child(child) => matches!(self.node(*child).body, Body::Register(_)),
+                    Slot::Json(_) => false,
+                });
+                if register {
+                    return Err(format!("I4: a register lies under the object {}", node.id));
+                }
+            }
+            Body::List(order) => {
+                let keys: Vec<_> = order.iter().map(|item| &self.node(item).key).collect();
+                if !keys.is_sorted_by(|a, b| a < b) {
+                    return Err(format!(
+                        "I5: the positions of {} are not distinct and sorted",
+                        node.id
+                    ));
+                }
+                if keys.len() != order.len() {
+                    return Err(format!("I5: {} counts its items wrong", node.id));
+                }
+            }
+            Body::Map(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Checks the invariants after a change, in debug builds, while the document is small enough
+    /// for tests to stay quick.
+    #[inline]
+    pub(crate) fn debug_check(&self) {
+        #[cfg(debug_assertions)]
+        if self.nodes.len() <= 64 {
+            debug_assert_eq!(self.check(), Ok(()));
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The primitive mutations, each with its inverse, and the savepoints built on them.
+//!
+//! Every change of the tree, forward or back, is one of these. Each tells the journal how to take
+//! it back (while a savepoint is open) and the tracker what was there before (while changes are
+//! watched), so neither can miss one.
+
+use super::Document;
+use super::journal::{Savepoint, Undo};
+use super::node::{Body, Node, NodeIx, Slot, field_bytes};
+use super::text_node::{TextNode, TextUndo};
+use crate::change::Changes;
+use crate::op::NodeContent;
+use crate::position::Position;
+use crate::{Json, NodeId, SmallStr};
+
+impl Document {
+    /// Opens a savepoint: from here on every change can be taken back.
+    ///
+    /// Costs memory for each change until it is closed by [`rollback`](Self::rollback) or
+    /// [`commit`](Self::commit). Savepoints nest.
+    pub fn savepoint(&mut self) -> Savepoint {
+        self.journal.open()
+    }
+
+    /// Takes back everything since `savepoint`, exactly: ids, positions, order and values.
+    ///
+    /// Closes the savepoint and all that were opened after it. Costs what was changed since.
+    pub fn rollback(&mut self, savepoint: Savepoint) {
+        if !self.journal.close(savepoint) {
+            return;
+        }
+        while let Some(undo) = self.journal.pop(savepoint) {
+            self.take_back(undo);
+        }
+        self.debug_check();
+    }
+
+    /// Keeps everything since `savepoint`.
+    ///
+    /// Closes the savepoint and all that were opened after it; an outer one still takes their
+    /// changes back.
+    pub fn commit(&mut self, savepoint: Savepoint) {
+        if self.journal.close(savepoint) {
+            self.forget_committed();
+        }
+    }
+
+    /// Closes the oldest savepoint and keeps what was changed up to the next one, which stays open.
+    ///
+    /// False, and nothing happens, if an older one is still open.
+    pub(crate) fn commit_oldest(&mut self, savepoint: Savepoint) -> bool {
+        let closed = self.journal.close_oldest(savepoint);
+        if closed {
+            self.forget_committed();
+        }
+        closed
+    }
+
+    fn forget_committed(&mut self) {
+        while let Some(undo) = self.journal.pop_committed() {
+            if let Undo::Detached(top) = undo {
+                self.free_subtree(top);
+            }
+        }
+    }
+
+    fn take_back(&mut self, undo: Undo) {
+        match undo {
+            Undo::Field { node, key, old } => {
+                self.put_field(node, key, old);
+            }
+            Undo::Attached(node) => {
+                if let Some(tracker) = &mut self.tracker {
+                    #[expect(clippy::indexing_slicing, reason = "I2")]
+                    let gone = &self.nodes[node.0 as usize];
+                    tracker.uncreated(node, gone);
+                }
+                self.unlink(node);
+                let id = self.node(node).id.clone();
+                self.ids.remove(&id);
+                self.free_node(node);
+            }
+            Undo::Detached(top) => self.link_subtree(top),
+            Undo::Moved { node, from } => {
+                self.put_at(node, from);
+            }
+            Undo::Text { node, undo } => self.undo_text(node, undo),
+        }
+    }
+
+    /// Sets or removes a JSON field of an object; there must be no child at the key.
+    pub(crate) fn set_field(&mut self, node: NodeIx, key: SmallStr, value: Option<Json>) {
+        let old = self.put_field(node, key.clone(), value);
+        if self.journal.is_recording() {
+            self.journal.record(Undo::Field { node, key, old });
+        }
+    }
+
+    fn put_field(&mut self, node: NodeIx, key: SmallStr, value: Option<Json>) -> Option<Json> {
+        let Body::Object(object) = &mut self.node_mut(node).body else { return None };
+        object.json_bytes += value.as_ref().map_or(0, |value| field_bytes(&key, value));
+        let old = match value {
+            Some(value) => object.slots.insert(key.clone(), Slot::Json(value)),
+            None => object.slots.remove(&key),
+        };
+        let old = match old {
+            Some(Slot::Json(old)) => Some(old),
+            None => None,
+            Some(Slot::Child(_)) => {
+                debug_assert!(false, "I4: a child was overwritten by a field");
+                None
+            }
+        };
+        object.json_bytes -= old.as_ref().map_or(0, |old| field_bytes(&key, old));
+        if let Some(tracker) = &mut self.tracker {
+            #[expect(clippy::indexing_slicing, reason = "I2")]
+            tracker.field(&self.nodes[node.0 as usize].id, &key, old.as_ref());
+        }
+        old
+    }
+
+    /// Adds a node below `parent`, where nothing is at `key`.
+    pub(crate) fn attach(
+        &mut self,
+        parent: NodeIx,
+        key: Position,
+        id: NodeId,
+        content: &NodeContent,
+    ) -> NodeIx {
+        let depth = self.node(parent).depth + 1;
+        self.attach_node(Node { id, parent, key, depth, body: Body::new(content) })
+    }
+
+    /// Adds a node where its link says, if nothing is there.
+    pub(super) fn attach_node(&mut self, node: Node) -> NodeIx {
+        let id = node.id.clone();
+        let ix = self.allocate(node);
+        self.ids.insert(&id, ix);
+        self.link(ix);
+        if self.journal.is_recording() {
+            self.journal.record(Undo::Attached(ix));
+        }
+        ix
+    }
+
+    /// Takes a node and all below it out of the tree; not the root.
+    pub(crate) fn detach(&mut self, top: NodeIx) {
+        debug_assert!(top != NodeIx::ROOT, "I3: the root is never detached");
+        self.unlink(top);
+        let mut stack = vec![top];
+        while let Some(ix) = stack.pop() {
+            stack.extend(self.node(ix).body.children());
+            let id = self.node(ix).id.clone();
+            self.ids.remove(&id);
+        }
+        if self.journal.is_recording() {
+            self.journal.record(Undo::Detached(top));
+        } else {
+            self.free_subtree(top);
+        }
+    }
+
+    /// Moves a list item to a position of its list that is not taken.
+    pub(crate) fn move_item(&mut self, node: NodeIx, to: Position) {
+        let from = self.put_at(node, to);
+        if self.journal.is_recording() {
+            self.journal.record(Undo::Moved { node, from });
+        }
+    }
+
+    fn put_at(&mut self, node: NodeIx, to: Position) -> Position {
+        self.unlink(node);
+        let from = std::mem::replace(&mut self.node_mut(node).key, to);
+        self.link(node);
+        from
+    }
+
+    /// Changes a text by way of `change`, which also says how to take it back.
+    pub(crate) fn change_text<T>(
+        &mut self,
+        node: NodeIx,
+        change: impl FnOnce(&mut TextNode) -> (T, Option<TextUndo>),
+    ) -> Option<T> {
+        self.track_text(node);
+        let Body::Text(text) = &mut self.node_mut(node).body else { return None };
+        let (result, undo) = change(text);
+        if let Some(undo) = undo
+            && self.journal.is_recording()
+        {
+            self.journal.record(Undo::Text { node, undo });
+        }
+        Some(result)
+    }
+
+    fn undo_text(&mut self, node: NodeIx, undo: TextUndo) {
+        self.track_text(node);
+        if let Body::Text(text) = &mut self.node_mut(node).body {
+            text.take_back(undo);
+        }
+    }
+
+    fn track_text(&mut self, node: NodeIx) {
+        if let Some(tracker) = &mut self.tracker {
+            #[expect(clippy::indexing_slicing, reason = "I2")]
+            let node = &self.nodes[node.0 as usize];
+            if let Body::Text(text) = &node.body {
+                tracker.text(&node.id, text);
+            }
+        }
+    }
+
+    /// Puts a subtree that was detached back where it was.
+    fn link_subtree(&mut self, top: NodeIx) {
+        let mut stack = vec![top];
+        while let Some(ix) = stack.pop() {
+            stack.extend(self.node(ix).body.children());
+            let id = self.node(ix).id.clone();
+            self.ids.insert(&id, ix);
+        }
+        self.link(top);
+    }
+
+    /// Enters a node in its parent.
+    fn link(&mut self, ix: NodeIx) {
+        let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
+        if let Some(tracker) = &mut self.tracker {
+            #[expect(clippy::indexing_slicing, reason = "I2")]
+            tracker.attached(&self.nodes[parent.0 as usize], &self.nodes[ix.0 as usize]);
+        }
+        let taken = match &mut self.node_mut(parent).body {
+            Body::Object(object) => {
+                object.slots.insert(key.to_small_str(), Slot::Child(ix)).is_some()
+            }
+            Body::Map(entries) => entries.insert(key.to_small_str(), ix).is_some(),
+            Body::List(order) => {
+                // The order compares positions of other nodes, so it is taken out meanwhile.
+                let mut order = std::mem::take(order);
+                let inserted = order.insert(&key, ix, self);
+                self.put_order(parent, order);
+                inserted.is_err()
+            }
+            Body::Register(_) | Body::Text(_) | Body::File(_) => true,
+        };
+        debug_assert!(!taken, "I4: a child was attached where something is");
+    }
+
+    /// Takes a node out of its parent; the node keeps saying where it was.
+    fn unlink(&mut self, ix: NodeIx) {
+        let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
+        if let Some(tracker) = &mut self.tracker {
+            #[expect(clippy::indexing_slicing, reason = "I2")]
+            tracker.detached(&self.nodes[parent.0 as usize], ix, &self.nodes[ix.0 as usize]);
+        }
+        let found = match &mut self.node_mut(parent).body {
+            Body::Object(object) => object.slots.remove(key.as_str()).is_some(),
+            Body::Map(entries) => entries.remove(key.as_str()).is_some(),
+            Body::List(order) => {
+                let mut order = std::mem::take(order);
+                let removed = order.remove(&key, self);
+                self.put_order(parent, order);
+                removed.is_some()
+            }
+            Body::Register(_) | Body::Text(_) | Body::File(_) => false,
+        };
+        debug_assert!(found, "I3: a child was not in its parent");
+    }
+
+    fn put_order(&mut self, list: NodeIx, order: super::order::Order) {
+        if let Body::List(place) = &mut self.node_mut(list).body {
+            *place = order;
+        }
+    }
+
+    fn allocate(&mut self, node: Node) -> NodeIx {
+        if let Some(ix) = self.free.pop() {
+            *self.node_mut(ix) = node;
+            return ix;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "4 billion nodes do not fit in memory")]
+        let ix = NodeIx(self.nodes.len() as u32);
+        self.nodes.push(node);
+        ix
+    }
+
+    fn free_subtree(&mut self, top: NodeIx) {
+        let mut stack = vec![top];
+        while let Some(ix) = stack.pop() {
+            stack.extend(self.node(ix).body.children());
+            self.free_node(ix);
+        }
+    }
+
+    fn free_node(&mut self, ix: NodeIx) {
+        // While changes are watched, an index must keep meaning one node.
+        if let Some(tracker) = &mut self.tracker {
+            tracker.freed(ix);
+            return;
+        }
+        self.node_mut(ix).body = Body::Register(Json::Null);
+        self.free.push(ix);
+    }
+
+    /// Runs `change` and reports its net effect.
+    pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> (T, Changes) {
+        debug_assert!(self.tracker.is_none(), "changes are watched already");
+        self.tracker = Some(Box::default());
+        let result = change(self);
+        let changes = match self.tracker.take() {
+            Some(tracker) => tracker.finish(self),
+            None => Changes::default(),
+        };
+        (result, changes)
+    }
+
+    /// Frees what was kept while changes were watched.
+    pub(crate) fn free_all(&mut self, freed: Vec<NodeIx>) {
+        debug_assert!(self.tracker.is_none(), "changes are still watched");
+        for ix in freed {
+            self.free_node(ix);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The nodes of the tree and where they live.
+
+use std::sync::Arc;
+
+use super::keyed::{Keyed, KeyedIter};
+use super::order::Order;
+use super::text_node::TextNode;
+use crate::op::{NodeContent, NodeKind};
+use crate::position::Position;
+use crate::{FileMeta, Json, NodeId, SmallStr};
+
+/// A node's place in the arena. Only meaningful together with its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeIx(pub(crate) u32);
+
+impl NodeIx {
+    /// The root, which is never moved or freed.
+    pub(crate) const ROOT: Self = Self(0);
+}
+
+/// A node: who it is, where it hangs and what it holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    /// The container it hangs in; the root names itself.
+    pub(crate) parent: NodeIx,
+    /// Its key in the parent; in a list, its position.
+    pub(crate) key: LinkKey,
+    /// How many parents it has; never changes, as nodes never change their parent.
+    pub(crate) depth: u16,
+    pub(crate) body: Body,
+}
+
+/// The key under which a node hangs in its parent.
+///
+/// A position is a key that has an order of its own; both are kept in one place since every node
+/// has exactly one of them, and which one follows from the parent.
+pub(crate) type LinkKey = Position;
+
+/// What a node holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Object(ObjectBody),
+    List(Order),
+    Map(Keyed<NodeIx>),
+    Register(Json),
+    Text(Box<TextNode>),
+    File(Arc<FileMeta>),
+}
+
+/// An object's fields and children. One table for both: a key cannot be field and child at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ObjectBody {
+    pub(crate) slots: Keyed<Slot>,
+    /// Size of the JSON fields, keys and values, as JSON text.
+    pub(crate) json_bytes: usize,
+}
+
+/// What an object has at a key.
+#[derive(Clone, Debug)]
+pub(crate) enum Slot {
+    Json(Json),
+    Child(NodeIx),
+}
+
+impl Body {
+    pub(crate) fn new(content: &NodeContent) -> Self {
+        match content {
+            NodeContent::Object(data) => Self::Object(ObjectBody {
+                json_bytes: data.iter().map(|(key, value)| field_bytes(key, value)).sum(),
+                slots: data.iter().map(|(k, v)| (k.clone(), Slot::Json(v.clone()))).collect(),
+            }),
+            NodeContent::List => Self::List(Order::default()),
+            NodeContent::Map => Self::Map(Keyed::default()),
+            NodeContent::Register(value) => Self::Register(value.clone()),
+            NodeContent::Text { segments, version } => {
+                Self::Text(Box::new(TextNode::new(segments.clone(), *version)))
+            }
+            NodeContent::File(file) => Self::File(file.clone()),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> NodeKind {
+        match self {
+            Self::Object(_) => NodeKind::Object,
+            Self::List(_) => NodeKind::List,
+            Self::Map(_) => NodeKind::Map,
+            Self::Register(_) => NodeKind::Register,
+            Self::Text(_) => NodeKind::Text,
+            Self::File(_) => NodeKind::File,
+        }
+    }
+
+    /// The content without children, as a create op or a serialised node carries it.
+    pub(crate) fn content(&self) -> NodeContent {
+        match self {
+            Self::Object(object) => NodeContent::Object(Arc::new(
+                object.fields().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            )),
+            Self::List(_) => NodeContent::List,
+            Self::Map(_) => NodeContent::Map,
+            Self::Register(value) => NodeContent::Register(value.clone()),
+            Self::Text(text) => {
+                NodeContent::Text { segments: text.segments(), version: text.version() }
+            }
+            Self::File(file) => NodeContent::File(file.clone()),
+        }
+    }
+
+    /// The children, in order of their keys or positions.
+    pub(crate) fn children(&self) -> Children<'_> {
+        match self {
+            Self::Object(object) => Children::Object(object.slots.iter()),
+            Self::Map(entries) => Children::Map(entries.iter()),
+            Self::List(order) => Children::List(Box::new(order.iter())),
+            Self::Register(_) | Self::Text(_) | Self::File(_) => Children::None,
+        }
+    }
+}
+
+impl ObjectBody {
+    pub(crate) const EMPTY: Self = Self { slots: Keyed::EMPTY, json_bytes: 0 };
+
+    /// The JSON fields, in order of their keys.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&SmallStr, &Json)> {
+        self.slots.iter().filter_map(|(key, slot)| match slot {
+            Slot::Json(value) => Some((key, value)),
+            Slot::Child(_) => None,
+        })
+    }
+}
+
+/// Size of one JSON field of an object: key and value.
+pub(crate) fn field_bytes(key: &str, value: &Json) -> usize {
+    key.len() + value.json_len()
+}
+
+/// Iterates over a node's children.
+pub(crate) enum Children<'a> {
+    None,
+    Object(KeyedIter<'a, Slot>),
+    Map(KeyedIter<'a, NodeIx>),
+    List(Box<dyn Iterator<Item = NodeIx> + 'a>),
+}
+
+impl Iterator for Children<'_> {
+    type Item = NodeIx;
+
+    fn next(&mut self) -> Option<NodeIx> {
+        match self {
+            Self::None => None,
+            Self::Object(slots) => slots.find_map(|(_, slot)| match slot {
+                Slot::Child(child) => Some(*child),
+                Slot::Json(_) => None,
+            }),
+            Self::Map(entries) => entries.next().map(|(_, child)| *child),
+            Self::List(items) => items.next(),
+        }
+    }
+}

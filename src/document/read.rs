@@ -1,0 +1,462 @@
+//! Reading a document: views of its nodes, by key, by index and by JSON Pointer.
+//!
+//! A view borrows the document and is as cheap as a pointer. The JSON projection that it offers is
+//! the lossy one: objects and maps are objects, lists arrays, texts their segments, files their
+//! metadata.
+
+use serde::de::DeserializeOwned;
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+use super::keyed::Keyed;
+use super::node::{Body, NodeIx, Slot};
+use super::{Document, TextNode};
+use crate::json::error::{push_index, push_key};
+use crate::op::NodeKind;
+use crate::patch::pointer::{Pointer, index_of, prefix};
+use crate::position::Position;
+use crate::text::Segment;
+use crate::{FileMeta, Json, NodeId, SmallStr};
+
+/// A value in a document.
+#[derive(Clone, Copy, Debug)]
+pub enum ValueRef<'a> {
+    /// A JSON leaf: a field, or a plain entry or item.
+    Json(&'a Json),
+    /// A LiveObject.
+    Object(ObjectRef<'a>),
+    /// A LiveMap.
+    Map(MapRef<'a>),
+    /// A LiveList.
+    List(ListRef<'a>),
+    /// A LiveText.
+    Text(TextRef<'a>),
+    /// A LiveFile.
+    File(&'a FileMeta),
+}
+
+/// Why a JSON Pointer leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PointerError {
+    /// The text is no JSON Pointer (RFC 6901).
+    #[error(
+        "{pointer:?} is not a JSON Pointer: it must be empty or start with '/', and '~' must be followed by 0 or 1"
+    )]
+    Malformed {
+        /// The text.
+        pointer: String,
+    },
+    /// There is nothing at this prefix of the pointer.
+    #[error("there is nothing at {at}")]
+    NotFound {
+        /// The prefix that leads nowhere.
+        at: String,
+    },
+    /// The pointer goes on below a value that is a leaf of the document.
+    #[error("the value at {at} is plain JSON, not a live structure")]
+    ThroughLeaf {
+        /// The prefix that leads to the leaf.
+        at: String,
+    },
+}
+
+macro_rules! view {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $name<'a> {
+            document: &'a Document,
+            ix: NodeIx,
+        }
+
+        impl<'a> $name<'a> {
+            pub(crate) fn new(document: &'a Document, ix: NodeIx) -> Self {
+                Self { document, ix }
+            }
+
+            /// The node's id.
+            pub fn id(self) -> &'a NodeId {
+                &self.document.node(self.ix).id
+            }
+
+            /// The JSON projection of the node and all below it.
+            pub fn to_json(self) -> Json {
+                self.document.value(self.ix).to_json()
+            }
+        }
+
+        impl std::fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($name)).field(self.id()).field(&self.to_json()).finish()
+            }
+        }
+
+        impl Serialize for $name<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.document.value(self.ix).serialize(serializer)
+            }
+        }
+    };
+}
+
+view! {
+    /// A LiveObject in a document.
+    ObjectRef
+}
+view! {
+    /// A LiveMap in a document.
+    MapRef
+}
+view! {
+    /// A LiveList in a document.
+    ListRef
+}
+view! {
+    /// A LiveText in a document.
+    TextRef
+}
+
+impl Document {
+    /// The root, always a LiveObject.
+    pub fn root(&self) -> ObjectRef<'_> {
+        ObjectRef { document: self, ix: NodeIx::ROOT }
+    }
+
+    /// The node with this id; a register gives its value.
+    pub fn get(&self, id: &NodeId) -> Option<ValueRef<'_>> {
+        Some(self.value(self.find(id)?))
+    }
+
+    /// The value at a JSON Pointer (RFC 6901), for example `"/todos/0/text"`; `""` is the root.
+    ///
+    /// # Errors
+    /// Says which prefix of the pointer leads nowhere or to a leaf.
+    pub fn at(&self, pointer: &str) -> Result<ValueRef<'_>, PointerError> {
+        let malformed = || PointerError::Malformed { pointer: pointer.to_owned() };
+        let tokens = Pointer::parse(pointer).map_err(|_| malformed())?;
+        let mut value = ValueRef::Object(self.root());
+        for (depth, token) in tokens.tokens().enumerate() {
+            value = value.child(&token.decoded()).ok_or_else(|| {
+                if value.is_container() {
+                    PointerError::NotFound { at: prefix(pointer, depth + 1).to_owned() }
+                } else {
+                    PointerError::ThroughLeaf { at: prefix(pointer, depth).to_owned() }
+                }
+            })?;
+        }
+        Ok(value)
+    }
+
+    /// The JSON projection of the whole document.
+    pub fn to_json(&self) -> Json {
+        self.root().to_json()
+    }
+
+    pub(crate) fn value(&self, ix: NodeIx) -> ValueRef<'_> {
+        let document = self;
+        match &self.node(ix).body {
+            Body::Object(_) => ValueRef::Object(ObjectRef { document, ix }),
+            Body::Map(_) => ValueRef::Map(MapRef { document, ix }),
+            Body::List(_) => ValueRef::List(ListRef { document, ix }),
+            Body::Text(_) => ValueRef::Text(TextRef { document, ix }),
+            Body::Register(value) => ValueRef::Json(value),
+            Body::File(file) => ValueRef::File(file),
+        }
+    }
+
+    fn slot<'a>(&'a self, slot: &'a Slot) -> ValueRef<'a> {
+        match slot {
+            Slot::Json(value) => ValueRef::Json(value),
+            Slot::Child(child) => self.value(*child),
+        }
+    }
+
+    /// The node and everything above it, the root last.
+    pub(crate) fn ancestors(&self, ix: NodeIx) -> impl Iterator<Item = NodeIx> + '_ {
+        std::iter::successors(Some(ix), |ix| (*ix != NodeIx::ROOT).then(|| self.node(*ix).parent))
+    }
+
+    /// How many items of a list lie before a position.
+    pub(crate) fn rank_in(&self, list: NodeIx, position: &Position) -> usize {
+        match &self.node(list).body {
+            Body::List(order) => order.rank(position, self).unwrap_or_else(|rank| rank),
+            _ => 0,
+        }
+    }
+
+    /// The JSON Pointer that leads to a node.
+    pub(crate) fn pointer_to(&self, ix: NodeIx) -> String {
+        let mut pointer = String::new();
+        let path: Vec<NodeIx> = self.ancestors(ix).collect();
+        for ix in path.into_iter().rev().skip(1) {
+            let node = self.node(ix);
+            if matches!(self.node(node.parent).body, Body::List(_)) {
+                push_index(&mut pointer, self.rank_in(node.parent, &node.key));
+            } else {
+                push_key(&mut pointer, node.key.as_str());
+            }
+        }
+        pointer
+    }
+}
+
+impl<'a> ValueRef<'a> {
+    /// The id of the node, unless this is a JSON leaf.
+    pub fn id(self) -> Option<&'a NodeId> {
+        match self {
+            Self::Object(object) => Some(object.id()),
+            Self::Map(map) => Some(map.id()),
+            Self::List(list) => Some(list.id()),
+            Self::Text(text) => Some(text.id()),
+            Self::Json(_) | Self::File(_) => None,
+        }
+    }
+
+    /// The kind of node; a JSON leaf counts as a register.
+    pub fn kind(self) -> NodeKind {
+        match self {
+            Self::Json(_) => NodeKind::Register,
+            Self::Object(_) => NodeKind::Object,
+            Self::Map(_) => NodeKind::Map,
+            Self::List(_) => NodeKind::List,
+            Self::Text(_) => NodeKind::Text,
+            Self::File(_) => NodeKind::File,
+        }
+    }
+
+    fn is_container(self) -> bool {
+        self.kind().is_container()
+    }
+
+    /// The value at a key, or at an index written in decimal.
+    pub(crate) fn child(self, token: &str) -> Option<ValueRef<'a>> {
+        match self {
+            Self::Object(object) => object.get(token),
+            Self::Map(map) => map.get(token),
+            Self::List(list) => list.get(index_of(token)?),
+            Self::Json(_) | Self::Text(_) | Self::File(_) => None,
+        }
+    }
+
+    /// The JSON projection of the value.
+    pub fn to_json(self) -> Json {
+        match self {
+            Self::Json(value) => value.clone(),
+            Self::Object(object) => {
+                Json::object(object.iter().map(|(key, value)| (key.clone(), value.to_json())))
+            }
+            Self::Map(map) => {
+                Json::object(map.iter().map(|(key, value)| (key.clone(), value.to_json())))
+            }
+            Self::List(list) => Json::array(list.iter().map(Self::to_json)),
+            Self::Text(text) => Json::array(text.segments().iter().map(Segment::to_json)),
+            Self::File(file) => file.to_json(),
+        }
+    }
+
+    /// The value as a type of your own.
+    ///
+    /// # Errors
+    /// If the JSON projection does not fit the type.
+    pub fn deserialize<T: DeserializeOwned>(self) -> Result<T, serde_json::Error> {
+        T::deserialize(&self.to_json())
+    }
+
+    /// The LiveObject, if this is one.
+    pub fn as_object(self) -> Option<ObjectRef<'a>> {
+        if let Self::Object(object) = self { Some(object) } else { None }
+    }
+
+    /// The LiveMap, if this is one.
+    pub fn as_map(self) -> Option<MapRef<'a>> {
+        if let Self::Map(map) = self { Some(map) } else { None }
+    }
+
+    /// The LiveList, if this is one.
+    pub fn as_list(self) -> Option<ListRef<'a>> {
+        if let Self::List(list) = self { Some(list) } else { None }
+    }
+
+    /// The LiveText, if this is one.
+    pub fn as_text(self) -> Option<TextRef<'a>> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The JSON leaf, if this is one.
+    pub fn as_json(self) -> Option<&'a Json> {
+        if let Self::Json(value) = self { Some(value) } else { None }
+    }
+}
+
+/// The JSON projection.
+impl Serialize for ValueRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Json(value) => value.serialize(serializer),
+            Self::Object(object) => {
+                let mut map = serializer.serialize_map(Some(object.len()))?;
+                for (key, value) in object.iter() {
+                    map.serialize_entry(key, &value)?;
+                }
+                map.end()
+            }
+            Self::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries.iter() {
+                    map.serialize_entry(key, &value)?;
+                }
+                map.end()
+            }
+            Self::List(list) => {
+                let mut seq = serializer.serialize_seq(Some(list.len()))?;
+                for item in list.iter() {
+                    seq.serialize_element(&item)?;
+                }
+                seq.end()
+            }
+            Self::Text(_) => self.to_json().serialize(serializer),
+            Self::File(file) => file.serialize(serializer),
+        }
+    }
+}
+
+impl<'a> ObjectRef<'a> {
+    fn body(self) -> &'a super::ObjectBody {
+        const EMPTY: &super::ObjectBody = &super::ObjectBody::EMPTY;
+        match &self.document.node(self.ix).body {
+            Body::Object(object) => object,
+            _ => EMPTY,
+        }
+    }
+
+    /// The field or child at `key`. O(log n).
+    pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
+        self.body().slots.get(key).map(|slot| self.document.slot(slot))
+    }
+
+    /// Fields and children, in order of their keys.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a SmallStr, ValueRef<'a>)> {
+        self.body().slots.iter().map(move |(key, slot)| (key, self.document.slot(slot)))
+    }
+
+    /// The number of fields and children.
+    pub fn len(self) -> usize {
+        self.body().slots.len()
+    }
+
+    /// Whether there are no fields and children.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The object as a type of your own.
+    ///
+    /// # Errors
+    /// If the JSON projection does not fit the type.
+    pub fn deserialize<T: DeserializeOwned>(self) -> Result<T, serde_json::Error> {
+        ValueRef::Object(self).deserialize()
+    }
+}
+
+impl<'a> MapRef<'a> {
+    fn entries(self) -> &'a Keyed<NodeIx> {
+        const EMPTY: &Keyed<NodeIx> = &Keyed::EMPTY;
+        match &self.document.node(self.ix).body {
+            Body::Map(entries) => entries,
+            _ => EMPTY,
+        }
+    }
+
+    /// The entry at `key`. O(log n).
+    pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
+        self.document.child(self.ix, key).map(|child| self.document.value(child))
+    }
+
+    /// The entries, in order of their keys.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a SmallStr, ValueRef<'a>)> {
+        self.entries().iter().map(move |(key, child)| (key, self.document.value(*child)))
+    }
+
+    /// The number of entries.
+    pub fn len(self) -> usize {
+        self.entries().len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'a> ListRef<'a> {
+    fn order(self) -> Option<&'a super::order::Order> {
+        match &self.document.node(self.ix).body {
+            Body::List(order) => Some(order),
+            _ => None,
+        }
+    }
+
+    /// The item at `index`. O(log n).
+    pub fn get(self, index: usize) -> Option<ValueRef<'a>> {
+        self.order()?.get(index).map(|item| self.document.value(item))
+    }
+
+    /// The items, in order.
+    pub fn iter(self) -> impl Iterator<Item = ValueRef<'a>> {
+        self.order()
+            .into_iter()
+            .flat_map(|order| order.iter())
+            .map(|item| self.document.value(item))
+    }
+
+    /// The number of items. O(1).
+    pub fn len(self) -> usize {
+        self.order().map_or(0, super::order::Order::len)
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The id of the node at `index`; plain items have one too.
+    pub fn id_at(self, index: usize) -> Option<&'a NodeId> {
+        self.order()?.get(index).map(|item| &self.document.node(item).id)
+    }
+
+    /// The index of the item with this id. O(log n).
+    pub fn index_of(self, id: &NodeId) -> Option<usize> {
+        let item = self.document.find(id)?;
+        let node = self.document.node(item);
+        (item != NodeIx::ROOT && node.parent == self.ix)
+            .then(|| self.document.rank_in(self.ix, &node.key))
+    }
+}
+
+impl<'a> TextRef<'a> {
+    fn text(self) -> Option<&'a TextNode> {
+        match &self.document.node(self.ix).body {
+            Body::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text's segments.
+    pub fn segments(self) -> Vec<Segment> {
+        self.text().map(TextNode::segments).unwrap_or_default()
+    }
+
+    /// How many updates the text has seen.
+    pub fn version(self) -> u64 {
+        self.text().map_or(0, TextNode::version)
+    }
+}
+
+/// The text without its formatting.
+impl std::fmt::Display for TextRef<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.segments().iter().try_for_each(|segment| f.write_str(&segment.text))
+    }
+}

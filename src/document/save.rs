@@ -1,0 +1,151 @@
+//! Writing a document out: plain LSON and JSON as bytes, and its nodes.
+//!
+//! The writers walk the tree straight into the output, without an intermediate value.
+
+use super::Document;
+use super::node::{Body, NodeIx, Slot};
+use crate::json::write::{write_json, write_str};
+use crate::node::SerializedNode;
+use crate::text::Segment;
+use crate::{FileMeta, SmallStr};
+
+/// Which of the two notations is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Notation {
+    /// The lossless tree: `{"liveblocksType": …, "data": …}`.
+    PlainLson,
+    /// The lossy projection.
+    Json,
+}
+
+impl Document {
+    /// The document as plain LSON text: lossless, apart from ids, positions and text versions.
+    pub fn to_plain_lson(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write_plain_lson(&mut out);
+        out
+    }
+
+    /// Appends the document's plain LSON text to `out`.
+    pub fn write_plain_lson(&self, out: &mut Vec<u8>) {
+        self.write_node(NodeIx::ROOT, Notation::PlainLson, out);
+    }
+
+    /// The document's JSON projection as text.
+    pub fn to_json_text(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write_json_text(&mut out);
+        out
+    }
+
+    /// Appends the text of the document's JSON projection to `out`.
+    pub fn write_json_text(&self, out: &mut Vec<u8>) {
+        self.write_node(NodeIx::ROOT, Notation::Json, out);
+    }
+
+    /// The document's nodes, parents before their children.
+    pub fn nodes(&self) -> impl Iterator<Item = SerializedNode> + '_ {
+        self.subtree(NodeIx::ROOT).map(|ix| self.serialized(ix))
+    }
+
+    /// A node and all below it, parents before their children, siblings in order.
+    pub(crate) fn subtree(&self, top: NodeIx) -> impl Iterator<Item = NodeIx> + '_ {
+        let mut stack = vec![top];
+        std::iter::from_fn(move || {
+            let ix = stack.pop()?;
+            let before = stack.len();
+            stack.extend(self.node(ix).body.children());
+            if let Some(children) = stack.get_mut(before..) {
+                children.reverse();
+            }
+            Some(ix)
+        })
+    }
+
+    pub(crate) fn serialized(&self, ix: NodeIx) -> SerializedNode {
+        let node = self.node(ix);
+        SerializedNode {
+            id: node.id.clone(),
+            parent: (ix != NodeIx::ROOT)
+                .then(|| (self.node(node.parent).id.clone(), node.key.to_small_str())),
+            content: node.body.content(),
+        }
+    }
+
+    /// Recursion is bounded by [`MAX_NODE_DEPTH`](super::MAX_NODE_DEPTH).
+    fn write_node(&self, ix: NodeIx, notation: Notation, out: &mut Vec<u8>) {
+        let plain = notation == Notation::PlainLson;
+        let name: &[u8] = match &self.node(ix).body {
+            Body::Register(value) => return write_json(value, out),
+            Body::Object(_) => br#"{"liveblocksType":"LiveObject","data":"#,
+            Body::Map(_) => br#"{"liveblocksType":"LiveMap","data":"#,
+            Body::List(_) => br#"{"liveblocksType":"LiveList","data":"#,
+            Body::Text(_) => br#"{"liveblocksType":"LiveText","data":"#,
+            Body::File(_) => br#"{"liveblocksType":"LiveFile","data":"#,
+        };
+        if plain {
+            out.extend_from_slice(name);
+        }
+        match &self.node(ix).body {
+            Body::Object(object) => {
+                write_entries(object.slots.iter(), out, |slot, out| match slot {
+                    Slot::Json(value) => write_json(value, out),
+                    Slot::Child(child) => self.write_node(*child, notation, out),
+                });
+            }
+            Body::Map(entries) => {
+                write_entries(entries.iter(), out, |child, out| {
+                    self.write_node(*child, notation, out);
+                });
+            }
+            Body::List(order) => {
+                out.push(b'[');
+                for (n, item) in order.iter().enumerate() {
+                    if n > 0 {
+                        out.push(b',');
+                    }
+                    self.write_node(item, notation, out);
+                }
+                out.push(b']');
+            }
+            Body::Text(text) => write_segments(&text.segments(), out),
+            Body::File(file) => write_file(file, out),
+            Body::Register(_) => {}
+        }
+        if plain {
+            out.push(b'}');
+        }
+    }
+}
+
+fn write_entries<'a, V: 'a>(
+    entries: impl Iterator<Item = (&'a SmallStr, &'a V)>,
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(&V, &mut Vec<u8>),
+) {
+    out.push(b'{');
+    for (n, (key, value)) in entries.enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        write_str(key, out);
+        out.push(b':');
+        write(value, out);
+    }
+    out.push(b'}');
+}
+
+fn write_segments(segments: &[Segment], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (n, segment) in segments.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        write_json(&segment.to_json(), out);
+    }
+    out.push(b']');
+}
+
+fn write_file(file: &FileMeta, out: &mut Vec<u8>) {
+    write_json(&file.to_json(), out);
+}
