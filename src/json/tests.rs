@@ -362,3 +362,17 @@ proptest! {
         prop_assert_eq!(ours, serde_json::from_slice::<Value>(&bytes).is_ok());
     }
 }
+
+#[test]
+fn writing_does_not_recurse() {
+    const LEVELS: usize = 100_000;
+    let mut json = Json::array([]);
+    for _ in 1..LEVELS {
+        json = Json::array([json]);
+    }
+    assert_eq!(json.to_string(), "[".repeat(LEVELS) + &"]".repeat(LEVELS));
+    // Dropping would recurse, so take it apart.
+    while let Json::Array(items) = json {
+        json = std::sync::Arc::into_inner(items).unwrap().pop().unwrap_or_default();
+    }
+}
