@@ -114,6 +114,15 @@ impl Document {
         outcome
     }
 
+    /// Applies an op beneath all open savepoints: rolling them back leaves it in place.
+    ///
+    /// Only right for an op that touches nothing which was touched since the oldest of them.
+    pub(crate) fn apply_beneath(&mut self, op: &Op) {
+        self.suspend_journal(true);
+        let _ = self.apply(op);
+        self.suspend_journal(false);
+    }
+
     /// Removes whatever a container has at a key: a field, or a child with all below it.
     pub(crate) fn clear_key(&mut self, node: NodeIx, key: &SmallStr) {
         if let Some(child) = self.child(node, key) {

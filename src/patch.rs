@@ -39,3 +39,9 @@ impl crate::Document {
         Vec::new()
     }
 }
+
+impl crate::edit::Session<'_> {
+    pub(crate) fn patch(&mut self, _: &[json_patch::PatchOperation]) -> Result<(), PatchError> {
+        Err(PatchError)
+    }
+}
