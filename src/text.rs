@@ -1,9 +1,22 @@
 //! LiveText: flat rich text, its operations and how concurrent ones are merged.
 //!
-//! Indexes and lengths are UTF-16 code units throughout, as on the wire.
+//! Indexes and lengths are UTF-16 code units throughout, as on the wire. Nothing here knows about
+//! documents, clients or servers: a [`Text`] is content, operations are values.
 
+mod anchor;
+mod buffer;
+mod compose;
+mod long;
 mod op;
+mod runs;
 mod segment;
+mod short;
+mod transform;
+mod units;
 
+pub use anchor::{Anchor, Bias, transform_index};
+pub use buffer::{Text, TextUndo};
+pub use compose::{compose, invert, normalize};
 pub use op::TextOp;
 pub use segment::{Attributes, Segment};
+pub use transform::{Order, transform, transform_one, transform_over};

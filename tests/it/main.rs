@@ -1,1 +1,3 @@
 //! One integration binary; each file is named for what it promises.
+
+mod text_vectors;
