@@ -23,7 +23,13 @@ use crate::json::JsonObject;
 /// ```
 #[must_use]
 pub fn normalize(text: &Text, ops: &[TextOp]) -> Vec<TextOp> {
-    walk(text, ops, |text, op| text.fit(op))
+    let mut fitted = Vec::with_capacity(ops.len());
+    walk(text, ops, |text, op| {
+        let op = text.fit(op);
+        fitted.push(op.clone());
+        op
+    });
+    fitted
 }
 
 /// The operations that undo `ops`, which are fitted to `text` (see [`normalize`]).
@@ -42,25 +48,28 @@ pub fn normalize(text: &Text, ops: &[TextOp]) -> Vec<TextOp> {
 /// ```
 #[must_use]
 pub fn invert(text: &Text, ops: &[TextOp]) -> Vec<TextOp> {
-    let inverses = walk(text, ops, |text, op| text.inverse_of(op));
+    let mut inverses = Vec::with_capacity(ops.len());
+    walk(text, ops, |text, op| {
+        inverses.push(text.inverse_of(op));
+        op.clone()
+    });
     inverses.into_iter().rev().flatten().collect()
 }
 
-/// Asks about each operation at the text on which it acts.
-fn walk<T>(text: &Text, ops: &[TextOp], mut ask: impl FnMut(&Text, &TextOp) -> T) -> Vec<T> {
-    let Some((last, init)) = ops.split_last() else { return Vec::new() };
-    let mut answers = Vec::with_capacity(ops.len());
+/// Visits each operation with the text on which it acts. What the visit returns is applied before
+/// the next one; the last one needs no copy of the text.
+fn walk(text: &Text, ops: &[TextOp], mut visit: impl FnMut(&Text, &TextOp) -> TextOp) {
+    let Some((last, init)) = ops.split_last() else { return };
     if init.is_empty() {
-        answers.push(ask(text, last));
-        return answers;
+        visit(text, last);
+        return;
     }
     let mut text = text.clone();
     for op in init {
-        answers.push(ask(&text, op));
-        text.apply(std::slice::from_ref(op));
+        let op = visit(&text, op);
+        text.apply(std::slice::from_ref(&op));
     }
-    answers.push(ask(&text, last));
-    answers
+    visit(&text, last);
 }
 
 /// Two lists, the second on the result of the first, as one list with the same meaning, in which
