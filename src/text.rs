@@ -6,8 +6,10 @@
 mod anchor;
 mod buffer;
 mod compose;
+mod history;
 mod long;
 mod op;
+mod resend;
 mod runs;
 mod segment;
 mod short;
@@ -17,6 +19,7 @@ mod units;
 pub use anchor::{Anchor, Bias, transform_index};
 pub use buffer::{Text, TextUndo};
 pub use compose::{compose, invert, normalize};
+pub use history::{Accepted, Entry, History, Outcome, Refusal, Revert};
 pub use op::TextOp;
 pub use segment::{Attributes, Segment};
 pub use transform::{Order, transform, transform_one, transform_over};

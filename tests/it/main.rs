@@ -1,3 +1,5 @@
 //! One integration binary; each file is named for what it promises.
 
+mod text_properties;
+mod text_server;
 mod text_vectors;

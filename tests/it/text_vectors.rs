@@ -30,7 +30,7 @@ fn attributes(value: &Value) -> Attributes {
     Arc::new(entries.map(|(key, value)| (SmallStr::from(key), scalar(value))).collect())
 }
 
-fn segments(value: &Value) -> Vec<Segment> {
+pub(crate) fn segments(value: &Value) -> Vec<Segment> {
     let segment = |value: &Value| Segment {
         text: value[0].as_str().unwrap().into(),
         attributes: value.get(1).map(attributes),
@@ -57,7 +57,7 @@ fn op(value: &Value) -> TextOp {
     }
 }
 
-fn ops(value: &Value) -> Vec<TextOp> {
+pub(crate) fn ops(value: &Value) -> Vec<TextOp> {
     value.as_array().unwrap().iter().map(op).collect()
 }
 
