@@ -585,6 +585,54 @@ impl PartialEq for Text {
 impl From<&SmallStr> for Text {
     /// The text without formats.
     fn from(text: &SmallStr) -> Self {
-        if text.is_empty() { Self::default() } else { Self(Repr::One(Segment::plain(text.clone()))) }
+        if text.is_empty() {
+            Self::default()
+        } else {
+            Self(Repr::One(Segment::plain(text.clone())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(index: i64, text: &str) -> TextOp {
+        TextOp::Insert { index, text: text.into(), attributes: None }
+    }
+
+    #[test]
+    fn a_text_is_three_words_and_a_tiny_one_nothing_else() {
+        assert_eq!(size_of::<Text>(), 24);
+        assert_eq!(Text::from("fourteen bytes").heap_bytes(), 0);
+    }
+
+    #[test]
+    fn the_shape_follows_the_size() {
+        let mut text = Text::from("short");
+        text.apply(&[insert(2, &"long ".repeat(200))]);
+        assert!(text.long().is_some());
+        assert_eq!(text, Text::from(text.to_string().as_str()));
+        let copy = text.clone();
+        text.apply(&[TextOp::Delete { index: 2, length: 990 }]);
+        assert!(text.long().is_none());
+        assert_eq!(text.to_string(), "sholong long ort");
+        assert_eq!(copy.len_utf16(), 1005);
+        // A long list of operations on a short text does not wait for its end.
+        text.apply(&vec![insert(0, "typed"); 1000]);
+        assert!(text.long().is_some());
+    }
+
+    #[test]
+    fn data_is_exported_as_given_until_the_first_edit() {
+        let data = vec![Segment::plain("a"), Segment::plain("b"), Segment::plain("")];
+        let mut text = Text::from_segments(data.clone());
+        assert_eq!(text.segments(), data);
+        assert_eq!(text, Text::from("ab"));
+        let undo = text.apply_undoable(&[]);
+        assert_eq!(text.segments(), [Segment::plain("ab")]);
+        text.undo(undo);
+        assert_eq!(text.segments(), data);
+        assert_eq!(Text::from_segments(vec![Segment::plain("")]).segments(), [Segment::plain("")]);
     }
 }

@@ -55,12 +55,30 @@ pub struct Entry {
     received: Option<Box<Received>>,
     /// An earlier entry of the same op (one that was sent again with more in it).
     previous: Option<u64>,
+    /// The latest time the op came again with nothing new in it.
+    repeated: Option<Box<Repeated>>,
 }
 
 #[derive(Clone, Debug)]
 struct Received {
     base_version: u64,
     ops: Arc<[TextOp]>,
+}
+
+/// An update that came again; with the version at which the text was then.
+#[derive(Clone, Debug)]
+struct Repeated {
+    received: Received,
+    version: u64,
+}
+
+/// What a client once sent, and the versions at which it may have stood afterwards: that on which
+/// it was based, and those of which the client heard while it waited for an answer.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) base_version: u64,
+    pub(crate) ops: &'a [TextOp],
+    pub(crate) until: u64,
 }
 
 /// What became of an update.
@@ -156,6 +174,20 @@ impl Entry {
     /// The version before the earlier entry of the same op.
     pub(crate) fn previous(&self) -> Option<u64> {
         self.previous
+    }
+
+    /// What the client sent, latest first.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = Sent<'_>> {
+        let repeated = self.repeated.iter().map(|repeated| Sent {
+            base_version: repeated.received.base_version,
+            ops: &repeated.received.ops,
+            until: repeated.version,
+        });
+        repeated.chain([Sent {
+            base_version: self.received_base_version(),
+            ops: self.received_ops(),
+            until: self.base_version,
+        }])
     }
 }
 
@@ -273,6 +305,7 @@ impl History {
             ops: ops.clone(),
             received,
             previous,
+            repeated: None,
         });
         let evicted = if kept.entries.len() > self.limit { kept.entries.pop_front() } else { None };
         if let Some(Entry { op_id: Some(op_id), base_version, .. }) = &evicted {
@@ -282,6 +315,19 @@ impl History {
         }
         let revert = Revert { text: undo, evicted };
         Accepted { base_version, version: *version, ops, revert }
+    }
+
+    /// Remembers that an op came again. What its client goes on to send builds on this, whatever
+    /// became of it, so [`revert`](Self::revert) does not take it back.
+    pub(crate) fn repeat(&mut self, op_id: &OpId, version: u64, base: u64, ops: &[TextOp]) {
+        let Some(kept) = &mut self.kept else { return };
+        let latest = kept.by_op.get(op_id).copied().zip(kept.entries.front());
+        let age = latest.and_then(|(at, first)| at.checked_sub(first.base_version));
+        let index = age.and_then(|age| usize::try_from(age).ok());
+        if let Some(entry) = index.and_then(|index| kept.entries.get_mut(index)) {
+            let received = Received { base_version: base, ops: ops.into() };
+            entry.repeated = Some(Box::new(Repeated { received, version }));
+        }
     }
 
     /// Takes back the latest accepted update: text, version and history are what they were before.
@@ -325,26 +371,14 @@ impl History {
         let ops = |ops: &[TextOp]| 16 + ops.iter().map(text).sum::<usize>();
         let entry = |entry: &Entry| {
             let received = entry.received.as_ref();
-            ops(&entry.ops) + received.map_or(0, |r| size_of::<Received>() + ops(&r.ops))
+            let repeated = entry.repeated.as_ref();
+            ops(&entry.ops)
+                + received.map_or(0, |r| size_of::<Received>() + ops(&r.ops))
+                + repeated.map_or(0, |r| size_of::<Repeated>() + ops(&r.received.ops))
         };
         size_of::<Kept>()
             + kept.entries.capacity() * size_of::<Entry>()
             + kept.by_op.capacity() * (size_of::<(OpId, u64)>() + 1)
             + kept.entries.iter().map(entry).sum::<usize>()
-    }
-}
-
-/// Equal limits and equal updates.
-#[cfg(test)]
-impl PartialEq for History {
-    fn eq(&self, other: &Self) -> bool {
-        let key = |e: &Entry| {
-            let received = (e.received_base_version(), e.received_ops().clone());
-            (e.op_id.clone(), e.base_version, e.ops.clone(), received, e.previous)
-        };
-        let by_op = |h: &Self| h.kept.as_ref().map(|kept| kept.by_op.clone());
-        self.limit == other.limit
-            && self.entries().map(key).eq(other.entries().map(key))
-            && by_op(self) == by_op(other)
     }
 }

@@ -66,11 +66,8 @@ impl History {
         let Some(latest) = self.of_op(op_id) else {
             return self.receive(text, version, Some(op_id), base_version, ops);
         };
-        let nothing = Outcome::Rectified {
-            base_version: *version,
-            version: *version,
-            ops: [].into(),
-        };
+        let nothing =
+            Outcome::Rectified { base_version: *version, version: *version, ops: [].into() };
         let Some(known) = self.recognize(latest, base_version, ops) else {
             // Too much of the history is gone, or the author changed what it had sent before.
             return nothing;
@@ -78,6 +75,7 @@ impl History {
         let (head, rest) = ops.split_at_checked(known.head).unwrap_or((ops, &[]));
         let new = self.translate(latest, text.len_utf16(), known.version, head, rest);
         if new.is_empty() {
+            self.repeat(op_id, *version, base_version, ops);
             return nothing;
         }
         let (applied, undo) = text.apply_normalized(&new);
@@ -88,36 +86,28 @@ impl History {
     /// its author stood: the one where the update as received then, carried over what had been
     /// accepted until there, is what the update now begins with.
     fn recognize(&self, latest: &Entry, base_version: u64, ops: &[TextOp]) -> Option<Known> {
-        for entry in self.same_op(latest) {
+        let sent = self.same_op(latest).flat_map(Entry::sent);
+        sent.into_iter().find_map(|sent| {
             let mut best: Option<Known> = None;
-            let mut at = entry.received_base_version();
-            let mut head = entry.received_ops().to_vec();
-            loop {
+            let mut head = sent.ops.to_vec();
+            for at in sent.base_version.. {
                 if ops.starts_with(&head) {
                     // An author who says where it stands is believed. Otherwise the latest
                     // version is likeliest, but not one where less of the update is left.
-                    let better = best.as_ref().is_none_or(|best| {
-                        best.version != base_version && best.head <= head.len()
-                    });
+                    let better = best
+                        .as_ref()
+                        .is_none_or(|best| best.version != base_version && best.head <= head.len());
                     if better || at == base_version {
                         best = Some(Known { version: at, head: head.len() });
                     }
                 }
-                if at >= entry.base_version() {
+                if at >= sent.until {
                     break;
                 }
-                let Some(next) = self.at(at) else {
-                    best = None;
-                    break;
-                };
-                head = transform_over(&head, next.ops().iter(), Order::After);
-                at += 1;
+                head = transform_over(&head, self.at(at)?.ops().iter(), Order::After);
             }
-            if best.is_some() {
-                return best;
-            }
-        }
-        None
+            best
+        })
     }
 
     /// The entries of one op, latest first.
@@ -146,9 +136,6 @@ impl History {
         let mut client = real.clone();
         let mut others = 1 + inserts(head) + inserts(rest);
         for entry in since() {
-            if entry.base_version() == known {
-                client = real.clone();
-            }
             if entry.op_id() == latest.op_id() {
                 // The part that was new then stands at the end of what was received.
                 let before = inserts(entry.received_ops()).saturating_sub(inserts(entry.ops()));
@@ -156,6 +143,9 @@ impl History {
             } else {
                 real.apply(entry.ops(), others);
                 others += inserts(entry.ops());
+            }
+            if entry.version() == known {
+                client = real.clone();
             }
         }
         client.apply(head, 1);

@@ -175,57 +175,60 @@ impl Item {
     /// Pushes what becomes of this operation over the one with footprint `over`.
     fn carry(mut self, over: &Footprint, order: Order, out: &mut Vec<Self>) {
         let mut second = None;
-        let kept = match (&mut self.op, over) {
-            (TextOp::Insert { index, .. }, Footprint::Insert { at, length }) => {
-                if at < index || (at == index && order == Order::After) {
-                    *index = index.saturating_add(*length);
+        let kept =
+            match (&mut self.op, over) {
+                (TextOp::Insert { index, .. }, Footprint::Insert { at, length }) => {
+                    if at < index || (at == index && order == Order::After) {
+                        *index = index.saturating_add(*length);
+                    }
+                    true
                 }
-                true
-            }
-            (TextOp::Insert { index, .. }, Footprint::Delete { start, end }) => {
-                *index = shift(*index, *start, *end);
-                true
-            }
-            (
-                TextOp::Delete { index, length } | TextOp::Format { index, length, .. },
-                Footprint::Delete { start, end },
-            ) => {
-                let to = shift(index.saturating_add(*length), *start, *end);
-                *index = shift(*index, *start, *end);
-                *length = to.saturating_sub(*index);
-                *length > 0
-            }
-            (TextOp::Delete { index, length }, Footprint::Insert { at, length: added }) => {
-                // The second piece counts from where the first has already gone.
-                second = split(index, length, *at, *added)
-                    .map(|(_, length)| TextOp::Delete { index: index.saturating_add(*added), length });
-                true
-            }
-            (
-                TextOp::Format { index, length, attributes },
-                Footprint::Insert { at, length: added },
-            ) => {
-                second = split(index, length, *at, *added).map(|(index, length)| {
-                    TextOp::Format { index, length, attributes: attributes.clone() }
-                });
-                true
-            }
-            (
-                TextOp::Format { index, length, attributes },
-                Footprint::Format { start, end, attributes: theirs },
-            ) if order == Order::Before => {
-                let range = (*index, index.saturating_add(*length));
-                let overlap = (range.0.max(*start), range.1.min(*end));
-                let shared = |key: &str| theirs.get(key).is_some();
-                if overlap.0 < overlap.1 && attributes.iter().any(|(key, _)| shared(key)) {
-                    cut_format(range, overlap, attributes, shared, out);
-                    return;
+                (TextOp::Insert { index, .. }, Footprint::Delete { start, end }) => {
+                    *index = shift(*index, *start, *end);
+                    true
                 }
-                true
-            }
-            (TextOp::Insert { .. } | TextOp::Delete { .. }, Footprint::Format { .. })
-            | (TextOp::Format { .. }, Footprint::Format { .. }) => true,
-        };
+                (
+                    TextOp::Delete { index, length } | TextOp::Format { index, length, .. },
+                    Footprint::Delete { start, end },
+                ) => {
+                    let to = shift(index.saturating_add(*length), *start, *end);
+                    *index = shift(*index, *start, *end);
+                    *length = to.saturating_sub(*index);
+                    *length > 0
+                }
+                (TextOp::Delete { index, length }, Footprint::Insert { at, length: added }) => {
+                    // The second piece counts from where the first has already gone.
+                    second = split(index, length, *at, *added).map(|(_, length)| TextOp::Delete {
+                        index: index.saturating_add(*added),
+                        length,
+                    });
+                    true
+                }
+                (
+                    TextOp::Format { index, length, attributes },
+                    Footprint::Insert { at, length: added },
+                ) => {
+                    second = split(index, length, *at, *added).map(|(index, length)| {
+                        TextOp::Format { index, length, attributes: attributes.clone() }
+                    });
+                    true
+                }
+                (
+                    TextOp::Format { index, length, attributes },
+                    Footprint::Format { start, end, attributes: theirs },
+                ) if order == Order::Before => {
+                    let range = (*index, index.saturating_add(*length));
+                    let overlap = (range.0.max(*start), range.1.min(*end));
+                    let shared = |key: &str| theirs.get(key).is_some();
+                    if overlap.0 < overlap.1 && attributes.iter().any(|(key, _)| shared(key)) {
+                        cut_format(range, overlap, attributes, shared, out);
+                        return;
+                    }
+                    true
+                }
+                (TextOp::Insert { .. } | TextOp::Delete { .. }, Footprint::Format { .. })
+                | (TextOp::Format { .. }, Footprint::Format { .. }) => true,
+            };
         if kept {
             out.push(self);
             out.extend(second.map(|op| Self { op, inserted: 0 }));

@@ -1,5 +1,6 @@
 //! One integration binary; each file is named for what it promises.
 
 mod text_properties;
+mod text_resend;
 mod text_server;
 mod text_vectors;

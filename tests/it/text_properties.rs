@@ -77,7 +77,9 @@ fn string(most: usize) -> impl Strategy<Value = SmallStr> {
 }
 
 fn values(null: bool) -> impl Strategy<Value = Attributes> {
-    let value = if null { prop::sample::select(vec![Json::Null, true.into(), 2.into()]) } else {
+    let value = if null {
+        prop::sample::select(vec![Json::Null, true.into(), 2.into()])
+    } else {
         prop::sample::select(vec![true.into(), 2.into()])
     };
     prop::collection::vec((prop::sample::select(&KEYS[..]), value), 1..3)

@@ -41,7 +41,8 @@ fn text_updates_of_the_server_vectors_hold() {
         let line: Value = serde_json::from_str(line).unwrap();
         if let Some(init) = line.get("init") {
             let texts = init.as_array().unwrap().iter().filter(|entry| entry[1]["type"] == 4);
-            nodes = texts.map(|entry| (entry[0].as_str().unwrap().into(), node(&entry[1]))).collect();
+            nodes =
+                texts.map(|entry| (entry[0].as_str().unwrap().into(), node(&entry[1]))).collect();
         }
         if let Some(end) = line.get("nodes") {
             for entry in end.as_array().unwrap().iter().filter(|entry| entry[1]["type"] == 4) {
