@@ -1,4 +1,4 @@
-//! LiveText: flat rich text, its operations and how concurrent ones are merged.
+//! `LiveText`: flat rich text, its operations and how concurrent ones are merged.
 //!
 //! Indexes and lengths are UTF-16 code units throughout, as on the wire. Nothing here knows about
 //! documents, clients or servers: a [`Text`] is content, operations are values.

@@ -1,4 +1,4 @@
-//! The content of a LiveText: characters and their formats, edited by UTF-16 index.
+//! The content of a `LiveText`: characters and their formats, edited by UTF-16 index.
 //!
 //! A [`Text`] has two shapes that behave alike. A short one is just its segments, 24 bytes and at
 //! most one small allocation, because documents hold hundreds of thousands of tiny texts. A long
@@ -23,7 +23,7 @@ const LONG_BYTES: usize = 512;
 /// ... or this many segments; it goes back to segments at a quarter of both.
 const LONG_SEGMENTS: usize = 16;
 
-/// Rich text: what a LiveText holds. Cloning is O(1); equality is by characters and formats.
+/// Rich text: what a `LiveText` holds. Cloning is O(1); equality is by characters and formats.
 ///
 /// ```
 /// use livetree::text::{Segment, Text, TextOp};
@@ -223,7 +223,9 @@ impl Text {
         let Some(long) = self.make_long() else { return };
         for step in steps.into_iter().rev() {
             match step {
-                Step::Remove(range) => long.remove(range),
+                Step::Remove(range) => {
+                    long.remove(range, false);
+                }
                 Step::Restore { at, text, runs } => long.restore(at, &text, runs),
                 Step::Reformat { range, runs } => long.reformat(range, runs),
             }
@@ -405,12 +407,13 @@ impl Text {
     /// Chooses the shape that fits the size.
     fn settle(&mut self) {
         match &self.0 {
-            Repr::Long(long) => {
-                if long.len_bytes() <= LONG_BYTES / 4 && long.run_count() <= LONG_SEGMENTS / 4 {
-                    let segments = long.segments(0..long.len_utf16()).collect();
-                    self.put_short(segments);
-                }
+            Repr::Long(long)
+                if long.len_bytes() <= LONG_BYTES / 4 && long.run_count() <= LONG_SEGMENTS / 4 =>
+            {
+                let segments = long.segments(0..long.len_utf16()).collect();
+                self.put_short(segments);
             }
+            Repr::Long(_) => {}
             _ if self.len_bytes() > LONG_BYTES || self.short().len() > LONG_SEGMENTS => {
                 self.make_long();
             }
@@ -502,13 +505,8 @@ impl Text {
             }
             _ if range.is_empty() => return,
             TextOp::Delete { .. } => {
-                let step = steps.is_some().then(|| Step::Restore {
-                    at,
-                    text: long.slice(range.clone()),
-                    runs: long.runs(range.clone()),
-                });
-                long.remove(range);
-                step
+                let removed = long.remove(range, steps.is_some());
+                removed.map(|(text, runs)| Step::Restore { at, text, runs })
             }
             TextOp::Format { attributes, .. } => {
                 let runs = long.runs(range.clone());
@@ -616,7 +614,7 @@ mod tests {
         let copy = text.clone();
         text.apply(&[TextOp::Delete { index: 2, length: 990 }]);
         assert!(text.long().is_none());
-        assert_eq!(text.to_string(), "sholong long ort");
+        assert_eq!(text.to_string(), "shlong long ort");
         assert_eq!(copy.len_utf16(), 1005);
         // A long list of operations on a short text does not wait for its end.
         text.apply(&vec![insert(0, "typed"); 1000]);

@@ -6,7 +6,6 @@
 use super::buffer::Text;
 use super::op::TextOp;
 use super::segment::Attributes;
-use super::units::{byte_of_unit, signed_len};
 use crate::SmallStr;
 use crate::json::JsonObject;
 
@@ -96,7 +95,7 @@ pub fn compose(first: &[TextOp], second: &[TextOp]) -> Vec<TextOp> {
 }
 
 /// The list so far; if its last operation is an insert, that is kept apart and open, as typing
-/// on must not copy the text for every letter.
+/// on must not copy the text for every letter. It is a text that is edited like any other.
 #[derive(Default)]
 struct Composer {
     ops: Vec<TextOp>,
@@ -105,8 +104,7 @@ struct Composer {
 
 struct Open {
     index: i64,
-    text: String,
-    units: i64,
+    text: Text,
     attributes: Option<Attributes>,
 }
 
@@ -126,13 +124,7 @@ impl Composer {
     /// Merges an operation into the open insert, if it acts inside or at its ends.
     fn join_open(&mut self, op: &TextOp) -> bool {
         let Some(open) = &mut self.open else { return false };
-        let joined = match op {
-            TextOp::Insert { index, text, attributes } => {
-                *attributes == open.attributes && open.insert(*index, text)
-            }
-            TextOp::Delete { index, length } => open.delete(*index, *length),
-            TextOp::Format { .. } => false,
-        };
+        let joined = open.join(op);
         if open.text.is_empty() {
             self.open = None;
             self.reopen();
@@ -149,7 +141,8 @@ impl Composer {
 
     fn close(&mut self) {
         if let Some(Open { index, text, attributes, .. }) = self.open.take() {
-            self.ops.push(TextOp::Insert { index, text: SmallStr::from(text), attributes });
+            let text = SmallStr::from(text.to_string());
+            self.ops.push(TextOp::Insert { index, text, attributes });
         }
     }
 
@@ -162,33 +155,28 @@ impl Composer {
 impl Open {
     fn new(op: &TextOp) -> Option<Self> {
         let TextOp::Insert { index, text, attributes } = op else { return None };
-        let (text, attributes) = (text.as_str().to_owned(), attributes.clone());
-        Some(Self { index: *index, units: signed_len(&text), text, attributes })
+        Some(Self { index: *index, text: Text::from(text), attributes: attributes.clone() })
     }
 
-    /// The byte at unit `index` of the document, if that is in this text and inside no pair.
-    fn byte(&self, index: i64) -> Option<usize> {
-        let unit = index.checked_sub(self.index).filter(|unit| (0..=self.units).contains(unit))?;
-        if unit == self.units {
-            return Some(self.text.len());
+    /// Does an operation here, if all of it is inside or at the ends of this text.
+    fn join(&mut self, op: &TextOp) -> bool {
+        let from_here = |index: &i64| index.saturating_sub(self.index);
+        let inner = match op {
+            TextOp::Insert { index, text, attributes } if *attributes == self.attributes => {
+                let (index, text) = (from_here(index), text.clone());
+                TextOp::Insert { index, text, attributes: None }
+            }
+            TextOp::Delete { index, length } => {
+                TextOp::Delete { index: from_here(index), length: *length }
+            }
+            _ => return false,
+        };
+        // Fitting changes what is partly outside, or inside a pair.
+        let fits = self.text.fit(&inner) == inner;
+        if fits {
+            self.text.apply(&[inner]);
         }
-        let (byte, inside) = byte_of_unit(&self.text, usize::try_from(unit).ok()?);
-        (!inside).then_some(byte)
-    }
-
-    fn insert(&mut self, index: i64, text: &str) -> bool {
-        let Some(byte) = self.byte(index) else { return false };
-        self.text.insert_str(byte, text);
-        self.units += signed_len(text);
-        true
-    }
-
-    fn delete(&mut self, index: i64, length: i64) -> bool {
-        let end = index.saturating_add(length);
-        let (Some(from), Some(to)) = (self.byte(index), self.byte(end)) else { return false };
-        self.text.replace_range(from..to, "");
-        self.units -= length;
-        true
+        fits
     }
 }
 

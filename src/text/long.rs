@@ -18,6 +18,8 @@ use crate::SmallStr;
 #[derive(Clone, Debug)]
 pub(crate) struct LongText {
     rope: Rope,
+    /// How many characters are surrogate pairs; where none are, no index can be inside one.
+    pairs: usize,
     /// `None` while no unit has attributes.
     runs: Option<Runs>,
 }
@@ -32,7 +34,8 @@ impl LongText {
             units: utf16_len(&segment.text),
             attributes: segment.attributes.clone(),
         }));
-        Self { rope: rope.build(), runs: Some(runs).filter(|runs| !runs.is_plain()) }
+        let pairs = segments.iter().map(|segment| pairs(&segment.text)).sum();
+        Self { rope: rope.build(), pairs, runs: Some(runs).filter(|runs| !runs.is_plain()) }
     }
 
     pub(crate) fn len_utf16(&self) -> usize {
@@ -75,7 +78,7 @@ impl LongText {
 
     /// Whether unit `at` is the second of a surrogate pair.
     pub(crate) fn is_inside_pair(&self, at: usize) -> bool {
-        if at >= self.rope.utf16_len() || self.rope.byte_len() == self.rope.utf16_len() {
+        if self.pairs == 0 || at >= self.rope.utf16_len() {
             return false;
         }
         let byte = self.rope.byte_of_utf16_code_unit(at);
@@ -113,17 +116,25 @@ impl LongText {
         if let Some(runs) = &mut self.runs {
             runs.insert(at, units, attributes.cloned());
         }
+        self.pairs += pairs(text);
         self.rope.insert(self.byte_of_unit(at), text);
     }
 
-    pub(crate) fn remove(&mut self, range: Range<usize>) {
+    /// Removes a range; what was there, if asked for.
+    pub(crate) fn remove(&mut self, range: Range<usize>, keep: bool) -> Option<(String, Vec<Run>)> {
         let start = self.byte_of_unit(range.start);
         let end = self.byte_of_unit(range.end).max(start);
+        let removed = self.rope.byte_slice(start..end);
+        if self.pairs > 0 {
+            self.pairs -= removed.chunks().map(pairs).sum::<usize>();
+        }
+        let kept = keep.then(|| (removed.to_string(), self.runs(range.clone())));
         self.rope.delete(start..end);
         if let Some(runs) = &mut self.runs {
             runs.remove(range);
             self.close_runs();
         }
+        kept
     }
 
     /// Puts back what a removal took.
@@ -132,6 +143,7 @@ impl LongText {
         if let Some(runs) = &mut self.runs {
             runs.splice(at..at, with);
         }
+        self.pairs += pairs(text);
         self.rope.insert(self.byte_of_unit(at), text);
     }
 
@@ -164,6 +176,11 @@ impl LongText {
             self.runs = None;
         }
     }
+}
+
+/// How many characters of `text` are surrogate pairs in UTF-16: those of four bytes in UTF-8.
+fn pairs(text: &str) -> usize {
+    text.bytes().map(|byte| usize::from(byte >= 0xF0)).sum()
 }
 
 impl PartialEq for LongText {

@@ -166,15 +166,16 @@ impl History {
                 TextOp::Delete { .. } => {
                     let gone = client.remove(range.0, range.1);
                     // What the client shows twice is gone when its second copy is.
-                    let gone = gone.into_iter().flat_map(|piece| client.without(piece)).collect();
-                    for (start, end) in real.find(gone).into_iter().rev() {
+                    let gone: Vec<Piece> =
+                        gone.into_iter().flat_map(|piece| client.without(piece)).collect();
+                    for (start, end) in real.find(&gone).into_iter().rev() {
                         real.remove(start, end);
                         let length = signed(end - start);
                         new.push(TextOp::Delete { index: signed(start), length });
                     }
                 }
                 TextOp::Format { attributes, .. } => {
-                    for (start, end) in real.find(client.slice(range.0, range.1)) {
+                    for (start, end) in real.find(&client.slice(range.0, range.1)) {
                         let (index, length) = (signed(start), signed(end - start));
                         let attributes = attributes.clone();
                         new.push(TextOp::Format { index, length, attributes });
@@ -281,12 +282,12 @@ impl Sketch {
     /// nearest character before it that both have.
     fn after(&self, other: &Self, at: usize) -> usize {
         let before = other.slice(0, at);
-        let found = before.iter().rev().find_map(|piece| self.find(vec![*piece]).pop());
+        let found = before.iter().rev().find_map(|piece| self.find(&[*piece]).pop());
         found.map_or(0, |(_, end)| end)
     }
 
     /// Where pieces are in this text: ranges in ascending order, which do not touch.
-    fn find(&self, wanted: Vec<Piece>) -> Vec<(usize, usize)> {
+    fn find(&self, wanted: &[Piece]) -> Vec<(usize, usize)> {
         let mut found: Vec<(usize, usize)> = Vec::new();
         let mut start = 0;
         for piece in &self.pieces {

@@ -53,10 +53,8 @@ impl Runs {
         for run in runs {
             push_merged(&mut merged, run);
         }
-        let mut this = Self::default();
-        this.units = merged.iter().map(|run| run.units).sum();
-        this.chunks = in_chunks(merged, LEAST_CHUNK);
-        this
+        let units = merged.iter().map(|run| run.units).sum();
+        Self { units, chunks: in_chunks(merged, LEAST_CHUNK) }
     }
 
     /// All runs, in order.

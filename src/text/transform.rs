@@ -12,6 +12,8 @@
 //! with text inserted in its midst), each piece counts as an operation from there on. No recursion
 //! depends on the length of either list.
 
+use smallvec::SmallVec;
+
 use super::op::TextOp;
 use super::segment::Attributes;
 use super::units::signed_len;
@@ -77,18 +79,11 @@ pub fn transform_over<'a>(
         // Nothing follows that would need `b` carried over this operation, unless it splits.
         let mut item = Item::new(single.clone());
         while let Some(over) = row.next() {
-            let mut pieces = Vec::new();
-            item.carry(&Footprint::of(over), order, &mut pieces);
-            match (pieces.pop(), pieces.is_empty()) {
-                (Some(piece), true) => item = piece,
-                (None, _) => return out,
-                (Some(last), false) => {
-                    pieces.push(last);
-                    let rest = row.cloned().map(Item::new).collect();
-                    let (pieces, _) = grid(pieces, rest, order);
-                    out.extend(pieces.into_iter().map(|item| item.op));
-                    return out;
-                }
+            if let Some(pieces) = item.carry(&Footprint::of(over), order) {
+                let rest = row.cloned().map(Item::new).collect();
+                let (pieces, _) = grid(pieces, rest, order);
+                out.extend(pieces.into_iter().map(|item| item.op));
+                return out;
             }
         }
         out.push(item.op);
@@ -115,9 +110,11 @@ pub fn transform_over<'a>(
 /// ```
 #[must_use]
 pub fn transform_one(op: &TextOp, over: &TextOp, order: Order) -> Vec<TextOp> {
-    let mut out = Vec::with_capacity(1);
-    Item::new(op.clone()).carry(&Footprint::of(over), order, &mut out);
-    out.into_iter().map(|item| item.op).collect()
+    let mut item = Item::new(op.clone());
+    match item.carry(&Footprint::of(over), order) {
+        None => vec![item.op],
+        Some(pieces) => pieces.into_iter().map(|item| item.op).collect(),
+    }
 }
 
 /// An operation on its way through the grid, with the length of its text counted once.
@@ -172,67 +169,54 @@ impl Item {
         Footprint::with_length(&self.op, self.inserted)
     }
 
-    /// Pushes what becomes of this operation over the one with footprint `over`.
-    fn carry(mut self, over: &Footprint, order: Order, out: &mut Vec<Self>) {
-        let mut second = None;
-        let kept =
-            match (&mut self.op, over) {
-                (TextOp::Insert { index, .. }, Footprint::Insert { at, length }) => {
-                    if at < index || (at == index && order == Order::After) {
-                        *index = index.saturating_add(*length);
-                    }
-                    true
+    /// Carries this operation over the one with footprint `over`. Unless it stays one operation,
+    /// the pieces that take its place, or none.
+    fn carry(&mut self, over: &Footprint, order: Order) -> Option<Vec<Self>> {
+        let second = match (&mut self.op, over) {
+            (TextOp::Insert { index, .. }, Footprint::Insert { at, length }) => {
+                if at < index || (at == index && order == Order::After) {
+                    *index = index.saturating_add(*length);
                 }
-                (TextOp::Insert { index, .. }, Footprint::Delete { start, end }) => {
-                    *index = shift(*index, *start, *end);
-                    true
-                }
-                (
-                    TextOp::Delete { index, length } | TextOp::Format { index, length, .. },
-                    Footprint::Delete { start, end },
-                ) => {
-                    let to = shift(index.saturating_add(*length), *start, *end);
-                    *index = shift(*index, *start, *end);
-                    *length = to.saturating_sub(*index);
-                    *length > 0
-                }
-                (TextOp::Delete { index, length }, Footprint::Insert { at, length: added }) => {
-                    // The second piece counts from where the first has already gone.
-                    second = split(index, length, *at, *added).map(|(_, length)| TextOp::Delete {
-                        index: index.saturating_add(*added),
-                        length,
-                    });
-                    true
-                }
-                (
-                    TextOp::Format { index, length, attributes },
-                    Footprint::Insert { at, length: added },
-                ) => {
-                    second = split(index, length, *at, *added).map(|(index, length)| {
-                        TextOp::Format { index, length, attributes: attributes.clone() }
-                    });
-                    true
-                }
-                (
-                    TextOp::Format { index, length, attributes },
-                    Footprint::Format { start, end, attributes: theirs },
-                ) if order == Order::Before => {
-                    let range = (*index, index.saturating_add(*length));
-                    let overlap = (range.0.max(*start), range.1.min(*end));
-                    let shared = |key: &str| theirs.get(key).is_some();
-                    if overlap.0 < overlap.1 && attributes.iter().any(|(key, _)| shared(key)) {
-                        cut_format(range, overlap, attributes, shared, out);
-                        return;
-                    }
-                    true
-                }
-                (TextOp::Insert { .. } | TextOp::Delete { .. }, Footprint::Format { .. })
-                | (TextOp::Format { .. }, Footprint::Format { .. }) => true,
-            };
-        if kept {
-            out.push(self);
-            out.extend(second.map(|op| Self { op, inserted: 0 }));
-        }
+                return None;
+            }
+            (TextOp::Insert { index, .. }, Footprint::Delete { start, end }) => {
+                *index = shift(*index, *start, *end);
+                return None;
+            }
+            (
+                TextOp::Delete { index, length } | TextOp::Format { index, length, .. },
+                Footprint::Delete { start, end },
+            ) => {
+                let to = shift(index.saturating_add(*length), *start, *end);
+                *index = shift(*index, *start, *end);
+                *length = to.saturating_sub(*index);
+                return (*length <= 0).then(Vec::new);
+            }
+            (TextOp::Delete { index, length }, Footprint::Insert { at, length: added }) => {
+                let (_, length) = split(index, length, *at, *added)?;
+                // The second piece counts from where the first has already gone.
+                TextOp::Delete { index: index.saturating_add(*added), length }
+            }
+            (
+                TextOp::Format { index, length, attributes },
+                Footprint::Insert { at, length: added },
+            ) => {
+                let (index, length) = split(index, length, *at, *added)?;
+                TextOp::Format { index, length, attributes: attributes.clone() }
+            }
+            (
+                TextOp::Format { index, length, attributes },
+                Footprint::Format { start, end, attributes: theirs },
+            ) if order == Order::Before => {
+                let range = (*index, index.saturating_add(*length));
+                let overlap = (range.0.max(*start), range.1.min(*end));
+                let shared = |key: &str| theirs.get(key).is_some();
+                let cut = overlap.0 < overlap.1 && attributes.iter().any(|(key, _)| shared(key));
+                return cut.then(|| cut_format(range, overlap, attributes, shared));
+            }
+            (_, Footprint::Format { .. }) => return None,
+        };
+        Some(vec![self.clone(), Self { op: second, inserted: 0 }])
     }
 }
 
@@ -262,8 +246,8 @@ fn cut_format(
     overlap: (i64, i64),
     attributes: &Attributes,
     shared: impl Fn(&str) -> bool,
-    out: &mut Vec<Item>,
-) {
+) -> Vec<Item> {
+    let mut out = Vec::with_capacity(3);
     let mut piece = |(index, end): (i64, i64), attributes: Attributes| {
         if index < end {
             let length = end.saturating_sub(index);
@@ -277,6 +261,7 @@ fn cut_format(
         piece(overlap, Attributes::new(own));
     }
     piece((overlap.1, range.1), attributes.clone());
+    out
 }
 
 /// Carries two lists over each other, row by row: each operation of `a` over all of `b`, which is
@@ -286,28 +271,30 @@ fn grid(a: Vec<Item>, b: Vec<Item>, order: Order) -> (Vec<Item>, Vec<Item>) {
     let mut row = b;
     let mut next_row = Vec::with_capacity(row.len());
     for item in a {
-        let mut pieces = vec![item];
-        for over in row.drain(..) {
-            let mut carried = Vec::with_capacity(pieces.len());
-            match (pieces.pop(), pieces.is_empty()) {
-                (None, _) => next_row.push(over),
-                (Some(single), true) => {
+        let mut pieces: SmallVec<[Item; 1]> = SmallVec::from_buf([item]);
+        for mut over in row.drain(..) {
+            match pieces.as_mut_slice() {
+                [] => next_row.push(over),
+                [single] => {
                     let footprint = single.footprint();
-                    single.carry(&over.footprint(), order, &mut carried);
-                    over.carry(&footprint, order.reversed(), &mut next_row);
+                    if let Some(split) = single.carry(&over.footprint(), order) {
+                        pieces = split.into();
+                    }
+                    match over.carry(&footprint, order.reversed()) {
+                        None => next_row.push(over),
+                        Some(split) => next_row.extend(split),
+                    }
                 }
-                (Some(last), false) => {
+                _ => {
                     // Of two operations at most one is split by the other (deletions and formats
                     // by insertions, the earlier of two formats by the later one), and pieces are
                     // of their operation's kind. So either `over` stays in one piece here, or
                     // each of these does, and the call does not come to this point again.
-                    pieces.push(last);
-                    let (p, o) = grid(std::mem::take(&mut pieces), vec![over], order);
-                    carried = p;
+                    let (p, o) = grid(std::mem::take(&mut pieces).into_vec(), vec![over], order);
+                    pieces = p.into();
                     next_row.extend(o);
                 }
             }
-            pieces = carried;
         }
         done.extend(pieces);
         std::mem::swap(&mut row, &mut next_row);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use livetree::text::{Anchor, Attributes, Bias, History, Order, Outcome, Segment, Text, TextOp};
+use livetree::text::{
+    Anchor, Attributes, Bias, Entry, History, Order, Outcome, Segment, Text, TextOp,
+};
 use livetree::text::{compose, invert, normalize, transform, transform_index, transform_over};
 use livetree::{Json, SmallStr};
 use proptest::prelude::*;
@@ -114,7 +116,9 @@ fn ops() -> impl Strategy<Value = Vec<TextOp>> {
 
 fn with(text: &Text, lists: &[&[TextOp]]) -> Text {
     let mut text = text.clone();
-    lists.iter().for_each(|ops| text.apply(ops));
+    for ops in lists {
+        text.apply(ops);
+    }
     text
 }
 
@@ -290,7 +294,7 @@ proptest! {
                 .map(|e| (e.op_id().cloned(), e.version(), e.ops().clone(), e.received_ops().clone()))
                 .collect();
             let known: Vec<_> = (0..6)
-                .map(|n| history.of_op(&format!("1:{n}").as_str().into()).map(|e| e.version()))
+                .map(|n| history.of_op(&format!("1:{n}").as_str().into()).map(Entry::version))
                 .collect();
             (format!("{entries:?}"), known, text.segments(), version)
         };
@@ -304,12 +308,11 @@ proptest! {
             } else {
                 history.receive(&mut text, &mut version, Some(&op_id), base, &ops)
             };
-            match outcome {
-                Outcome::Accepted(accepted) => {
-                    prop_assert_eq!(accepted.version, version);
-                    reverts.push((before, accepted.revert));
-                }
-                _ => prop_assert_eq!(state(&history, &text, version), before),
+            if let Outcome::Accepted(accepted) = outcome {
+                prop_assert_eq!(accepted.version, version);
+                reverts.push((before, accepted.revert));
+            } else {
+                prop_assert_eq!(state(&history, &text, version), before);
             }
         }
         for (before, revert) in reverts.into_iter().rev() {

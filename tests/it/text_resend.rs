@@ -87,6 +87,12 @@ struct Edit {
     delete: bool,
 }
 
+/// The `n`th character typed. Every third is a surrogate pair.
+fn character(n: u32) -> char {
+    let plane = if n % 3 == 0 { 0x2_0000 } else { 0x4E00 };
+    char::from_u32(plane + n).unwrap()
+}
+
 impl Typist {
     fn edit(&mut self, view: &Text, edit: &Edit) -> TextOp {
         let characters: Vec<char> = view.to_string().chars().collect();
@@ -106,9 +112,7 @@ impl Typist {
         let mut text = String::new();
         for _ in 0..edit.count {
             self.typed += 1;
-            // Every third is a surrogate pair.
-            let plane = if self.typed % 3 == 0 { 0x2_0000 } else { 0x4E00 };
-            let character = char::from_u32(plane + self.typed).unwrap();
+            let character = character(self.typed);
             let shown = |c: &char| characters.iter().filter(|d| *d == c).count();
             if let Some(before) = before.filter(|before| shown(before) < 2) {
                 self.followed.push((before, character));
@@ -124,8 +128,7 @@ impl Typist {
         let characters: Vec<char> = text.to_string().chars().collect();
         let place = |c: char| characters.iter().position(|d| *d == c);
         for n in 1..=self.typed {
-            let plane = if n % 3 == 0 { 0x2_0000 } else { 0x4E00 };
-            let c = char::from_u32(plane + n).unwrap();
+            let c = character(n);
             let count = characters.iter().filter(|d| **d == c).count();
             if count != usize::from(!self.deleted.contains(&c)) {
                 return Err(format!("{n} is there {count} times in {characters:?}"));

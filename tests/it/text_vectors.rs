@@ -63,7 +63,9 @@ pub(crate) fn ops(value: &Value) -> Vec<TextOp> {
 
 fn applied(data: &Value, lists: &[&[TextOp]]) -> Vec<Segment> {
     let mut text = Text::from_segments(segments(data));
-    lists.iter().for_each(|ops| text.apply(ops));
+    for ops in lists {
+        text.apply(ops);
+    }
     text.segments()
 }
 
