@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use livetree::OpId;
-use livetree::text::{History, Order, Outcome, Text, TextOp, transform};
+use livetree::text::{History, Order, Outcome, Text, TextOp, normalize, transform};
 use proptest::prelude::*;
 
 struct Server {
@@ -43,8 +43,10 @@ struct Client {
     version: u64,
     in_flight: Vec<TextOp>,
     queued: Vec<TextOp>,
-    /// Others deleted what an operation in flight was to delete, so it is gone.
-    shrunk: bool,
+    /// Whether what it means can no longer be told: others deleted what an operation in flight was
+    /// to delete, so it is gone, and the next edit may happen to look the same; or an operation
+    /// in flight came to split a surrogate pair of a snapshot.
+    unclear: bool,
 }
 
 impl Client {
@@ -55,12 +57,20 @@ impl Client {
         text
     }
 
+    /// Takes a snapshot.
+    fn take(&mut self, server: &Server) {
+        self.confirmed = server.text.clone();
+        self.version = server.version;
+        let ops = [self.in_flight.clone(), self.queued.clone()].concat();
+        self.unclear |= normalize(&self.confirmed, &ops) != ops;
+    }
+
     fn hear(&mut self, ops: &[TextOp], version: u64) {
         self.confirmed.apply(ops);
         self.version = version;
         let count = self.in_flight.len();
         let (in_flight, ops) = transform(&self.in_flight, ops, Order::After);
-        self.shrunk |= in_flight.len() < count;
+        self.unclear |= in_flight.len() < count;
         let (queued, _) = transform(&self.queued, &ops, Order::After);
         (self.in_flight, self.queued) = (in_flight, queued);
     }
@@ -192,7 +202,7 @@ fn play(rounds: &[Round]) -> Result<(), String> {
         version: server.version,
         in_flight: Vec::new(),
         queued: Vec::new(),
-        shrunk: false,
+        unclear: false,
     };
     let op = typist.edit(&client.view(), &Edit { at: 3, count: 2, delete: false });
     client.queued.push(op);
@@ -207,8 +217,7 @@ fn play(rounds: &[Round]) -> Result<(), String> {
             let ops = server.ops(client.version, server.version);
             client.hear(&ops, server.version);
         } else {
-            client.confirmed = server.text.clone();
-            client.version = server.version;
+            client.take(&server);
         }
         let (base, sent) = client.send();
         let start = server.version;
@@ -226,12 +235,10 @@ fn play(rounds: &[Round]) -> Result<(), String> {
             client.queued.push(op);
         }
     }
-    client.confirmed = server.text.clone();
-    client.version = server.version;
+    client.take(&server);
     let (base, sent) = client.send();
     let _ = server.receive(&op_id, base, &sent);
-    // If the next edit happens to be the same as one that is gone, nobody can tell which it is.
-    if !client.shrunk {
+    if !client.unclear {
         typist.audit(&server.text)?;
     }
     // And once more: nothing is new.
