@@ -36,3 +36,8 @@ pub use apply::{Outcome, Rejection};
 pub mod change;
 pub use change::Changes;
 pub mod patch;
+mod diff;
+
+#[cfg(feature = "__testing")]
+#[doc(hidden)]
+pub mod testing;
