@@ -115,7 +115,7 @@ impl Document {
     }
 
     /// Removes whatever a container has at a key: a field, or a child with all below it.
-    fn clear_key(&mut self, node: NodeIx, key: &SmallStr) {
+    pub(crate) fn clear_key(&mut self, node: NodeIx, key: &SmallStr) {
         if let Some(child) = self.child(node, key) {
             self.detach(child);
         } else if let Body::Object(object) = &self.node(node).body

@@ -7,6 +7,7 @@
 //! The numbered invariants I1 to I8 are listed in `docs/DESIGN.md` and checked by
 //! [`Document::check`].
 
+mod build;
 mod check;
 mod ids;
 mod journal;
@@ -27,14 +28,14 @@ pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 
 use ids::IdIndex;
 use journal::Journal;
-pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot};
+pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
 pub(crate) use order::Positions;
 pub(crate) use text_node::TextNode;
 
-use crate::NodeId;
 use crate::change::Tracker;
 use crate::op::NodeKind;
 use crate::position::Position;
+use crate::{Limits, NodeId};
 
 /// The deepest that live nodes may nest, the root being at 0.
 ///
@@ -66,6 +67,7 @@ pub struct Document {
     ids: IdIndex,
     journal: Journal,
     tracker: Option<Box<Tracker>>,
+    limits: Limits,
 }
 
 impl Document {
@@ -86,6 +88,7 @@ impl Document {
             ids,
             journal: Journal::default(),
             tracker: None,
+            limits: Limits::default(),
         }
     }
 
@@ -116,6 +119,16 @@ impl Document {
         (ix != NodeIx::ROOT).then(|| self.node(ix).key.as_str())
     }
 
+    /// The limits that edits and patches of this document keep.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Sets the limits that edits and patches of this document keep.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     pub(crate) fn find(&self, id: &NodeId) -> Option<NodeIx> {
         if id.is_root() { Some(NodeIx::ROOT) } else { self.ids.get(id) }
     }
@@ -137,6 +150,27 @@ impl Document {
                 Slot::Json(value) => Some(value),
                 Slot::Child(_) => None,
             },
+            _ => None,
+        }
+    }
+
+    /// The child at a key of an object or map.
+    pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
+        if matches!(self.node(parent).body, Body::List(_)) { None } else { self.child(parent, key) }
+    }
+
+    /// The item at an index of a list.
+    pub(crate) fn list_item(&self, list: NodeIx, index: Option<usize>) -> Option<NodeIx> {
+        match &self.node(list).body {
+            Body::List(order) => order.get(index?),
+            _ => None,
+        }
+    }
+
+    /// The position of a list's last item.
+    pub(crate) fn last_position(&self, list: NodeIx) -> Option<&Position> {
+        match &self.node(list).body {
+            Body::List(order) => order.last().map(|last| &self.node(last).key),
             _ => None,
         }
     }

@@ -83,6 +83,11 @@ impl JsonObject {
         self.entries.iter().map(|(key, value)| (key, value))
     }
 
+    /// The entries, in order of their keys.
+    pub(crate) fn entries(&self) -> &[(SmallStr, Json)] {
+        &self.entries
+    }
+
     /// The number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()

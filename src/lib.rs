@@ -17,10 +17,13 @@ pub use id::{Actor, NodeId, OpId};
 mod position;
 pub use position::{EqualPositions, Position, PositionError};
 pub mod json;
-pub use json::{Json, JsonError, ReadLimits};
+pub use json::{Json, JsonError, JsonReason, ReadLimits};
 mod file;
 pub use file::FileMeta;
 pub mod text;
+pub use text::Segment;
+mod lson;
+pub use lson::{Lson, LsonError, LsonReason};
 pub mod op;
 pub use op::Op;
 pub mod node;
@@ -35,8 +38,14 @@ pub mod apply;
 pub use apply::{Outcome, Rejection};
 pub mod change;
 pub use change::Changes;
-pub mod patch;
+pub mod edit;
+pub use edit::{Edited, IdSource};
+mod limits;
+pub use limits::{LimitError, Limits};
 mod diff;
+mod error;
+pub mod patch;
+pub use error::Error;
 
 #[cfg(feature = "__testing")]
 #[doc(hidden)]

@@ -48,8 +48,15 @@ impl SerializedNode {
             return Err(NodeError { id: None, reason: "expected [id, {type, …}]" });
         };
         let id = NodeId::from(id.as_str());
-        Self::parts(&id, crdt.get("type"), crdt.get("parentId"), crdt.get("parentKey"), crdt.get("data"), crdt.get("version"))
-            .map_err(|reason| NodeError { id: Some(id), reason })
+        Self::parts(
+            &id,
+            crdt.get("type"),
+            crdt.get("parentId"),
+            crdt.get("parentKey"),
+            crdt.get("data"),
+            crdt.get("version"),
+        )
+        .map_err(|reason| NodeError { id: Some(id), reason })
     }
 
     /// Reads `["root", data]` or `[id, type, parentId, parentKey, data?, version?]`.

@@ -1,3 +1,17 @@
 //! JSON Patch (RFC 6902) on a live document.
 
 pub(crate) mod pointer;
+
+use thiserror::Error;
+
+/// Why a patch was not applied.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("TEMP")]
+pub struct PatchError;
+
+impl PatchError {
+    /// Whether the patch would have passed a limit.
+    pub fn is_limit(&self) -> bool {
+        false
+    }
+}

@@ -1,10 +1,10 @@
 //! New nodes: what may live under what, and what makes room for it.
 
 use super::{Outcome, Rejection};
+use crate::Document;
 use crate::document::{Body, MAX_NODE_DEPTH};
 use crate::op::{Create, Intent, NodeKind, Op, OpKind};
 use crate::position::Position;
-use crate::Document;
 
 impl Document {
     pub(super) fn apply_create(&mut self, op: &Op, create: &Create) -> Outcome {

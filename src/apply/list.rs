@@ -93,8 +93,7 @@ impl Document {
     /// The position itself if it lies after all items, else one after the last.
     fn place_at_end(&self, list: NodeIx, key: &str) -> Position {
         let wanted = Position::clamp(key);
-        let Body::List(order) = &self.node(list).body else { return wanted };
-        match order.last().map(|last| &self.node(last).key) {
+        match self.last_position(list) {
             Some(last) if wanted <= *last => last.after(),
             _ => wanted,
         }

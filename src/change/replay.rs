@@ -4,8 +4,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{Changes, KeyChange, ListChange, UpdateDetail};
-use crate::text::{Segment, apply};
 use crate::Json;
+use crate::text::{Segment, apply};
 
 /// Changes do not fit the JSON that they are replayed over.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -61,14 +61,10 @@ fn replay_step(step: &ListChange, items: &mut Vec<Value>) -> Option<()> {
         ListChange::Delete { index } => (*index < items.len()).then(|| {
             items.remove(*index);
         }),
-        ListChange::Set { index, value } => {
-            items.get_mut(*index).map(|item| *item = value.into())
-        }
-        ListChange::Move { from, to } => {
-            (*from < items.len() && *to < items.len()).then(|| {
-                let item = items.remove(*from);
-                items.insert(*to, item);
-            })
-        }
+        ListChange::Set { index, value } => items.get_mut(*index).map(|item| *item = value.into()),
+        ListChange::Move { from, to } => (*from < items.len() && *to < items.len()).then(|| {
+            let item = items.remove(*from);
+            items.insert(*to, item);
+        }),
     }
 }

@@ -172,8 +172,16 @@ impl Tracker {
             let now = document.find(id).filter(|ix| document.node(*ix).parent == list);
             let value = now.map(|ix| New::of(document, ix));
             let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
-            let same = self.same(document, old.as_ref().map(|old| &old.value), new.as_ref().map(|(_, value)| value));
-            items.push(TouchedItem { old: old.as_ref().map(|old| old.position.clone()), new, same });
+            let same = self.same(
+                document,
+                old.as_ref().map(|old| &old.value),
+                new.as_ref().map(|(_, value)| value),
+            );
+            items.push(TouchedItem {
+                old: old.as_ref().map(|old| old.position.clone()),
+                new,
+                same,
+            });
         }
         list::steps(items, |position| document.rank_in(list, position))
     }

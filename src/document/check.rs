@@ -41,7 +41,10 @@ impl Document {
                 return Err("I8: the journal is not empty without a savepoint".to_owned());
             }
             if self.tracker.is_none() && live + self.free.len() != self.nodes.len() {
-                return Err(format!("I2: {} places leak", self.nodes.len() - self.free.len() - live));
+                return Err(format!(
+                    "I2: {} places leak",
+                    self.nodes.len() - self.free.len() - live
+                ));
             }
         }
         Ok(())
@@ -67,7 +70,10 @@ impl Document {
             Body::List(order) => {
                 let keys: Vec<_> = order.iter().map(|item| &self.node(item).key).collect();
                 if !keys.is_sorted_by(|a, b| a < b) {
-                    return Err(format!("I5: the positions of {} are not distinct and sorted", node.id));
+                    return Err(format!(
+                        "I5: the positions of {} are not distinct and sorted",
+                        node.id
+                    ));
                 }
                 if keys.len() != order.len() {
                     return Err(format!("I5: {} counts its items wrong", node.id));

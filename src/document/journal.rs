@@ -111,4 +111,3 @@ impl Journal {
         self.first + self.entries.len() as u64
     }
 }
-

@@ -115,7 +115,9 @@ impl Document {
                 }
                 if kind == NodeKind::Object && self.field(parent, &key).is_some() {
                     self.set_field(parent, key.clone(), None);
-                    report.repairs.push(Repair::FieldHidden { object: id.clone(), key: key.clone() });
+                    report
+                        .repairs
+                        .push(Repair::FieldHidden { object: id.clone(), key: key.clone() });
                 }
                 let key = Position::verbatim(key);
                 stack.push(self.attach(parent, key, child, &node.content));

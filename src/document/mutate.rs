@@ -4,9 +4,9 @@
 //! it back (while a savepoint is open) and the tracker what was there before (while changes are
 //! watched), so neither can miss one.
 
+use super::Document;
 use super::journal::{Savepoint, Undo};
 use super::node::{Body, Node, NodeIx, Slot, field_bytes};
-use super::Document;
 use super::text_node::{TextNode, TextUndo};
 use crate::change::Changes;
 use crate::op::NodeContent;
@@ -128,7 +128,12 @@ impl Document {
         content: &NodeContent,
     ) -> NodeIx {
         let depth = self.node(parent).depth + 1;
-        let node = Node { id: id.clone(), parent, key, depth, body: Body::new(content) };
+        self.attach_node(Node { id, parent, key, depth, body: Body::new(content) })
+    }
+
+    /// Adds a node where its link says, if nothing is there.
+    pub(super) fn attach_node(&mut self, node: Node) -> NodeIx {
+        let id = node.id.clone();
         let ix = self.allocate(node);
         self.ids.insert(&id, ix);
         self.link(ix);

@@ -41,7 +41,9 @@ pub enum ValueRef<'a> {
 #[non_exhaustive]
 pub enum PointerError {
     /// The text is no JSON Pointer (RFC 6901).
-    #[error("{pointer:?} is not a JSON Pointer: it must be empty or start with '/', and '~' must be followed by 0 or 1")]
+    #[error(
+        "{pointer:?} is not a JSON Pointer: it must be empty or start with '/', and '~' must be followed by 0 or 1"
+    )]
     Malformed {
         /// The text.
         pointer: String,
@@ -70,6 +72,10 @@ macro_rules! view {
         }
 
         impl<'a> $name<'a> {
+            pub(crate) fn new(document: &'a Document, ix: NodeIx) -> Self {
+                Self { document, ix }
+            }
+
             /// The node's id.
             pub fn id(self) -> &'a NodeId {
                 &self.document.node(self.ix).id
@@ -169,9 +175,7 @@ impl Document {
 
     /// The node and everything above it, the root last.
     pub(crate) fn ancestors(&self, ix: NodeIx) -> impl Iterator<Item = NodeIx> + '_ {
-        std::iter::successors(Some(ix), |ix| {
-            (*ix != NodeIx::ROOT).then(|| self.node(*ix).parent)
-        })
+        std::iter::successors(Some(ix), |ix| (*ix != NodeIx::ROOT).then(|| self.node(*ix).parent))
     }
 
     /// How many items of a list lie before a position.
@@ -401,7 +405,10 @@ impl<'a> ListRef<'a> {
 
     /// The items, in order.
     pub fn iter(self) -> impl Iterator<Item = ValueRef<'a>> {
-        self.order().into_iter().flat_map(|order| order.iter()).map(|item| self.document.value(item))
+        self.order()
+            .into_iter()
+            .flat_map(|order| order.iter())
+            .map(|item| self.document.value(item))
     }
 
     /// The number of items. O(1).

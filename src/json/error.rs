@@ -132,6 +132,11 @@ impl JsonError {
         &self.0.reason
     }
 
+    /// Whether it is the depth, which may be counted otherwise.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        matches!(self.0.reason, JsonReason::TooDeep { .. })
+    }
+
     pub(crate) fn into_parts(self) -> (usize, String, JsonReason) {
         (self.0.offset, self.0.path, self.0.reason)
     }

@@ -598,7 +598,7 @@ impl KeyCache {
 
 /// The offset of the first quote, backslash or control character from `at` on, or the end.
 #[inline]
-pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn find_special(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     // Marks zero bytes. A mark above the lowest one may be false, so only the lowest is used.

@@ -146,7 +146,8 @@ pub(crate) fn write_number(number: Number, out: &mut Vec<u8>) {
 
 /// Appends a number that is no small integer.
 fn write_unusual(value: f64, out: &mut Vec<u8>) {
-    if value.abs() < 1e21 && value.fract() == 0.0 {
+    // From 2^53 on every double is an integer.
+    if (9_007_199_254_740_992.0..1e21).contains(&value.abs()) {
         #[expect(clippy::cast_possible_truncation, reason = "an integer below 10^21")]
         let integer = value as i128;
         out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());

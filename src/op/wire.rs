@@ -65,8 +65,19 @@ pub(crate) struct RawOp {
 }
 
 const FIELDS: [&str; 13] = [
-    "type", "opId", "id", "parentId", "parentKey", "data", "intent", "deletedId", "key",
-    "baseVersion", "version", "ops", "_",
+    "type",
+    "opId",
+    "id",
+    "parentId",
+    "parentKey",
+    "data",
+    "intent",
+    "deletedId",
+    "key",
+    "baseVersion",
+    "version",
+    "ops",
+    "_",
 ];
 
 #[derive(Clone, Copy)]
@@ -85,8 +96,7 @@ enum Field {
     Ops,
 }
 
-const CREATE: &[Field] =
-    &[Field::ParentId, Field::ParentKey, Field::Intent, Field::DeletedId];
+const CREATE: &[Field] = &[Field::ParentId, Field::ParentKey, Field::Intent, Field::DeletedId];
 
 impl RawOp {
     /// Notes a field; of two with the same name the later wins.
@@ -191,7 +201,10 @@ impl RawOp {
             6 => Ok(OpKind::DeleteObjectKey { key: self.text(Field::Key)?.clone() }),
             10 => Ok(OpKind::UpdateText(UpdateText {
                 base_version: self.version(Field::BaseVersion)?,
-                version: self.get(Field::Version).map(|_| self.version(Field::Version)).transpose()?,
+                version: self
+                    .get(Field::Version)
+                    .map(|_| self.version(Field::Version))
+                    .transpose()?,
                 ops: TextOp::list_from_json(self.need(Field::Ops)?)
                     .map_err(|why| self.invalid(Field::Ops, why))?,
             })),

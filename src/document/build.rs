@@ -1,0 +1,149 @@
+//! Building a document straight from the bytes of plain LSON or JSON.
+//!
+//! The reader's events become nodes as they come; there is no value in between. Nodes are named
+//! `si:1`, `si:2`, … in the order of the text, parents first.
+
+use super::node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
+use super::{Document, MAX_NODE_DEPTH};
+use crate::lson::plain::{self, Container, Place, Sink, SinkError};
+use crate::op::NodeContent;
+use crate::position::Position;
+use crate::text::Segment;
+use crate::{FileMeta, Json, Lson, LsonError, NodeId, ReadLimits, SmallStr};
+
+impl Document {
+    /// Reads plain LSON: `{"liveblocksType": "LiveObject", "data": …}`.
+    ///
+    /// ```
+    /// use livetree::Document;
+    /// let text = br#"{"liveblocksType":"LiveObject","data":{"todos":{"liveblocksType":"LiveList","data":["ship it"]}}}"#;
+    /// let doc = Document::from_plain_lson(text)?;
+    /// assert_eq!(doc.to_json().to_string(), r#"{"todos":["ship it"]}"#);
+    /// assert_eq!(doc.to_plain_lson(), text);
+    /// # Ok::<(), livetree::LsonError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Names the JSON path and what is wrong there.
+    pub fn from_plain_lson(bytes: &[u8]) -> Result<Self, LsonError> {
+        Self::build(|builder| plain::read_plain_lson(bytes, Self::read_limits(), builder))
+    }
+
+    /// Reads JSON and makes it live throughout: objects become LiveObjects, arrays LiveLists.
+    ///
+    /// # Errors
+    /// Names the JSON path and what is wrong there; the outermost value must be an object.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, LsonError> {
+        Self::build(|builder| plain::read_live_json(bytes, Self::read_limits(), builder))
+    }
+
+    /// Makes a document from a value in memory, which must be a LiveObject.
+    ///
+    /// # Errors
+    /// If it is anything else, or nested too deep.
+    pub fn from_lson(lson: &Lson) -> Result<Self, LsonError> {
+        Self::build(|builder| plain::feed_lson(lson, Self::read_limits(), builder))
+    }
+
+    fn read_limits() -> ReadLimits {
+        // Every live node takes two levels of plain LSON.
+        ReadLimits::default().max_depth(ReadLimits::DEEPEST)
+    }
+
+    fn build(read: impl FnOnce(&mut Builder) -> Result<(), LsonError>) -> Result<Self, LsonError> {
+        let mut builder = Builder { document: Self::new(), clock: 0 };
+        read(&mut builder)?;
+        builder.document.debug_check();
+        Ok(builder.document)
+    }
+}
+
+struct Builder {
+    document: Document,
+    clock: u32,
+}
+
+impl Builder {
+    fn add(&mut self, parent: NodeIx, place: Place<'_>, body: Body) -> Result<NodeIx, SinkError> {
+        let document = &mut self.document;
+        let depth = document.node(parent).depth + 1;
+        if usize::from(depth) > MAX_NODE_DEPTH {
+            return Err(SinkError(format!("nodes are nested deeper than {MAX_NODE_DEPTH} levels")));
+        }
+        let key = match place {
+            Place::Key(key) => {
+                document.clear_key(parent, key);
+                Position::verbatim(key.clone())
+            }
+            Place::Item => match document.last_position(parent) {
+                Some(last) => last.after(),
+                None => Position::FIRST,
+            },
+        };
+        self.clock =
+            self.clock.checked_add(1).ok_or_else(|| SinkError("too many nodes".to_owned()))?;
+        let node = Node { id: NodeId::initial(self.clock), parent, key, depth, body };
+        Ok(document.attach_node(node))
+    }
+
+    fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {
+        self.document.clear_key(object, key);
+        if let Body::Object(object) = &mut self.document.node_mut(object).body {
+            object.json_bytes += field_bytes(key, &value);
+            object.slots.insert(key.clone(), Slot::Json(value));
+        }
+    }
+}
+
+impl Sink for Builder {
+    type Node = NodeIx;
+
+    fn root(&mut self) -> NodeIx {
+        NodeIx::ROOT
+    }
+
+    fn json(&mut self, parent: NodeIx, place: Place<'_>, value: Json) -> Result<(), SinkError> {
+        match (place, &self.document.node(parent).body) {
+            (Place::Key(key), Body::Object(_)) => self.set_json(parent, key, value),
+            _ => {
+                self.add(parent, place, Body::Register(value))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        parent: NodeIx,
+        place: Place<'_>,
+        container: Container,
+    ) -> Result<NodeIx, SinkError> {
+        let body = match container {
+            Container::Object => Body::Object(ObjectBody::default()),
+            Container::Map => Body::new(&NodeContent::Map),
+            Container::List => Body::new(&NodeContent::List),
+        };
+        self.add(parent, place, body)
+    }
+
+    fn text(
+        &mut self,
+        parent: NodeIx,
+        place: Place<'_>,
+        segments: Vec<Segment>,
+        version: u64,
+    ) -> Result<(), SinkError> {
+        self.add(parent, place, Body::new(&NodeContent::Text { segments, version })).map(drop)
+    }
+
+    fn file(&mut self, parent: NodeIx, place: Place<'_>, file: FileMeta) -> Result<(), SinkError> {
+        self.add(parent, place, Body::File(file.into())).map(drop)
+    }
+
+    fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
+        if let Body::Object(object) = &mut self.document.node_mut(node).body {
+            object.slots.shrink();
+        }
+        Ok(())
+    }
+}

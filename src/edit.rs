@@ -1,0 +1,377 @@
+//! Edit handles: calls that become ops.
+//!
+//! A handle borrows its edit, so it cannot outlive it and there are no orphaned nodes to change.
+//! Every call makes ops and applies them through [`Document::apply`]; handles touch no node
+//! themselves. An edit happens whole or not at all.
+
+mod create;
+mod list;
+mod map;
+mod object;
+mod reconcile;
+
+use thiserror::Error;
+
+pub use list::ListMut;
+pub use map::MapMut;
+pub use object::ObjectMut;
+
+use crate::document::NodeIx;
+use crate::json::error::push_key;
+use crate::op::{NodeKind, OpKind};
+use crate::patch::pointer::{Pointer, index_of, prefix};
+use crate::{Actor, Changes, Document, LimitError, NodeId, Op, OpId, Outcome, Rejection, SmallStr};
+
+/// Names for new nodes and ops: `"<actor>:<clock>"`, each given out once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdSource {
+    actor: Actor,
+    nodes: u64,
+    ops: u64,
+}
+
+impl IdSource {
+    /// Names for `actor`, from clock 0.
+    pub fn new(actor: Actor) -> Self {
+        Self { actor, nodes: 0, ops: 0 }
+    }
+
+    /// The actor in whose name ids are minted.
+    pub fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// Goes on minting in the name of another actor; the clocks go on counting.
+    pub fn set_actor(&mut self, actor: Actor) {
+        self.actor = actor;
+    }
+
+    /// A new node id.
+    pub fn node_id(&mut self) -> NodeId {
+        let id = NodeId::minted(self.actor, self.nodes);
+        self.nodes += 1;
+        id
+    }
+
+    /// A new op id.
+    pub fn op_id(&mut self) -> OpId {
+        let id = OpId::minted(self.actor, self.ops);
+        self.ops += 1;
+        id
+    }
+}
+
+/// What an edit did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edited<T> {
+    /// What the closure returned.
+    pub value: T,
+    /// The ops that take any replica through the same change, in order.
+    pub ops: Vec<Op>,
+    /// The net changes.
+    pub changes: Changes,
+}
+
+/// Why an edit was not made. Nothing of it has happened.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// There is no live structure of that kind.
+    #[error("{at} is {found}, not {wanted}")]
+    WrongKind {
+        /// The JSON Pointer.
+        at: String,
+        /// What is there, in words.
+        found: &'static str,
+        /// What was asked for, in words.
+        wanted: &'static str,
+    },
+    /// An index is past the end of a list.
+    #[error("index {index} is past the end of a list of {len}")]
+    IndexPastEnd {
+        /// The index.
+        index: usize,
+        /// The list's length.
+        len: usize,
+    },
+    /// The text is no JSON Pointer.
+    #[error("{0:?} is not a JSON Pointer")]
+    Pointer(String),
+    /// The change would pass a limit.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// The document does not take the op.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The edit was given up by its closure.
+    #[error("{0}")]
+    Aborted(String),
+}
+
+impl EditError {
+    /// For a closure that gives its edit up.
+    pub fn aborted(why: impl Into<String>) -> Self {
+        Self::Aborted(why.into())
+    }
+
+    /// Whether the change would have passed a limit.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::Limit(_))
+    }
+}
+
+impl Document {
+    /// Makes a batch of edits, all or nothing.
+    ///
+    /// # Errors
+    /// The closure's; the document is then exactly as it was.
+    ///
+    /// ```
+    /// use livetree::{Actor, Document, IdSource, lson};
+    /// let mut doc = Document::from_json(br#"{"todos":[]}"#)?;
+    /// let mut ids = IdSource::new(Actor(1));
+    /// let edited = doc.edit(&mut ids, |root| {
+    ///     let mut todos = root.list("todos")?;
+    ///     todos.push(lson!({ "text": "ship it" }))?;
+    ///     todos.push("plain")?;
+    ///     todos.move_item(1, 0)
+    /// })?;
+    /// assert_eq!(edited.ops.len(), 3);
+    /// assert_eq!(doc.to_json().to_string(), r#"{"todos":["plain",{"text":"ship it"}]}"#);
+    ///
+    /// let failed = doc.edit(&mut ids, |root| {
+    ///     root.delete("todos")?;
+    ///     root.list("todos").map(drop)
+    /// });
+    /// assert_eq!(failed.unwrap_err().to_string(), "/todos is nothing, not a LiveList");
+    /// assert_eq!(doc.at("/todos/0")?.to_json(), "plain".into());
+    /// # Ok::<(), livetree::Error>(())
+    /// ```
+    pub fn edit<T>(
+        &mut self,
+        ids: &mut IdSource,
+        edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
+    ) -> Result<Edited<T>, EditError> {
+        let mut ops = Vec::new();
+        let (result, changes) = self.watch(|document| {
+            document.atomically(|document| {
+                let session = Session { document, ids, ops: &mut ops };
+                edit(&mut ObjectMut::new(session, NodeIx::ROOT))
+            })
+        });
+        result.map(|value| Edited { value, ops, changes })
+    }
+
+    /// Runs `change`; if it fails, takes back whatever it did.
+    pub(crate) fn atomically<T, E>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let savepoint = self.savepoint();
+        let result = change(self);
+        match &result {
+            Ok(_) => self.commit(savepoint),
+            Err(_) => self.rollback(savepoint),
+        }
+        result
+    }
+}
+
+/// An edit under way: where it happens, who names its ops, and what it did so far.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    pub(crate) document: &'a mut Document,
+    pub(crate) ids: &'a mut IdSource,
+    pub(crate) ops: &'a mut Vec<Op>,
+}
+
+impl Session<'_> {
+    pub(crate) fn reborrow(&mut self) -> Session<'_> {
+        Session { document: self.document, ids: self.ids, ops: self.ops }
+    }
+
+    /// Names an op, applies it and notes it down.
+    pub(crate) fn apply(&mut self, id: NodeId, kind: OpKind) -> Result<(), EditError> {
+        let op = Op { op_id: Some(self.ids.op_id()), id, kind };
+        self.document.limits().check(self.document, &op)?;
+        self.document.limits().check_number(self.ops.len() + 1)?;
+        match self.document.apply(&op) {
+            Outcome::Rejected(rejection) => Err(rejection.into()),
+            outcome => {
+                debug_assert!(outcome.is_accepted(), "an edit made an op without meaning: {op:?}");
+                self.ops.push(op);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn id(&self, node: NodeIx) -> NodeId {
+        self.document.node(node).id.clone()
+    }
+
+    /// The error that the value at `token` below `parent` is not of the kind `wanted`.
+    fn wrong_kind(&self, parent: NodeIx, token: &str, wanted: NodeKind) -> EditError {
+        let mut at = self.document.pointer_to(parent);
+        push_key(&mut at, token);
+        let found = self.document.value(parent).child(token);
+        EditError::WrongKind {
+            at,
+            found: found.map_or("nothing", |found| found.kind().in_words()),
+            wanted: wanted.in_words(),
+        }
+    }
+
+    /// The child of a container, if it is of the kind `wanted`.
+    fn child_of_kind(
+        &self,
+        parent: NodeIx,
+        key: &str,
+        wanted: NodeKind,
+    ) -> Result<NodeIx, EditError> {
+        self.document
+            .child(parent, key)
+            .filter(|child| self.document.node(*child).body.kind() == wanted)
+            .ok_or_else(|| self.wrong_kind(parent, key, wanted))
+    }
+
+    /// The container at a JSON Pointer below the root.
+    fn node_at(&self, pointer: &str) -> Result<NodeIx, EditError> {
+        let tokens = Pointer::parse(pointer).map_err(|_| EditError::Pointer(pointer.to_owned()))?;
+        let mut node = NodeIx::ROOT;
+        for (depth, token) in tokens.tokens().enumerate() {
+            let token = token.decoded();
+            let child = match self.document.list_item(node, index_of(&token)) {
+                Some(item) => Some(item),
+                None => self.document.child_by_key(node, &token),
+            };
+            node = child.ok_or_else(|| {
+                let found = self.document.value(node).child(&token);
+                EditError::WrongKind {
+                    at: prefix(pointer, depth + 1).to_owned(),
+                    found: found.map_or("nothing", |found| found.kind().in_words()),
+                    wanted: "a live structure",
+                }
+            })?;
+        }
+        Ok(node)
+    }
+}
+
+/// A live structure that is being edited.
+#[derive(Debug)]
+pub enum NodeMut<'a> {
+    /// A LiveObject.
+    Object(ObjectMut<'a>),
+    /// A LiveMap.
+    Map(MapMut<'a>),
+    /// A LiveList.
+    List(ListMut<'a>),
+}
+
+impl<'a> NodeMut<'a> {
+    fn new(session: Session<'a>, node: NodeIx) -> Option<Self> {
+        match session.document.node(node).body.kind() {
+            NodeKind::Object => Some(Self::Object(ObjectMut::new(session, node))),
+            NodeKind::Map => Some(Self::Map(MapMut::new(session, node))),
+            NodeKind::List => Some(Self::List(ListMut::new(session, node))),
+            NodeKind::Register | NodeKind::Text | NodeKind::File => None,
+        }
+    }
+
+    /// Makes the structure's JSON projection equal to `target` with few ops.
+    ///
+    /// # Errors
+    /// If `target` is of another kind than the structure, or a limit is passed.
+    pub fn reconcile(&mut self, target: impl Into<crate::Json>) -> Result<(), EditError> {
+        match self {
+            Self::Object(object) => object.reconcile(target),
+            Self::Map(map) => map.reconcile(target),
+            Self::List(list) => list.reconcile(target),
+        }
+    }
+}
+
+impl NodeKind {
+    /// The kind as an error says it.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Object => "a LiveObject",
+            Self::List => "a LiveList",
+            Self::Map => "a LiveMap",
+            Self::Register => "plain JSON",
+            Self::Text => "a LiveText",
+            Self::File => "a LiveFile",
+        }
+    }
+}
+
+/// The methods that all handles share.
+macro_rules! handle {
+    ($name:ident, $view:ident, $kind:ident) => {
+        impl<'a> $name<'a> {
+            pub(crate) fn new(
+                session: crate::edit::Session<'a>,
+                node: crate::document::NodeIx,
+            ) -> Self {
+                Self { session, node }
+            }
+
+            /// The node's id.
+            pub fn id(&self) -> &crate::NodeId {
+                &self.session.document.node(self.node).id
+            }
+
+            /// The structure as it is now, for reading.
+            pub fn view(&self) -> crate::document::$view<'_> {
+                crate::document::$view::new(self.session.document, self.node)
+            }
+        }
+    };
+}
+pub(crate) use handle;
+
+/// The methods of handles whose children have keys.
+macro_rules! keyed_handle {
+    ($name:ident) => {
+        impl $name<'_> {
+            /// The LiveObject at `key`.
+            ///
+            /// # Errors
+            /// If there is anything else or nothing.
+            pub fn object(
+                &mut self,
+                key: &str,
+            ) -> Result<crate::edit::ObjectMut<'_>, crate::edit::EditError> {
+                let child =
+                    self.session.child_of_kind(self.node, key, crate::op::NodeKind::Object)?;
+                Ok(crate::edit::ObjectMut::new(self.session.reborrow(), child))
+            }
+
+            /// The LiveMap at `key`.
+            ///
+            /// # Errors
+            /// If there is anything else or nothing.
+            pub fn map(
+                &mut self,
+                key: &str,
+            ) -> Result<crate::edit::MapMut<'_>, crate::edit::EditError> {
+                let child = self.session.child_of_kind(self.node, key, crate::op::NodeKind::Map)?;
+                Ok(crate::edit::MapMut::new(self.session.reborrow(), child))
+            }
+
+            /// The LiveList at `key`.
+            ///
+            /// # Errors
+            /// If there is anything else or nothing.
+            pub fn list(
+                &mut self,
+                key: &str,
+            ) -> Result<crate::edit::ListMut<'_>, crate::edit::EditError> {
+                let child =
+                    self.session.child_of_kind(self.node, key, crate::op::NodeKind::List)?;
+                Ok(crate::edit::ListMut::new(self.session.reborrow(), child))
+            }
+        }
+    };
+}
+pub(crate) use keyed_handle;

@@ -1,0 +1,88 @@
+//! Creating live structures: a value becomes create ops, parents before children.
+
+use std::sync::Arc;
+
+use super::{EditError, Session};
+use crate::document::NodeIx;
+use crate::json::JsonObject;
+use crate::op::{Create, Intent, NodeContent, OpKind};
+use crate::position::Position;
+use crate::{Json, Lson, NodeId, SmallStr};
+
+/// Where a new node goes.
+pub(crate) struct Place {
+    pub(crate) parent_id: NodeId,
+    pub(crate) parent_key: SmallStr,
+    pub(crate) intent: Intent,
+    pub(crate) deleted_id: Option<NodeId>,
+}
+
+impl Session<'_> {
+    /// Creates a value, and what is in it, as a node at a key.
+    pub(crate) fn create_at(
+        &mut self,
+        parent: NodeIx,
+        key: SmallStr,
+        value: Lson,
+    ) -> Result<(), EditError> {
+        let parent_id = self.id(parent);
+        self.create(Place::at(parent_id, key), value)
+    }
+
+    /// Creates a value, and what is in it, as a node. Returns nothing but keeps the order of ops:
+    /// a container, then its contents, depth first.
+    pub(crate) fn create(&mut self, place: Place, value: Lson) -> Result<(), EditError> {
+        let mut stack = vec![(place, value)];
+        while let Some((place, value)) = stack.pop() {
+            let id = self.ids.node_id();
+            let below = stack.len();
+            let content = match value {
+                Lson::Json(value) => NodeContent::Register(value),
+                Lson::Text { segments, .. } => NodeContent::Text { segments, version: 0 },
+                Lson::File(file) => NodeContent::File(Arc::new(file)),
+                Lson::Object(entries) => {
+                    let mut fields: Vec<(SmallStr, Json)> = Vec::new();
+                    for (key, value) in entries {
+                        match value {
+                            Lson::Json(value) => fields.push((key, value)),
+                            live => stack.push((Place::at(id.clone(), key), live)),
+                        }
+                    }
+                    NodeContent::Object(Arc::new(JsonObject::from_iter(fields)))
+                }
+                Lson::Map(entries) => {
+                    let places = entries.into_iter();
+                    stack.extend(places.map(|(key, value)| (Place::at(id.clone(), key), value)));
+                    NodeContent::Map
+                }
+                Lson::List(items) => {
+                    let mut position: Option<Position> = None;
+                    for item in items {
+                        let next = Position::make(position.as_ref(), None);
+                        let place = Place {
+                            intent: Intent::Set,
+                            ..Place::at(id.clone(), next.to_small_str())
+                        };
+                        stack.push((place, item));
+                        position = Some(next);
+                    }
+                    NodeContent::List
+                }
+            };
+            if let Some(children) = stack.get_mut(below..) {
+                children.reverse();
+            }
+            let Place { parent_id, parent_key, intent, deleted_id } = place;
+            let create = Create { parent_id, parent_key, intent, deleted_id, content };
+            self.apply(id, OpKind::Create(create))?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    /// At a key of an object or map, or a free position of a list.
+    pub(crate) fn at(parent_id: NodeId, parent_key: SmallStr) -> Self {
+        Self { parent_id, parent_key, intent: Intent::Insert, deleted_id: None }
+    }
+}

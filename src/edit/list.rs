@@ -1,0 +1,203 @@
+//! Editing a LiveList.
+
+use super::create::Place;
+use super::{EditError, MapMut, ObjectMut, Session, handle};
+use crate::document::NodeIx;
+use crate::op::{Intent, NodeKind, OpKind};
+use crate::position::Position;
+use crate::{Json, Lson};
+
+/// A LiveList that is being edited.
+#[derive(Debug)]
+pub struct ListMut<'a> {
+    pub(super) session: Session<'a>,
+    pub(super) node: NodeIx,
+}
+
+handle!(ListMut, ListRef, List);
+
+impl ListMut<'_> {
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        self.session.list_len(self.node)
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds an item at the end; if others do so at the same time, at the end as it is by then.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn push(&mut self, value: impl Into<Lson>) -> Result<(), EditError> {
+        self.session.push_item(self.node, value.into())
+    }
+
+    /// Adds an item before the one at `index`, or at the end if `index` is the length.
+    ///
+    /// # Errors
+    /// If `index` is greater than the length, or a limit is passed.
+    pub fn insert(&mut self, index: usize, value: impl Into<Lson>) -> Result<(), EditError> {
+        self.session.insert_item(self.node, index, value.into())
+    }
+
+    /// Moves the item at `from`, so that it is at `to` afterwards. It stays the same node.
+    ///
+    /// # Errors
+    /// If an index is not less than the length.
+    pub fn move_item(&mut self, from: usize, to: usize) -> Result<(), EditError> {
+        self.session.move_item(self.node, from, to)
+    }
+
+    /// Replaces the item at `index`.
+    ///
+    /// # Errors
+    /// If `index` is not less than the length, or a limit is passed.
+    pub fn set(&mut self, index: usize, value: impl Into<Lson>) -> Result<(), EditError> {
+        self.session.set_item(self.node, index, value.into())
+    }
+
+    /// Removes the item at `index`.
+    ///
+    /// # Errors
+    /// If `index` is not less than the length.
+    pub fn delete(&mut self, index: usize) -> Result<(), EditError> {
+        self.session.delete_item(self.node, index)
+    }
+
+    /// Removes all items.
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn clear(&mut self) -> Result<(), EditError> {
+        while !self.is_empty() {
+            self.delete(0)?;
+        }
+        Ok(())
+    }
+
+    /// The LiveObject at `index`.
+    ///
+    /// # Errors
+    /// If there is anything else or nothing.
+    pub fn object(&mut self, index: usize) -> Result<ObjectMut<'_>, EditError> {
+        let child = self.item_of_kind(index, NodeKind::Object)?;
+        Ok(ObjectMut::new(self.session.reborrow(), child))
+    }
+
+    /// The LiveMap at `index`.
+    ///
+    /// # Errors
+    /// If there is anything else or nothing.
+    pub fn map(&mut self, index: usize) -> Result<MapMut<'_>, EditError> {
+        let child = self.item_of_kind(index, NodeKind::Map)?;
+        Ok(MapMut::new(self.session.reborrow(), child))
+    }
+
+    /// The LiveList at `index`.
+    ///
+    /// # Errors
+    /// If there is anything else or nothing.
+    pub fn list(&mut self, index: usize) -> Result<ListMut<'_>, EditError> {
+        let child = self.item_of_kind(index, NodeKind::List)?;
+        Ok(ListMut::new(self.session.reborrow(), child))
+    }
+
+    /// Makes the list's JSON projection equal to `target` with few ops.
+    ///
+    /// Items that only moved or changed inside keep their nodes where that can be told: by being
+    /// equal, or by an equal `id` or `key` field.
+    ///
+    /// # Errors
+    /// If `target` is no array, or a limit is passed.
+    pub fn reconcile(&mut self, target: impl Into<Json>) -> Result<(), EditError> {
+        self.session.reconcile(self.node, &target.into())
+    }
+
+    fn item_of_kind(&self, index: usize, wanted: NodeKind) -> Result<NodeIx, EditError> {
+        let document = &self.session.document;
+        document
+            .list_item(self.node, Some(index))
+            .filter(|item| document.node(*item).body.kind() == wanted)
+            .ok_or_else(|| self.session.wrong_kind(self.node, &index.to_string(), wanted))
+    }
+}
+
+impl Session<'_> {
+    pub(crate) fn list_len(&self, list: NodeIx) -> usize {
+        self.document.value(list).as_list().map_or(0, crate::document::ListRef::len)
+    }
+
+    fn item(&self, list: NodeIx, index: usize) -> Result<NodeIx, EditError> {
+        self.document
+            .list_item(list, Some(index))
+            .ok_or_else(|| EditError::IndexPastEnd { index, len: self.list_len(list) })
+    }
+
+    /// A position between the items now at `index - 1` and `index`.
+    fn position_at(&self, list: NodeIx, index: usize) -> Position {
+        let key =
+            |index| self.document.list_item(list, index).map(|ix| &self.document.node(ix).key);
+        Position::make(key(index.checked_sub(1)), key(Some(index)))
+    }
+
+    pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {
+        let position = self.position_at(list, self.list_len(list));
+        let place =
+            Place { intent: Intent::Push, ..Place::at(self.id(list), position.to_small_str()) };
+        self.create(place, value)
+    }
+
+    pub(crate) fn insert_item(
+        &mut self,
+        list: NodeIx,
+        index: usize,
+        value: Lson,
+    ) -> Result<(), EditError> {
+        let len = self.list_len(list);
+        if index > len {
+            return Err(EditError::IndexPastEnd { index, len });
+        }
+        let position = self.position_at(list, index);
+        self.create(Place::at(self.id(list), position.to_small_str()), value)
+    }
+
+    pub(crate) fn move_item(
+        &mut self,
+        list: NodeIx,
+        from: usize,
+        to: usize,
+    ) -> Result<(), EditError> {
+        let item = self.item(list, from)?;
+        self.item(list, to)?;
+        if from == to {
+            return Ok(());
+        }
+        // Where it will be among the others, which close up behind it.
+        let position = self.position_at(list, if from < to { to + 1 } else { to });
+        let parent_key = position.to_small_str();
+        self.apply(self.id(item), OpKind::SetParentKey { parent_key })
+    }
+
+    pub(crate) fn set_item(
+        &mut self,
+        list: NodeIx,
+        index: usize,
+        value: Lson,
+    ) -> Result<(), EditError> {
+        let item = self.item(list, index)?;
+        let place = Place {
+            intent: Intent::Set,
+            deleted_id: Some(self.id(item)),
+            ..Place::at(self.id(list), self.document.node(item).key.to_small_str())
+        };
+        self.create(place, value)
+    }
+
+    pub(crate) fn delete_item(&mut self, list: NodeIx, index: usize) -> Result<(), EditError> {
+        let item = self.item(list, index)?;
+        self.apply(self.id(item), OpKind::DeleteCrdt)
+    }
+}

@@ -1,0 +1,119 @@
+//! Editing a LiveObject.
+
+use std::sync::Arc;
+
+use super::{EditError, NodeMut, Session, handle, keyed_handle};
+use crate::document::NodeIx;
+use crate::json::JsonObject;
+use crate::op::OpKind;
+use crate::{Json, Lson, SmallStr};
+
+/// A LiveObject that is being edited.
+#[derive(Debug)]
+pub struct ObjectMut<'a> {
+    pub(super) session: Session<'a>,
+    pub(super) node: NodeIx,
+}
+
+handle!(ObjectMut, ObjectRef, Object);
+keyed_handle!(ObjectMut);
+
+impl ObjectMut<'_> {
+    /// Sets the field or child at `key`, replacing whatever is there.
+    ///
+    /// JSON becomes a field, a live structure a child.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn set(
+        &mut self,
+        key: impl Into<SmallStr>,
+        value: impl Into<Lson>,
+    ) -> Result<(), EditError> {
+        self.session.set_slot(self.node, key.into(), value.into())
+    }
+
+    /// Sets several fields and children at once; others stay.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn update<K: Into<SmallStr>, V: Into<Lson>>(
+        &mut self,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), EditError> {
+        let (mut fields, mut live) = (Vec::new(), Vec::new());
+        for (key, value) in entries {
+            match value.into() {
+                Lson::Json(value) => fields.push((key.into(), value)),
+                value => live.push((key.into(), value)),
+            }
+        }
+        if !fields.is_empty() {
+            self.session.set_fields(self.node, fields)?;
+        }
+        live.into_iter().try_for_each(|(key, value)| self.session.create_at(self.node, key, value))
+    }
+
+    /// Removes the field or child at `key`. Nothing happens if there is none.
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn delete(&mut self, key: &str) -> Result<(), EditError> {
+        self.session.delete_slot(self.node, key)
+    }
+
+    /// The live structure at a JSON Pointer (RFC 6901) below the document's root.
+    ///
+    /// # Errors
+    /// If there is none, or it is a text or file.
+    pub fn at(&mut self, pointer: &str) -> Result<NodeMut<'_>, EditError> {
+        let node = self.session.node_at(pointer)?;
+        let found = self.session.document.value(node).kind().in_words();
+        NodeMut::new(self.session.reborrow(), node).ok_or_else(|| EditError::WrongKind {
+            at: pointer.to_owned(),
+            found,
+            wanted: "an object, map or list",
+        })
+    }
+
+    /// Makes the object's JSON projection equal to `target` with few ops.
+    ///
+    /// What is equal already is left alone. New objects and arrays become LiveObjects and
+    /// LiveLists; a field that is plain JSON stays so.
+    ///
+    /// # Errors
+    /// If `target` is no object, or a limit is passed.
+    pub fn reconcile(&mut self, target: impl Into<Json>) -> Result<(), EditError> {
+        self.session.reconcile(self.node, &target.into())
+    }
+}
+
+impl Session<'_> {
+    pub(crate) fn set_fields(
+        &mut self,
+        object: NodeIx,
+        fields: Vec<(SmallStr, Json)>,
+    ) -> Result<(), EditError> {
+        let data = Arc::new(JsonObject::from_iter(fields));
+        self.apply(self.id(object), OpKind::UpdateObject { data })
+    }
+
+    pub(crate) fn set_slot(
+        &mut self,
+        object: NodeIx,
+        key: SmallStr,
+        value: Lson,
+    ) -> Result<(), EditError> {
+        match value {
+            Lson::Json(value) => self.set_fields(object, vec![(key, value)]),
+            live => self.create_at(object, key, live),
+        }
+    }
+
+    pub(crate) fn delete_slot(&mut self, object: NodeIx, key: &str) -> Result<(), EditError> {
+        if self.document.value(object).child(key).is_none() {
+            return Ok(());
+        }
+        self.apply(self.id(object), OpKind::DeleteObjectKey { key: key.into() })
+    }
+}
