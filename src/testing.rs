@@ -1,1 +1,7 @@
-//! Shared by tests.
+//! What tests, fuzz targets, benches and examples share; behind the private feature `__testing`.
+//!
+//! This code is allowed to panic on what cannot happen, and touches the file system, which the
+//! engine itself never does.
+#![allow(missing_docs, reason = "not part of the public interface")]
+
+pub mod conformance;
