@@ -45,10 +45,32 @@ impl SmallStr {
     pub(crate) const fn from_ascii(character: u8) -> Self {
         assert!(character.is_ascii());
         let mut bytes = [0; INLINE];
-        // The first of `INLINE` bytes. (No slice method would do, this being `const`.)
         let [first, ..] = &mut bytes;
         *first = character;
         Self(Repr::Inline { len: 1, bytes })
+    }
+
+    /// Text of up to eight ASCII characters: the upper `len` bytes of a number, the rest of which
+    /// is zero.
+    pub(crate) fn from_ascii_prefix(word: u64, len: usize) -> Self {
+        debug_assert!(len <= 8 && word.to_be_bytes().is_ascii());
+        let mut bytes = [0; INLINE];
+        for (to, from) in bytes.iter_mut().zip(word.to_be_bytes()) {
+            *to = from;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 8")]
+        Self(Repr::Inline { len: len.min(8) as u8, bytes })
+    }
+
+    /// The first eight bytes of the text as a number, the first one uppermost; zeros where the text
+    /// is shorter.
+    pub(crate) fn prefix(&self) -> u64 {
+        let word = match &self.0 {
+            // Bytes beyond the text's length are zero.
+            Repr::Inline { bytes, .. } => bytes.first_chunk(),
+            Repr::Shared(text) => text.as_bytes().first_chunk(),
+        };
+        word.copied().map_or(0, u64::from_be_bytes)
     }
 
     /// The text.
@@ -218,6 +240,18 @@ mod tests {
             assert_eq!(small.as_str(), text);
             assert_eq!(small, SmallStr::from(text.to_owned()));
             assert_eq!(matches!(small.0, Repr::Inline { .. }), text.len() <= INLINE);
+        }
+    }
+
+    #[test]
+    fn prefixes_round_trip() {
+        for text in ["", "a", "eight by", "nine byte", "more than fourteen"] {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes.resize(8, 0);
+            let small = SmallStr::from(text);
+            assert_eq!(small.prefix().to_be_bytes()[..], bytes);
+            let head: String = text.chars().take(8).collect();
+            assert_eq!(SmallStr::from_ascii_prefix(small.prefix(), head.len()), head.as_str());
         }
     }
 
