@@ -34,8 +34,4 @@ impl crate::Document {
     ) -> Result<Patched, PatchError> {
         Err(PatchError)
     }
-    /// TEMP
-    pub fn diff(&self, _: &Self) -> Vec<crate::Op> {
-        Vec::new()
-    }
 }
