@@ -6,7 +6,9 @@ use super::compare::{cut, same, show};
 use super::{Kind, text};
 use crate::json::read::Reader;
 use crate::op::{Op, Origin};
-use crate::{Document, Json, Outcome, Position, ReadLimits, SerializedNode, SmallStr};
+use crate::{
+    Actor, Document, IdSource, Json, Outcome, Position, ReadLimits, SerializedNode, SmallStr,
+};
 
 /// One check: it holds, or what is wrong.
 pub(super) type Check = Result<(), String>;
@@ -182,11 +184,7 @@ fn diff(json: &Json) -> Results {
     }
     let ops = prev.diff(&next);
     let mut result = prev;
-    for op in &ops {
-        // Through the wire, as others would hear it.
-        let heard = Op::from_json(&op.to_json(), Origin::Server).map_err(|e| e.to_string())?;
-        let _ = result.apply(&heard.ok_or("an op of unknown type")?);
-    }
+    apply_as_heard(&mut result, &ops)?;
     let described = |what: String| {
         format!("{what}; after {}", show(Some(&Json::array(ops.iter().map(Op::to_json)))))
     };
@@ -194,9 +192,44 @@ fn diff(json: &Json) -> Results {
     Ok(vec![nodes.and_then(|()| result.check()).map_err(described)])
 }
 
+/// Applies ops to another replica, by way of the wire.
+fn apply_as_heard(document: &mut Document, ops: &[Op]) -> Check {
+    for op in ops {
+        let heard = Op::from_json(&op.to_json(), Origin::Server).map_err(|e| e.to_string())?;
+        let _ = document.apply(&heard.ok_or("an op of unknown type")?);
+    }
+    Ok(())
+}
+
+/// The patch succeeds with this result, or fails and leaves no trace.
 fn patch(bytes: &[u8], json: &Json) -> Results {
-    let _ = (bytes, json);
-    Ok(vec![])
+    let make_live = || Document::from_json(value_of(bytes, "doc")?).map_err(|e| e.to_string());
+    let (mut document, mut copy) = (make_live()?, make_live()?);
+    let before: serde_json::Value =
+        serde_json::from_slice(value_of(bytes, "doc")?).map_err(|error| error.to_string())?;
+    let patch = value_of(bytes, "patch")?;
+    let described = |what: String| format!("{what}; patch {}", cut(&String::from_utf8_lossy(patch)));
+    let mut ids = IdSource::new(Actor(1));
+    // What is no patch at all fails as well.
+    let outcome = serde_json::from_slice::<json_patch::Patch>(patch)
+        .map_err(|error| error.to_string())
+        .and_then(|patch| document.patch(&mut ids, &patch).map_err(|error| error.to_string()));
+    let check = match (json.get("result"), outcome) {
+        (Some(expected), Ok(patched)) => {
+            same("result", expected, &document.to_json()).and_then(|()| {
+                // Others who hear of it come to the same document.
+                apply_as_heard(&mut copy, &patched.ops)?;
+                same("nodes by the ops", &nodes_by_id(&document), &nodes_by_id(&copy))?;
+                let mut mirror = before;
+                patched.changes.apply_to(&mut mirror).map_err(|error| error.to_string())?;
+                same("mirror of the changes", expected, &Json::from(mirror))
+            })
+        }
+        (Some(_), Err(error)) => Err(format!("the patch fails: {error}")),
+        (None, Ok(_)) => Err(format!("the patch must fail, but gives {}", document.to_json())),
+        (None, Err(_)) => same("nodes after failing", &nodes_by_id(&copy), &nodes_by_id(&document)),
+    };
+    Ok(vec![check.and_then(|()| document.check()).map_err(described)])
 }
 
 fn position(json: &Json) -> Results {
@@ -296,12 +329,15 @@ fn same_nodes(expected: &[Json], document: &Document) -> Result<Check, String> {
             return Err(format!("node {id} is there twice"));
         }
     }
-    let got = document.nodes().map(|node| {
+    Ok(same("nodes", &Json::object(by_id), &nodes_by_id(document)))
+}
+
+fn nodes_by_id(document: &Document) -> Json {
+    Json::object(document.nodes().map(|node| {
         let id = SmallStr::from(node.id.to_string());
         let json = node.to_json();
         (id, json.as_array().and_then(|pair| pair.last()).cloned().unwrap_or_default())
-    });
-    Ok(same("nodes", &Json::object(by_id), &Json::object(got)))
+    }))
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Json, String> {
