@@ -190,7 +190,7 @@ impl Differ<'_> {
                 }
             }
         }
-        let mut moves = Vec::new();
+        let mut steps = Vec::new();
         while let Some((start, first)) = movers.pop_first() {
             let mut chain = vec![first];
             let mut to = first.1;
@@ -200,11 +200,11 @@ impl Differ<'_> {
             }
             let is_ring = to == start;
             if is_ring {
-                moves.push(move_to(first.0, &self.position_in_neither(before, after)));
+                steps.push(move_to(first.0, &self.position_in_neither(before, after)));
             }
-            moves.extend(chain.into_iter().rev().map(|(id, to)| move_to(id, to)));
+            steps.extend(chain.into_iter().rev().map(|(id, to)| move_to(id, to)));
         }
-        self.changes.extend(moves);
+        self.changes.extend(steps);
     }
 
     fn position_in_neither(&self, before: NodeIx, after: NodeIx) -> Position {
@@ -222,7 +222,8 @@ impl Differ<'_> {
             let mut intent = Intent::Insert;
             let mut deleted_id = None;
             if matches!(container.body, Body::List(_)) {
-                let holder = if ix == top { self.prev.child(parent, node.key.as_str()) } else { None };
+                let holder =
+                    if ix == top { self.prev.child(parent, node.key.as_str()) } else { None };
                 if let Some(holder) = holder.filter(|holder| replaced.contains(holder)) {
                     intent = Intent::Set;
                     deleted_id = Some(self.prev.node(holder).id.clone());

@@ -36,14 +36,13 @@ fn assert_diff(mut prev: Document, next: &Document) -> usize {
 }
 
 fn list(items: &[(&str, &str)]) -> Document {
-    let items: String = items
-        .iter()
-        .map(|(id, key)| {
-            format!(r#",["{id}",{{"type":3,"parentId":"0:1","parentKey":"{key}","data":1}}]"#)
-        })
-        .collect();
+    let mut nodes = String::new();
+    for (id, key) in items {
+        let crdt = format!(r#"{{"type":3,"parentId":"0:1","parentKey":"{key}","data":1}}"#);
+        nodes += &format!(r#",["{id}",{crdt}]"#);
+    }
     document(&format!(
-        r#"[["root",{{"type":0,"data":{{}}}}],["0:1",{{"type":1,"parentId":"root","parentKey":"l"}}]{items}]"#
+        r#"[["root",{{"type":0,"data":{{}}}}],["0:1",{{"type":1,"parentId":"root","parentKey":"l"}}]{nodes}]"#
     ))
 }
 
@@ -130,7 +129,8 @@ const POSITIONS: [&str; 8] = ["!", "\"", "5", "5 ", "O", "\u{1}", "~~", "é"];
 const KEYS: [&str; 5] = ["a", "b", "", "__proto__", "constructor"];
 
 fn op((kind, id, parent, key, value): Step) -> Op {
-    let node = |n: u8| NodeId::from(if n == 0 { "root".to_owned() } else { format!("0:{n}") }.as_str());
+    let node =
+        |n: u8| NodeId::from(if n == 0 { "root".to_owned() } else { format!("0:{n}") }.as_str());
     let position = SmallStr::from(POSITIONS[usize::from(key) % POSITIONS.len()]);
     let name = SmallStr::from(KEYS[usize::from(key) % KEYS.len()]);
     let json = Json::from(value % 3);

@@ -152,7 +152,8 @@ impl Report {
             Some(kind) => self.tallies.entry(kind).or_default().failed += 1,
             None => self.unreadable += 1,
         }
-        if self.failures.iter().filter(|failure| failure.kind == kind).count() < Self::FAILURES_KEPT {
+        if self.failures.iter().filter(|failure| failure.kind == kind).count() < Self::FAILURES_KEPT
+        {
             self.failures.push(Failure { kind, place, what });
         }
     }
@@ -220,7 +221,8 @@ fn unzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
 
 /// Runs the vectors of one file: one JSON value, or one on each of its `lines`.
 pub fn run_bytes(name: &str, bytes: &[u8], lines: bool, report: &mut Report) {
-    let mut file = File { name: name.to_owned(), line: 0, kinds: vec![], checks: Checks::default() };
+    let mut file =
+        File { name: name.to_owned(), line: 0, kinds: vec![], checks: Checks::default() };
     let mut values = 0;
     if lines {
         for line in bytes.split(|byte| *byte == b'\n') {
@@ -264,7 +266,7 @@ impl File {
         };
         let shape = shape(&json);
         if let Some(name) = json.get("file").and_then(Json::as_str) {
-            self.name = name.to_owned();
+            name.clone_into(&mut self.name);
             self.line = usize::from(!matches!(shape, Shape::Header));
             self.kinds.clear();
             self.checks = Checks::default();
@@ -311,7 +313,7 @@ impl File {
                     }
                 }
             }
-            Ok(Err(what)) => report.fail(Some(kind), place, format!("malformed vector: {what}")),
+            Ok(Err(what)) => report.fail(Some(kind), place, format!("cannot be checked: {what}")),
             Err(_) => {
                 self.checks = Checks::default();
                 report.fail(Some(kind), place, "panicked".to_owned());

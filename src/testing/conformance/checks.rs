@@ -208,7 +208,8 @@ fn patch(bytes: &[u8], json: &Json) -> Results {
     let before: serde_json::Value =
         serde_json::from_slice(value_of(bytes, "doc")?).map_err(|error| error.to_string())?;
     let patch = value_of(bytes, "patch")?;
-    let described = |what: String| format!("{what}; patch {}", cut(&String::from_utf8_lossy(patch)));
+    let described =
+        |what: String| format!("{what}; patch {}", cut(&String::from_utf8_lossy(patch)));
     let mut ids = IdSource::new(Actor(1));
     // What is no patch at all fails as well.
     let outcome = serde_json::from_slice::<json_patch::Patch>(patch)
