@@ -110,7 +110,7 @@ fn the_runner_notices_what_is_wrong() {
         ("\"x\":1.0", "\"x\":1.0,\"y\":null", 1),
         ("\"data\":{\"x\":1}}],\"results\"", "\"data\":{\"x\":3}}],\"results\"", 4),
         ("\"init\"", "\"beginning\"", 3),
-        ("}\n{\"nodes\"", "\n{\"nodes\"", 1),
+        ("}\n{\"nodes\"", "\n{\"nodes\"", 4),
     ];
     for (from, to, failed) in wrong {
         let changed = stream.replacen(from, to, 1);
