@@ -47,7 +47,7 @@ pub enum Rejection {
     #[error("LiveText operation base version is ahead of storage")]
     TextVersionAhead,
     /// A text update is expressed against a version that is no longer remembered.
-    #[error("LiveText operation base version is older than retained history")]
+    #[error("LiveText operation is older than retained history")]
     TextVersionTooOld,
     /// A node would lie deeper than [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH).
     #[error("the node would be nested deeper than {} levels", crate::MAX_NODE_DEPTH)]

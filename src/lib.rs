@@ -42,6 +42,7 @@ pub mod edit;
 pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, ObjectMut};
 mod limits;
 pub use limits::{LimitError, Limits};
+mod diff;
 mod inverse;
 pub mod patch;
 
@@ -56,3 +57,7 @@ pub use client::Client;
 
 mod error;
 pub use error::Error;
+
+#[cfg(feature = "__testing")]
+#[doc(hidden)]
+pub mod testing;

@@ -34,10 +34,6 @@ impl crate::Document {
     ) -> Result<Patched, PatchError> {
         Err(PatchError)
     }
-    /// TEMP
-    pub fn diff(&self, _: &Self) -> Vec<crate::Op> {
-        Vec::new()
-    }
 }
 
 impl crate::edit::Session<'_> {

@@ -1,4 +1,5 @@
 //! One integration binary; each file is named for what it promises.
+mod conformance;
 mod positions;
 
 mod text_properties;

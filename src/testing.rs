@@ -1,0 +1,8 @@
+//! What tests, fuzz targets, benches and examples share; behind the private feature `__testing`.
+//!
+//! This code is allowed to panic on what cannot happen, and touches the file system, which the
+//! engine itself never does.
+#![allow(missing_docs, reason = "not part of the public interface")]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "only for tests")]
+
+pub mod conformance;
