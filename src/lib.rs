@@ -45,3 +45,8 @@ pub use limits::{LimitError, Limits};
 mod error;
 pub mod patch;
 pub use error::Error;
+
+// 9. Not part of the API
+#[cfg(feature = "__testing")]
+#[doc(hidden)]
+pub mod testing;

@@ -80,14 +80,19 @@ impl Document {
     }
 
     /// The position itself if it is free, else one between it and the next item.
+    ///
+    /// Among keys that are not canonical there may be nothing in between (nothing lies between `!`
+    /// and `! `); then it is the first room further on. After the last item there always is some.
     fn place_at(&self, list: NodeIx, key: &str) -> Position {
-        let wanted = Position::clamp(key);
-        let Body::List(order) = &self.node(list).body else { return wanted };
-        if order.find(&wanted, self).is_none() {
-            return wanted;
+        let mut place = Position::clamp(key);
+        let Body::List(order) = &self.node(list).body else { return place };
+        let mut taken = &place.clone();
+        while order.find(&place, self).is_some() {
+            let next = order.next_after(taken, self).map(|next| &self.node(next).key);
+            place = Position::make(Some(taken), next);
+            taken = next.unwrap_or(taken);
         }
-        let next = order.next_after(&wanted, self).map(|next| &self.node(next).key);
-        Position::make(Some(&wanted), next)
+        place
     }
 
     /// The position itself if it lies after all items, else one after the last.
