@@ -10,6 +10,7 @@ mod map;
 mod object;
 mod reconcile;
 
+use serde::Serialize;
 use thiserror::Error;
 
 pub use list::ListMut;
@@ -78,9 +79,9 @@ pub struct Edited<T> {
 #[non_exhaustive]
 pub enum EditError {
     /// There is no live structure of that kind.
-    #[error("{at} is {found}, not {wanted}")]
+    #[error("{} is {found}, not {wanted}", if .at.is_empty() { "the root" } else { .at.as_str() })]
     WrongKind {
-        /// The JSON Pointer.
+        /// The JSON Pointer; empty for the root.
         at: String,
         /// What is there, in words.
         found: &'static str,
@@ -104,6 +105,9 @@ pub enum EditError {
     /// The document does not take the op.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// The value to reconcile with cannot be written as JSON.
+    #[error("the value is not JSON: {0}")]
+    Serialize(String),
     /// The edit was given up by its closure.
     #[error("{0}")]
     Aborted(String),
@@ -307,6 +311,18 @@ impl<'a> NodeMut<'a> {
             Self::List(list) => list.reconcile(target),
         }
     }
+
+    /// Makes the structure equal to `target`, written as JSON, with few ops.
+    ///
+    /// # Errors
+    /// As [`reconcile`](Self::reconcile), and if `target` cannot be written as JSON.
+    pub fn reconcile_with<T: Serialize + ?Sized>(&mut self, target: &T) -> Result<(), EditError> {
+        match self {
+            Self::Object(object) => object.reconcile_with(target),
+            Self::Map(map) => map.reconcile_with(target),
+            Self::List(list) => list.reconcile_with(target),
+        }
+    }
 }
 
 impl NodeKind {
@@ -342,6 +358,17 @@ macro_rules! handle {
             /// The structure as it is now, for reading.
             pub fn view(&self) -> crate::document::$view<'_> {
                 crate::document::$view::new(self.session.document, self.node)
+            }
+
+            /// Makes the structure equal to `target`, written as JSON, with few ops.
+            ///
+            /// # Errors
+            /// As [`reconcile`](Self::reconcile), and if `target` cannot be written as JSON.
+            pub fn reconcile_with<T: serde::Serialize + ?Sized>(
+                &mut self,
+                target: &T,
+            ) -> Result<(), crate::edit::EditError> {
+                self.session.reconcile_with(self.node, target)
             }
         }
     };

@@ -58,6 +58,7 @@ pub use client::Client;
 mod error;
 pub use error::Error;
 
+// 9. Not part of the API
 #[cfg(feature = "__testing")]
 #[doc(hidden)]
 pub mod testing;

@@ -1,7 +1,14 @@
 //! One integration binary; each file is named for what it promises.
-mod conformance;
-mod positions;
 
+mod conformance;
+mod conversions;
+mod edits;
+mod generate;
+mod hostile;
+mod positions;
+mod reconcile;
+mod rollback;
+mod semantics;
 mod text_properties;
 mod text_resend;
 mod text_server;
