@@ -34,8 +34,10 @@ impl crate::Document {
     ) -> Result<Patched, PatchError> {
         Err(PatchError)
     }
-    /// TEMP
-    pub fn diff(&self, _: &Self) -> Vec<crate::Op> {
-        Vec::new()
+}
+
+impl crate::edit::Session<'_> {
+    pub(crate) fn patch(&mut self, _: &[json_patch::PatchOperation]) -> Result<(), PatchError> {
+        Err(PatchError)
     }
 }
