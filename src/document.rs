@@ -167,6 +167,14 @@ impl Document {
         }
     }
 
+    /// The number of items of a list.
+    pub(crate) fn list_len(&self, list: NodeIx) -> usize {
+        match &self.node(list).body {
+            Body::List(order) => order.len(),
+            _ => 0,
+        }
+    }
+
     /// The position of a list's last item.
     pub(crate) fn last_position(&self, list: NodeIx) -> Option<&Position> {
         match &self.node(list).body {

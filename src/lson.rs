@@ -90,7 +90,7 @@ impl Lson {
         Self::Text { segments, version: 0 }
     }
 
-    /// JSON made live throughout: objects become LiveObjects, arrays LiveLists.
+    /// JSON made live throughout: each object becomes a LiveObject, each array a LiveList.
     ///
     /// ```
     /// use livetree::{Json, Lson, lson};

@@ -104,3 +104,27 @@ impl Document {
         self.patch(ids, &from_slice(patch)?)
     }
 }
+
+/// What a patch did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patched {
+    /// The ops.
+    pub ops: Vec<crate::Op>,
+    /// The changes.
+    pub changes: crate::Changes,
+}
+
+impl crate::Document {
+    /// TEMP
+    pub fn patch(
+        &mut self,
+        _: &mut crate::IdSource,
+        _: &[json_patch::PatchOperation],
+    ) -> Result<Patched, PatchError> {
+        Err(PatchError)
+    }
+    /// TEMP
+    pub fn diff(&self, _: &Self) -> Vec<crate::Op> {
+        Vec::new()
+    }
+}

@@ -83,11 +83,13 @@ impl Document {
     fn place_at(&self, list: NodeIx, key: &str) -> Position {
         let wanted = Position::clamp(key);
         let Body::List(order) = &self.node(list).body else { return wanted };
-        if order.find(&wanted, self).is_none() {
-            return wanted;
+        let mut place = wanted;
+        // One step is enough unless a key that was stored verbatim leaves no room above its prefix.
+        while order.find(&place, self).is_some() {
+            let next = order.next_after(&place, self).map(|next| &self.node(next).key);
+            place = Position::make(Some(&place), next);
         }
-        let next = order.next_after(&wanted, self).map(|next| &self.node(next).key);
-        Position::make(Some(&wanted), next)
+        place
     }
 
     /// The position itself if it lies after all items, else one after the last.
