@@ -105,26 +105,9 @@ impl Document {
     }
 }
 
-/// What a patch did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Patched {
-    /// The ops.
-    pub ops: Vec<crate::Op>,
-    /// The changes.
-    pub changes: crate::Changes,
-}
-
-impl crate::Document {
+impl Document {
     /// TEMP
-    pub fn patch(
-        &mut self,
-        _: &mut crate::IdSource,
-        _: &[json_patch::PatchOperation],
-    ) -> Result<Patched, PatchError> {
-        Err(PatchError)
-    }
-    /// TEMP
-    pub fn diff(&self, _: &Self) -> Vec<crate::Op> {
+    pub fn diff(&self, _: &Self) -> Vec<Op> {
         Vec::new()
     }
 }

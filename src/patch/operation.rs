@@ -173,7 +173,7 @@ impl<'a> Patcher<'a> {
 
     /// Moves within one list; the node stays.
     fn move_item(&mut self, list: NodeIx, from: usize, to: &str) -> Result<(), PatchReason> {
-        let others = self.session.list_len(list).saturating_sub(1);
+        let others = self.session.document.list_len(list).saturating_sub(1);
         let to = match index_of(to) {
             Some(index) if index > others => {
                 return Err(PatchReason::IndexPastEnd { index, len: others });
