@@ -5,6 +5,7 @@ mod conversions;
 mod edits;
 mod generate;
 mod hostile;
+mod json_patch;
 mod positions;
 mod reconcile;
 mod rollback;
