@@ -7,6 +7,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "only for tests")]
 
 pub mod conformance;
+pub mod fuzz;
 pub mod generate;
 pub mod model;
 pub mod probe;
