@@ -112,6 +112,11 @@ impl Lson {
         plain::collect(feed::Source::Plain(json), ReadLimits::default().depth())
     }
 
+    /// As [`from_plain`](Self::from_plain), as deep as documents may be.
+    pub(crate) fn from_plain_deep(json: &Json) -> Result<Self, LsonError> {
+        plain::collect(feed::Source::Plain(json), ReadLimits::DEEPEST)
+    }
+
     /// Reads plain LSON from bytes.
     ///
     /// # Errors

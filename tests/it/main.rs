@@ -6,6 +6,7 @@ mod crashes;
 mod edits;
 mod generate;
 mod hostile;
+mod json_patch;
 mod positions;
 mod reconcile;
 mod rollback;
