@@ -197,6 +197,16 @@ impl Document {
     }
 }
 
+impl Document {
+    /// Makes this document, with no savepoint open, the same as `other`.
+    pub(crate) fn become_copy_of(&mut self, other: &Self) {
+        for op in self.diff(other) {
+            let outcome = self.apply(&op);
+            debug_assert!(outcome.is_accepted(), "a diff applies");
+        }
+    }
+}
+
 impl Positions for Document {
     fn position(&self, ix: NodeIx) -> &Position {
         &self.node(ix).key

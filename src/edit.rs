@@ -10,12 +10,14 @@ mod map;
 mod object;
 mod reconcile;
 
+use serde::Serialize;
 use thiserror::Error;
 
 pub use list::ListMut;
 pub use map::MapMut;
 pub use object::ObjectMut;
 
+use crate::client::Prediction;
 use crate::document::NodeIx;
 use crate::json::error::push_key;
 use crate::op::{NodeKind, OpKind};
@@ -77,9 +79,9 @@ pub struct Edited<T> {
 #[non_exhaustive]
 pub enum EditError {
     /// There is no live structure of that kind.
-    #[error("{at} is {found}, not {wanted}")]
+    #[error("{} is {found}, not {wanted}", if .at.is_empty() { "the root" } else { .at.as_str() })]
     WrongKind {
-        /// The JSON Pointer.
+        /// The JSON Pointer; empty for the root.
         at: String,
         /// What is there, in words.
         found: &'static str,
@@ -103,6 +105,9 @@ pub enum EditError {
     /// The document does not take the op.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// The value to reconcile with cannot be written as JSON.
+    #[error("the value is not JSON: {0}")]
+    Serialize(String),
     /// The edit was given up by its closure.
     #[error("{0}")]
     Aborted(String),
@@ -152,14 +157,14 @@ impl Document {
         ids: &mut IdSource,
         edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
     ) -> Result<Edited<T>, EditError> {
-        let mut ops = Vec::new();
+        let mut trail = Trail::default();
         let (result, changes) = self.watch(|document| {
             document.atomically(|document| {
-                let session = Session { document, ids, ops: &mut ops };
+                let session = Session { document, ids, trail: &mut trail };
                 edit(&mut ObjectMut::new(session, NodeIx::ROOT))
             })
         });
-        result.map(|value| Edited { value, ops, changes })
+        result.map(|value| Edited { value, ops: trail.ops, changes })
     }
 
     /// Runs `change`; if it fails, takes back whatever it did.
@@ -182,24 +187,41 @@ impl Document {
 pub(crate) struct Session<'a> {
     pub(crate) document: &'a mut Document,
     pub(crate) ids: &'a mut IdSource,
-    pub(crate) ops: &'a mut Vec<Op>,
+    pub(crate) trail: &'a mut Trail,
+}
+
+/// What an edit did.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    pub(crate) ops: Vec<Op>,
+    /// What a client needs besides to take each op back, by itself or by undo.
+    pub(crate) predictions: Option<Vec<Prediction>>,
 }
 
 impl Session<'_> {
     pub(crate) fn reborrow(&mut self) -> Session<'_> {
-        Session { document: self.document, ids: self.ids, ops: self.ops }
+        Session { document: self.document, ids: self.ids, trail: self.trail }
     }
 
     /// Names an op, applies it and notes it down.
     pub(crate) fn apply(&mut self, id: NodeId, kind: OpKind) -> Result<(), EditError> {
         let op = Op { op_id: Some(self.ids.op_id()), id, kind };
         self.document.limits().check(self.document, &op)?;
-        self.document.limits().check_number(self.ops.len() + 1)?;
-        match self.document.apply(&op) {
+        self.document.limits().check_number(self.trail.ops.len() + 1)?;
+        let outcome = match &mut self.trail.predictions {
+            None => self.document.apply(&op),
+            Some(predictions) => {
+                let prediction = Prediction::of(self.document, &op);
+                let outcome = self.document.apply(&op);
+                predictions.push(prediction.came_true(&op, &outcome));
+                outcome
+            }
+        };
+        match outcome {
             Outcome::Rejected(rejection) => Err(rejection.into()),
             outcome => {
                 debug_assert!(outcome.is_accepted(), "an edit made an op without meaning: {op:?}");
-                self.ops.push(op);
+                self.trail.ops.push(op);
                 Ok(())
             }
         }
@@ -289,6 +311,18 @@ impl<'a> NodeMut<'a> {
             Self::List(list) => list.reconcile(target),
         }
     }
+
+    /// Makes the structure equal to `target`, written as JSON, with few ops.
+    ///
+    /// # Errors
+    /// As [`reconcile`](Self::reconcile), and if `target` cannot be written as JSON.
+    pub fn reconcile_with<T: Serialize + ?Sized>(&mut self, target: &T) -> Result<(), EditError> {
+        match self {
+            Self::Object(object) => object.reconcile_with(target),
+            Self::Map(map) => map.reconcile_with(target),
+            Self::List(list) => list.reconcile_with(target),
+        }
+    }
 }
 
 impl NodeKind {
@@ -324,6 +358,17 @@ macro_rules! handle {
             /// The structure as it is now, for reading.
             pub fn view(&self) -> crate::document::$view<'_> {
                 crate::document::$view::new(self.session.document, self.node)
+            }
+
+            /// Makes the structure equal to `target`, written as JSON, with few ops.
+            ///
+            /// # Errors
+            /// As [`reconcile`](Self::reconcile), and if `target` cannot be written as JSON.
+            pub fn reconcile_with<T: serde::Serialize + ?Sized>(
+                &mut self,
+                target: &T,
+            ) -> Result<(), crate::edit::EditError> {
+                self.session.reconcile_with(self.node, target)
             }
         }
     };

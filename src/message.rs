@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::json::read::{Kind, Reader};
 use crate::json::write::{write_json, write_str, write_u64};
 use crate::node::{NodeError, SerializedNode};
-use crate::op::{Op, OpError, Origin};
+use crate::op::{Op, OpError, Sender};
 use crate::{Json, JsonError, OpId, ReadLimits};
 
 /// What a client says to its server.
@@ -97,7 +97,7 @@ impl ClientMessage {
     /// # Errors
     /// Says which op or message is malformed, and how.
     pub fn read_frame(frame: &[u8]) -> Result<Vec<Self>, MessageError> {
-        read_frame(frame, Origin::Client, |raw| {
+        read_frame(frame, Sender::Client, |raw| {
             Ok(Some(match raw.code()? {
                 FETCH_STORAGE => Self::FetchStorage,
                 UPDATE_STORAGE => Self::UpdateStorage { ops: raw.ops()? },
@@ -123,7 +123,7 @@ impl ServerMessage {
     /// # Errors
     /// Says which op, node or message is malformed, and how.
     pub fn read_frame(frame: &[u8]) -> Result<Vec<Self>, MessageError> {
-        read_frame(frame, Origin::Server, |raw| {
+        read_frame(frame, Sender::Server, |raw| {
             Ok(Some(match raw.code()? {
                 STORAGE_STATE => {
                     Self::StorageState { nodes: raw.nodes("items", SerializedNode::from_json)? }
@@ -193,17 +193,17 @@ struct RawMessage {
 
 fn read_frame<M>(
     frame: &[u8],
-    origin: Origin,
+    sender: Sender,
     finish: impl Fn(RawMessage) -> Result<Option<M>, MessageError>,
 ) -> Result<Vec<M>, MessageError> {
     let mut reader = Reader::new(frame, ReadLimits::default());
     let mut messages = Vec::new();
     match reader.peek_kind()? {
-        Kind::Object => messages.extend(finish(RawMessage::read(&mut reader, origin)?)?),
+        Kind::Object => messages.extend(finish(RawMessage::read(&mut reader, sender)?)?),
         Kind::Array => {
             reader.begin_array()?;
             while reader.next_item()? {
-                messages.extend(finish(RawMessage::read(&mut reader, origin)?)?);
+                messages.extend(finish(RawMessage::read(&mut reader, sender)?)?);
             }
         }
         Kind::Scalar => return Err(MessageError::NoMessage),
@@ -213,19 +213,19 @@ fn read_frame<M>(
 }
 
 impl RawMessage {
-    fn read(reader: &mut Reader<'_>, origin: Origin) -> Result<Self, MessageError> {
+    fn read(reader: &mut Reader<'_>, sender: Sender) -> Result<Self, MessageError> {
         let mut message = Self::default();
         if reader.peek_kind()? != Kind::Object {
             return Err(MessageError::NoMessage);
         }
         reader.begin_object()?;
-        while let Some(key) = reader.next_small_key()? {
+        while let Some(key) = reader.next_key()? {
             // Ops are read straight from the bytes: they are what most messages consist of.
             if key == "ops" && reader.peek_kind()? == Kind::Array {
                 let mut ops = Vec::new();
                 reader.begin_array()?;
                 while reader.next_item()? {
-                    ops.extend(Op::read(reader)?.finish(origin)?);
+                    ops.extend(Op::read(reader)?.finish(sender)?);
                 }
                 message.ops = Some(ops);
                 continue;
@@ -234,7 +234,7 @@ impl RawMessage {
             if key == "type" {
                 message.code = Some(value);
             } else {
-                message.rest.push((key, value));
+                message.rest.push((key.as_ref().into(), value));
             }
         }
         Ok(message)
@@ -327,10 +327,7 @@ mod tests {
         );
         assert_eq!(error("[1]"), MessageError::NoMessage.to_string());
         assert_eq!(error(r#"{"type":201}"#), "message of type 201: ops must be an array");
-        assert_eq!(
-            read(r#"[{"type":100,"data":{"x":1}},{"type":200}]"#).unwrap().len(),
-            2
-        );
+        assert_eq!(read(r#"[{"type":100,"data":{"x":1}},{"type":200}]"#).unwrap().len(), 2);
     }
 
     #[test]

@@ -141,9 +141,9 @@ pub struct Server {
 impl Server {
     /// A server of `document`, which gives out actor numbers from one beyond any in its ids.
     pub fn new(mut document: Document, options: ServerOptions) -> Self {
-        let used = document.subtree(NodeIx::ROOT).filter_map(|ix| {
-            document.node(ix).id.actor_and_clock().map(|(actor, _)| actor.0)
-        });
+        let used = document
+            .subtree(NodeIx::ROOT)
+            .filter_map(|ix| document.node(ix).id.actor_and_clock().map(|(actor, _)| actor.0));
         let next_actor = used.max().map_or(0, |actor| actor.saturating_add(1));
         document.set_limits(options.limits.clone());
         Self {

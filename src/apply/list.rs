@@ -80,14 +80,17 @@ impl Document {
     }
 
     /// The position itself if it is free, else one between it and the next item.
+    ///
+    /// Among keys that are not canonical there may be nothing in between (nothing lies between `!`
+    /// and `! `); then it is the first room further on. After the last item there always is some.
     fn place_at(&self, list: NodeIx, key: &str) -> Position {
-        let wanted = Position::clamp(key);
-        let Body::List(order) = &self.node(list).body else { return wanted };
-        let mut place = wanted;
-        // One step is enough unless a key that was stored verbatim leaves no room above its prefix.
+        let mut place = Position::clamp(key);
+        let Body::List(order) = &self.node(list).body else { return place };
+        let mut taken = &place.clone();
         while order.find(&place, self).is_some() {
-            let next = order.next_after(&place, self).map(|next| &self.node(next).key);
-            place = Position::make(Some(&place), next);
+            let next = order.next_after(taken, self).map(|next| &self.node(next).key);
+            place = Position::make(Some(taken), next);
+            taken = next.unwrap_or(taken);
         }
         place
     }

@@ -9,7 +9,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::keyed::Keyed;
+use super::keyed::{Keyed, KeyedIter};
 use super::node::{Body, NodeIx, Slot};
 use super::{Document, TextNode};
 use crate::json::error::{push_index, push_key};
@@ -240,6 +240,15 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// What an object or map has, in order of the keys; nothing for anything else.
+    pub(crate) fn entries(self) -> Entries<'a> {
+        match self {
+            Self::Object(object) => Entries::Object(object.document, object.body().slots.iter()),
+            Self::Map(map) => Entries::Map(map.document, map.entries().iter()),
+            _ => Entries::None,
+        }
+    }
+
     /// The JSON projection of the value.
     pub fn to_json(self) -> Json {
         match self {
@@ -289,6 +298,40 @@ impl<'a> ValueRef<'a> {
         if let Self::Json(value) = self { Some(value) } else { None }
     }
 }
+
+/// What an object or map has, in order of the keys.
+#[derive(Clone)]
+pub(crate) enum Entries<'a> {
+    Object(&'a Document, KeyedIter<'a, Slot>),
+    Map(&'a Document, KeyedIter<'a, NodeIx>),
+    None,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a SmallStr, ValueRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Object(document, slots) => {
+                slots.next().map(|(key, slot)| (key, document.slot(slot)))
+            }
+            Self::Map(document, entries) => {
+                entries.next().map(|(key, child)| (key, document.value(*child)))
+            }
+            Self::None => None,
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Object(_, slots) => slots.size_hint(),
+            Self::Map(_, entries) => entries.size_hint(),
+            Self::None => (0, Some(0)),
+        }
+    }
+}
+
+impl ExactSizeIterator for Entries<'_> {}
 
 /// The JSON projection.
 impl Serialize for ValueRef<'_> {

@@ -78,8 +78,21 @@ impl ObjectMut<'_> {
 
     /// Makes the object's JSON projection equal to `target` with few ops.
     ///
-    /// What is equal already is left alone. New objects and arrays become LiveObjects and
-    /// LiveLists; a field that is plain JSON stays so.
+    /// What is equal already is left alone, and the fields that differ are set by one op. New
+    /// objects and arrays become LiveObjects and LiveLists; where an opaque JSON object or array
+    /// was, an opaque one comes. Lists are compared as [`ListMut::reconcile`](super::ListMut::reconcile)
+    /// says.
+    ///
+    /// ```
+    /// use livetree::{Actor, Document, IdSource};
+    /// let mut doc = Document::from_json(br#"{"title":"Plan","todos":[{"id":1,"done":false},{"id":2}]}"#)?;
+    /// let mut ids = IdSource::new(Actor(1));
+    /// let target: livetree::Json = r#"{"title":"Plan","todos":[{"id":2},{"id":1,"done":true}]}"#.parse()?;
+    /// let edited = doc.edit(&mut ids, |root| root.reconcile(target.clone()))?;
+    /// assert_eq!(doc.to_json(), target);
+    /// assert_eq!(edited.ops.len(), 2); // one item moved, one field set
+    /// # Ok::<(), livetree::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If `target` is no object, or a limit is passed.

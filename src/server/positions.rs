@@ -44,7 +44,8 @@ impl Server {
             let end = (start + window).min(len);
             let whole = end - start == len;
             if let Some(places) = self.places_within(list, start, end)
-                && (whole || places.iter().all(|place| place.len() <= self.options.position_len / 2))
+                && (whole
+                    || places.iter().all(|place| place.len() <= self.options.position_len / 2))
             {
                 return self.move_to(list, start, places);
             }
@@ -58,7 +59,8 @@ impl Server {
     /// New positions for the items from `start` to `end`, none of which any of them has now.
     fn places_within(&self, list: NodeIx, start: usize, end: usize) -> Option<Vec<Position>> {
         let document = &self.document;
-        let key = |index: usize| document.list_item(list, Some(index)).map(|ix| &document.node(ix).key);
+        let key =
+            |index: usize| document.list_item(list, Some(index)).map(|ix| &document.node(ix).key);
         let taken: BTreeSet<&Position> = (start..end).filter_map(key).collect();
         let before = start.checked_sub(1).and_then(key);
         // Twice as many as needed, since as many again may be taken.

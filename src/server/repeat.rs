@@ -6,9 +6,9 @@
 use super::answered::Answer;
 use super::{Batch, Server};
 use crate::Op;
-use crate::document::{Body, NodeIx, Slot};
+use crate::document::{Body, NodeIx};
 use crate::op::{Create, Intent, OpKind};
-use crate::{Document, Json, NodeId, SmallStr};
+use crate::{Document, NodeId};
 
 impl Server {
     /// Answers `op` as before; false if it is to be applied after all.
@@ -18,9 +18,9 @@ impl Server {
             // A text knows best which part of a re-sent update is new.
             Answer::Accepted if matches!(op.kind, OpKind::UpdateText(_)) => return false,
             Answer::Ignored => batch.replies.push(Op::acknowledgement(op_id)),
-            Answer::Rejected => batch
-                .rejected
-                .push((vec![op_id], "the operation was rejected before".to_owned())),
+            Answer::Rejected => {
+                batch.rejected.push((vec![op_id], "the operation was rejected before".to_owned()))
+            }
             Answer::Accepted => {
                 let (echo, fixes) = self.document.echo_again(op);
                 batch.replies.push(echo);
@@ -41,17 +41,22 @@ impl Document {
         match &mut echo.kind {
             OpKind::UpdateObject { data } => {
                 if let Some(object) = here {
-                    self.restore_keys(object, data.iter().map(|(key, _)| key), &mut fixes);
+                    self.restore_keys(
+                        object,
+                        data.iter().map(|(key, _)| key),
+                        Intent::Set,
+                        &mut fixes,
+                    );
                 }
             }
             OpKind::DeleteObjectKey { key } => {
                 if let Some(node) = here {
-                    self.restore_keys(node, std::iter::once(&*key), &mut fixes);
+                    self.restore_keys(node, std::iter::once(&*key), Intent::Set, &mut fixes);
                 }
             }
             OpKind::DeleteCrdt => {
                 if let Some(node) = here.filter(|node| *node != NodeIx::ROOT) {
-                    self.restore_subtree(node, &mut fixes);
+                    self.restore_subtree(node, Intent::Set, &mut fixes);
                 }
             }
             OpKind::SetParentKey { parent_key } => {
@@ -80,66 +85,18 @@ impl Document {
         let Some(parent) = self.find(&create.parent_id) else { return };
         match &self.node(parent).body {
             Body::Object(_) | Body::Map(_) => {
-                self.restore_keys(parent, std::iter::once(&create.parent_key), fixes);
+                self.restore_keys(parent, std::iter::once(&create.parent_key), Intent::Set, fixes);
             }
             Body::List(_) if create.intent == Intent::Set => {
                 let meant = create.deleted_id.as_ref().and_then(|id| self.find(id));
-                let meant = meant.filter(|ix| *ix != NodeIx::ROOT && self.node(*ix).parent == parent);
+                let meant =
+                    meant.filter(|ix| *ix != NodeIx::ROOT && self.node(*ix).parent == parent);
                 let there = self.child(parent, &create.parent_key);
                 for item in meant.into_iter().chain(there.filter(|there| Some(*there) != meant)) {
-                    self.restore_subtree(item, fixes);
+                    self.restore_subtree(item, Intent::Set, fixes);
                 }
             }
             _ => {}
         }
     }
-
-    /// Ops that make a container's keys what they are now.
-    fn restore_keys<'a>(
-        &self,
-        node: NodeIx,
-        keys: impl Iterator<Item = &'a SmallStr>,
-        fixes: &mut Vec<Op>,
-    ) {
-        let id = &self.node(node).id;
-        let mut fields: Vec<(SmallStr, Json)> = Vec::new();
-        for key in keys {
-            if let Some(child) = self.child(node, key) {
-                self.restore_subtree(child, fixes);
-            } else if let Body::Object(object) = &self.node(node).body
-                && let Some(Slot::Json(value)) = object.slots.get(key)
-            {
-                fields.push((key.clone(), value.clone()));
-            } else {
-                fixes.push(Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() }));
-            }
-        }
-        if !fields.is_empty() {
-            let data = std::sync::Arc::new(fields.into_iter().collect());
-            fixes.push(Op::new(id.clone(), OpKind::UpdateObject { data }));
-        }
-    }
-
-    /// Ops that create a subtree anew, as it is now.
-    pub(crate) fn restore_subtree(&self, top: NodeIx, ops: &mut Vec<Op>) {
-        for ix in self.subtree(top) {
-            let node = self.node(ix);
-            let in_list = matches!(self.node(node.parent).body, Body::List(_));
-            let create = Create {
-                parent_id: self.node(node.parent).id.clone(),
-                parent_key: node.key.to_small_str(),
-                // Exactly at its position, whatever that is.
-                intent: if in_list { Intent::Set } else { Intent::Insert },
-                deleted_id: None,
-                content: node.body.content(),
-            };
-            ops.push(Op::new(node.id.clone(), OpKind::Create(create)));
-        }
-    }
-
-    fn put_back(&self, item: NodeIx) -> Op {
-        let parent_key = self.node(item).key.to_small_str();
-        Op::new(self.node(item).id.clone(), OpKind::SetParentKey { parent_key })
-    }
 }
-

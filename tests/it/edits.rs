@@ -1,0 +1,184 @@
+//! An edit happens whole or not at all, its ops mean the same elsewhere, and its changes are net.
+
+use livetree::edit::EditError;
+use livetree::testing::generate::{self, Dice};
+use livetree::testing::model::nodes_of;
+use livetree::testing::probe::{apply_all, watch, watch_ops};
+use livetree::{Actor, Changes, Document, IdSource, Op, lson};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::generate::{cases, dice, document, ops};
+
+/// A copy with the same nodes.
+fn copy(document: &Document) -> Document {
+    let (copy, report) = Document::from_nodes(document.nodes()).unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    copy
+}
+
+fn json(document: &Document) -> Value {
+    Value::from(&document.to_json())
+}
+
+fn replayed(changes: &Changes, mut over: Value) -> Result<Value, TestCaseError> {
+    changes.apply_to(&mut over).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    Ok(over)
+}
+
+proptest! {
+    #![proptest_config(cases(3000))]
+
+    #[test]
+    fn an_edit_that_fails_changes_nothing(
+        mut document in document(),
+        dice in prop::collection::vec(dice(40), 0..10),
+    ) {
+        let before: Vec<_> = document.nodes().collect();
+        let mut ids = IdSource::new(Actor(1));
+        let failed = document.edit(&mut ids, |root| {
+            for mut dice in dice {
+                let _ = generate::edit(&mut dice, root);
+            }
+            Err::<(), _>(EditError::aborted("no"))
+        });
+        prop_assert_eq!(failed, Err(EditError::aborted("no")));
+        prop_assert_eq!(document.nodes().collect::<Vec<_>>(), before);
+        prop_assert_eq!(document.check(), Ok(()));
+    }
+
+    #[test]
+    fn ops_of_an_edit_do_the_same_to_a_copy_and_changes_to_the_json(
+        mut document in document(),
+        dice in prop::collection::vec(dice(40), 0..8),
+    ) {
+        let mut other = copy(&document);
+        let before = json(&document);
+        let mut ids = IdSource::new(Actor(1));
+        let edited = document
+            .edit(&mut ids, |root| {
+                dice.into_iter().try_for_each(|mut dice| generate::edit(&mut dice, root))
+            })
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(document.check(), Ok(()));
+        for op in &edited.ops {
+            prop_assert!(other.apply(op).is_accepted(), "{:?}", op);
+        }
+        prop_assert_eq!(nodes_of(&other), nodes_of(&document));
+        prop_assert_eq!(replayed(&edited.changes, before.clone())?, json(&document));
+        if edited.ops.is_empty() {
+            prop_assert!(edited.changes.is_empty());
+        }
+    }
+
+    #[test]
+    fn changes_of_any_ops_replay_over_the_json(mut document in document(), ops in ops(30)) {
+        let before = json(&document);
+        let changes = watch_ops(&mut document, &ops);
+        prop_assert_eq!(replayed(&changes, before)?, json(&document), "{:?}", changes);
+        prop_assert_eq!(document.check(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_taken_back_and_done_again_is_no_change(
+        mut document in document(),
+        prefix in ops(6),
+        pending in ops(16),
+    ) {
+        apply_all(&mut document, &prefix);
+        let savepoint = document.savepoint();
+        apply_all(&mut document, &pending);
+        let before = nodes_of(&document);
+        let changes = watch(&mut document, |document| {
+            document.rollback(savepoint);
+            let _ = document.savepoint();
+            apply_all(document, &pending);
+        });
+        prop_assert_eq!(nodes_of(&document), before);
+        prop_assert!(changes.is_empty(), "{:?}", changes);
+    }
+
+    /// As a client does with every message of its server.
+    #[test]
+    fn a_rebase_reports_what_differs(
+        mut document in document(),
+        pending in ops(12),
+        remote in ops(4),
+        kept in any::<prop::sample::Index>(),
+    ) {
+        let savepoint = document.savepoint();
+        apply_all(&mut document, &pending);
+        let before = json(&document);
+        let changes = watch(&mut document, |document| {
+            document.rollback(savepoint);
+            apply_all(document, &remote);
+            let savepoint = document.savepoint();
+            apply_all(document, &pending[kept.index(pending.len() + 1)..]);
+            document.commit(savepoint);
+        });
+        prop_assert_eq!(replayed(&changes, before)?, json(&document), "{:?}", changes);
+        prop_assert_eq!(document.check(), Ok(()));
+    }
+
+    /// The remote ops and the pending ones touch different halves of the document.
+    #[test]
+    fn a_rebase_over_disjoint_ops_reports_those_alone(
+        throws in prop::collection::vec(dice(30), 2..12),
+        remote in 1..6_usize,
+    ) {
+        let mut document = Document::from_json(br#"{"mine":{},"theirs":{}}"#).unwrap();
+        let (mut mine, mut theirs) = (IdSource::new(Actor(1)), IdSource::new(Actor(2)));
+        let mut plain = copy(&document);
+        let mut throws = throws.into_iter();
+        let edit = |document: &mut Document, ids: &mut IdSource, key: &str, dice: &mut Dice| {
+            document.edit(ids, |root| generate::edit(dice, &mut root.object(key)?)).unwrap().ops
+        };
+        let mut remote_ops = Vec::new();
+        let mut remote_doc = copy(&document);
+        for mut dice in throws.by_ref().take(remote) {
+            remote_ops.extend(edit(&mut remote_doc, &mut theirs, "theirs", &mut dice));
+        }
+        let savepoint = document.savepoint();
+        let mut pending = Vec::new();
+        for mut dice in throws {
+            pending.extend(edit(&mut document, &mut mine, "mine", &mut dice));
+        }
+        let alone = watch_ops(&mut plain, &remote_ops);
+        let changes = watch(&mut document, |document| {
+            document.rollback(savepoint);
+            apply_all(document, &remote_ops);
+            let savepoint = document.savepoint();
+            apply_all(document, &pending);
+            document.commit(savepoint);
+        });
+        prop_assert_eq!(changes, alone);
+    }
+}
+
+#[test]
+fn a_watched_prefix_is_not_reported() {
+    let mut document = Document::from_json(br#"{"list":[1,2,3]}"#).unwrap();
+    let mut ids = IdSource::new(Actor(1));
+    document.edit(&mut ids, |root| root.set("a", 1)).unwrap();
+    let savepoint = document.savepoint();
+    let edit = document.edit(&mut ids, |root| {
+        root.set("a", 2)?;
+        root.list("list")?.move_item(0, 2)?;
+        root.list("list")?.push(lson!({ "x": 1 }))?;
+        root.list("list")?.object(3)?.set("x", 2)
+    });
+    let pending = edit.unwrap().ops;
+    let remote: Op =
+        serde_json::from_str(r#"{"type":3,"id":"root","opId":"2:0","data":{"b":1}}"#).unwrap();
+    let changes = watch(&mut document, |document| {
+        document.rollback(savepoint);
+        let _ = document.apply(&remote);
+        apply_all(document, &pending);
+    });
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!(changes.iter().next().unwrap().path, "");
+    let mut expected = json(&document);
+    expected.as_object_mut().unwrap().remove("b");
+    changes.apply_to(&mut expected).unwrap();
+    assert_eq!(expected, json(&document));
+}

@@ -1,0 +1,41 @@
+//! Strategies: the throws of the dice are chosen, and shrunk, by proptest.
+
+use livetree::testing::generate::{self, Dice};
+use livetree::{Document, Json, Op};
+use proptest::prelude::*;
+
+/// Dice for one thing that needs up to `throws` decisions.
+pub fn dice(throws: usize) -> impl Strategy<Value = Dice> {
+    prop::collection::vec(any::<u32>(), 0..=throws).prop_map(Dice::given)
+}
+
+/// Ops of the small world, each with its own name.
+pub fn ops(len: usize) -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(dice(14), 0..=len).prop_map(|dice| {
+        let mut clock = 0;
+        let op = |dice: Dice| {
+            clock += 1;
+            generate::op(&mut dice.with_clock(clock))
+        };
+        dice.into_iter().map(op).collect()
+    })
+}
+
+/// Documents with a handful of nodes.
+pub fn document() -> impl Strategy<Value = Document> {
+    dice(120).prop_map(|mut dice| generate::document(&mut dice))
+}
+
+/// JSON objects to reconcile with.
+pub fn state() -> impl Strategy<Value = Json> {
+    dice(90).prop_map(|mut dice| {
+        let entries =
+            (0..3).map(|n| (["todos", "a", "b"][n].into(), generate::state(&mut dice, 3)));
+        Json::object(entries.collect::<Vec<_>>())
+    })
+}
+
+/// Few cases where every test is to be run quickly.
+pub fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, ..ProptestConfig::default() }
+}

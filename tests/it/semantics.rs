@@ -1,0 +1,81 @@
+//! Any stream of ops means to the engine what it means to a naive model.
+
+use livetree::testing::generate::{self, Dice};
+use livetree::testing::model::{Model, nodes_of};
+use livetree::{Document, Op, Outcome};
+use proptest::prelude::*;
+
+use crate::generate::{cases, document, ops};
+
+fn follow(document: &mut Document, model: &mut Model, op: &Op) -> Result<(), TestCaseError> {
+    let before = document.to_json();
+    let outcome = document.apply(op);
+    prop_assert_eq!(&outcome, &model.apply(op), "{:?}", op);
+    prop_assert_eq!(&nodes_of(document), model.nodes(), "{:?}", op);
+    prop_assert_eq!(document.check(), Ok(()), "{:?}", op);
+    prop_assert_eq!(document.to_json(), model.to_json());
+    if !outcome.is_accepted() {
+        prop_assert_eq!(document.to_json(), before);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(4000))]
+
+    #[test]
+    fn ops_on_an_empty_document(ops in ops(40)) {
+        let (mut document, mut model) = (Document::new(), Model::new());
+        for op in &ops {
+            follow(&mut document, &mut model, op)?;
+        }
+    }
+
+    #[test]
+    fn ops_on_any_document(mut document in document(), ops in ops(20), seed: u64) {
+        let mut model = Model::of(&document);
+        let mut dice = Dice::seeded(seed).with_clock(1000);
+        for op in &ops {
+            follow(&mut document, &mut model, op)?;
+            let fitting = generate::op_for(&mut dice, &document);
+            follow(&mut document, &mut model, &fitting)?;
+        }
+    }
+}
+
+/// Who hears the corrected op ends up with the same nodes as who corrected it.
+#[test]
+fn corrected_ops_lead_to_the_same_document() {
+    for seed in 0..500 {
+        let mut dice = Dice::seeded(seed);
+        let mut sent = generate::document(&mut dice);
+        let mut heard = generate::document(&mut Dice::seeded(seed));
+        for _ in 0..60 {
+            let op = generate::op_for(&mut dice, &sent);
+            let Outcome::Accepted { corrected, .. } = sent.apply(&op) else { continue };
+            let fan_out = corrected.map_or(op, |corrected| *corrected).without_op_id();
+            assert!(matches!(heard.apply(&fan_out), Outcome::Accepted { corrected: None, .. }));
+            assert_eq!(nodes_of(&sent), nodes_of(&heard), "seed {seed}: {fan_out:?}");
+        }
+    }
+}
+
+#[test]
+fn long_streams() {
+    for seed in 0..12 {
+        let mut dice = Dice::seeded(seed);
+        let (mut document, mut model) = (Document::new(), Model::new());
+        for step in 0..1500 {
+            let op = if step % 3 == 0 {
+                generate::op(&mut dice)
+            } else {
+                generate::op_for(&mut dice, &document)
+            };
+            assert_eq!(document.apply(&op), model.apply(&op), "seed {seed}: {op:?}");
+            if step % 25 == 0 {
+                assert_eq!(&nodes_of(&document), model.nodes(), "seed {seed}, step {step}");
+                assert_eq!(document.check(), Ok(()));
+            }
+        }
+    }
+}
