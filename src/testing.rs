@@ -13,6 +13,7 @@
 )]
 
 pub mod conformance;
+pub mod fuzz;
 pub mod generate;
 pub mod model;
 pub mod probe;

@@ -1,3 +1,5 @@
+//! The laws of positions, and the reference's examples.
+
 use proptest::prelude::*;
 
 use super::*;

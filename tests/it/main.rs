@@ -2,6 +2,7 @@
 
 mod conformance;
 mod conversions;
+mod crashes;
 mod edits;
 mod generate;
 mod hostile;
@@ -14,3 +15,4 @@ mod text_properties;
 mod text_resend;
 mod text_server;
 mod text_vectors;
+mod tidy;

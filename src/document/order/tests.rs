@@ -1,3 +1,5 @@
+//! The order of a list against a plain vector.
+
 use std::ops::Range;
 
 use proptest::prelude::*;
