@@ -100,7 +100,8 @@ impl Document {
 }
 
 impl Session<'_> {
-    /// Does the operations of a patch. If one fails, those before it have been done.
+    /// Makes the ops of a patch; what those before a failing operation did is the caller's to take
+    /// back.
     pub(crate) fn patch(&mut self, patch: &[PatchOperation]) -> Result<(), PatchError> {
         let mut patcher = Patcher::new(self.reborrow());
         patch.iter().enumerate().try_for_each(|(index, operation)| {
