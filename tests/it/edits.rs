@@ -131,17 +131,17 @@ proptest! {
         let mut plain = copy(&document);
         let mut throws = throws.into_iter();
         let edit = |document: &mut Document, ids: &mut IdSource, key: &str, dice: &mut Dice| {
-            document.edit(ids, |root| generate::edit(dice, &mut root.object(key)?)).unwrap().ops
+            document.edit(ids, |root| generate::edit_below(dice, root, key)).unwrap().ops
         };
         let mut remote_ops = Vec::new();
         let mut remote_doc = copy(&document);
         for mut dice in throws.by_ref().take(remote) {
-            remote_ops.extend(edit(&mut remote_doc, &mut theirs, "theirs", &mut dice));
+            remote_ops.extend(edit(&mut remote_doc, &mut theirs, "/theirs", &mut dice));
         }
         let savepoint = document.savepoint();
         let mut pending = Vec::new();
         for mut dice in throws {
-            pending.extend(edit(&mut document, &mut mine, "mine", &mut dice));
+            pending.extend(edit(&mut document, &mut mine, "/mine", &mut dice));
         }
         let alone = watch_ops(&mut plain, &remote_ops);
         let changes = watch(&mut document, |document| {
