@@ -47,7 +47,7 @@ pub enum Rejection {
     #[error("LiveText operation base version is ahead of storage")]
     TextVersionAhead,
     /// A text update is expressed against a version that is no longer remembered.
-    #[error("LiveText operation base version is older than retained history")]
+    #[error("LiveText operation is older than retained history")]
     TextVersionTooOld,
     /// A node would lie deeper than [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH).
     #[error("the node would be nested deeper than {} levels", crate::MAX_NODE_DEPTH)]
@@ -112,6 +112,15 @@ impl Document {
         };
         self.debug_check();
         outcome
+    }
+
+    /// Applies an op beneath all open savepoints: rolling them back leaves it in place.
+    ///
+    /// Only right for an op that touches nothing which was touched since the oldest of them.
+    pub(crate) fn apply_beneath(&mut self, op: &Op) {
+        self.suspend_journal(true);
+        let _ = self.apply(op);
+        self.suspend_journal(false);
     }
 
     /// Removes whatever a container has at a key: a field, or a child with all below it.

@@ -22,7 +22,22 @@ pub(crate) use tracker::Tracker;
 /// was inserted are part of the inserted value and not repeated.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
+    origin: Origin,
     updates: Vec<Update>,
+}
+
+/// Where changes come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// An edit or patch made here.
+    #[default]
+    Local,
+    /// An undo made here.
+    Undo,
+    /// A redo made here.
+    Redo,
+    /// A message from the server.
+    Remote,
 }
 
 /// The changes of one object, map, list or text.
@@ -94,6 +109,19 @@ impl Changes {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.updates.is_empty()
+    }
+
+    /// Where the changes come from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    pub(crate) fn from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    pub(crate) fn new(updates: Vec<Update>) -> Self {
+        Self { origin: Origin::default(), updates }
     }
 
     /// The number of nodes that changed.

@@ -30,7 +30,7 @@ use ids::IdIndex;
 use journal::Journal;
 pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
 pub(crate) use order::Positions;
-pub(crate) use text_node::TextNode;
+pub(crate) use text_node::{TextNode, TextUndo};
 
 use crate::change::Tracker;
 use crate::op::NodeKind;
@@ -167,6 +167,14 @@ impl Document {
         }
     }
 
+    /// The number of items of a list.
+    pub(crate) fn list_len(&self, list: NodeIx) -> usize {
+        match &self.node(list).body {
+            Body::List(order) => order.len(),
+            _ => 0,
+        }
+    }
+
     /// The position of a list's last item.
     pub(crate) fn last_position(&self, list: NodeIx) -> Option<&Position> {
         match &self.node(list).body {
@@ -185,6 +193,16 @@ impl Document {
             Body::Map(entries) => entries.get(key).copied(),
             Body::List(order) => order.find(&Position::verbatim(key.into()), self),
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,
+        }
+    }
+}
+
+impl Document {
+    /// Makes this document, with no savepoint open, the same as `other`.
+    pub(crate) fn become_copy_of(&mut self, other: &Self) {
+        for op in self.diff(other) {
+            let outcome = self.apply(&op);
+            debug_assert!(outcome.is_accepted(), "a diff applies");
         }
     }
 }

@@ -17,6 +17,7 @@ pub use list::ListMut;
 pub use map::MapMut;
 pub use object::ObjectMut;
 
+use crate::client::Prediction;
 use crate::document::NodeIx;
 use crate::json::error::push_key;
 use crate::op::{NodeKind, OpKind};
@@ -156,14 +157,14 @@ impl Document {
         ids: &mut IdSource,
         edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
     ) -> Result<Edited<T>, EditError> {
-        let mut ops = Vec::new();
+        let mut trail = Trail::default();
         let (result, changes) = self.watch(|document| {
             document.atomically(|document| {
-                let session = Session { document, ids, ops: &mut ops };
+                let session = Session { document, ids, trail: &mut trail };
                 edit(&mut ObjectMut::new(session, NodeIx::ROOT))
             })
         });
-        result.map(|value| Edited { value, ops, changes })
+        result.map(|value| Edited { value, ops: trail.ops, changes })
     }
 
     /// Runs `change`; if it fails, takes back whatever it did.
@@ -186,24 +187,41 @@ impl Document {
 pub(crate) struct Session<'a> {
     pub(crate) document: &'a mut Document,
     pub(crate) ids: &'a mut IdSource,
-    pub(crate) ops: &'a mut Vec<Op>,
+    pub(crate) trail: &'a mut Trail,
+}
+
+/// What an edit did.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    pub(crate) ops: Vec<Op>,
+    /// What a client needs besides to take each op back, by itself or by undo.
+    pub(crate) predictions: Option<Vec<Prediction>>,
 }
 
 impl Session<'_> {
     pub(crate) fn reborrow(&mut self) -> Session<'_> {
-        Session { document: self.document, ids: self.ids, ops: self.ops }
+        Session { document: self.document, ids: self.ids, trail: self.trail }
     }
 
     /// Names an op, applies it and notes it down.
     pub(crate) fn apply(&mut self, id: NodeId, kind: OpKind) -> Result<(), EditError> {
         let op = Op { op_id: Some(self.ids.op_id()), id, kind };
         self.document.limits().check(self.document, &op)?;
-        self.document.limits().check_number(self.ops.len() + 1)?;
-        match self.document.apply(&op) {
+        self.document.limits().check_number(self.trail.ops.len() + 1)?;
+        let outcome = match &mut self.trail.predictions {
+            None => self.document.apply(&op),
+            Some(predictions) => {
+                let prediction = Prediction::of(self.document, &op);
+                let outcome = self.document.apply(&op);
+                predictions.push(prediction.came_true(&op, &outcome));
+                outcome
+            }
+        };
+        match outcome {
             Outcome::Rejected(rejection) => Err(rejection.into()),
             outcome => {
                 debug_assert!(outcome.is_accepted(), "an edit made an op without meaning: {op:?}");
-                self.ops.push(op);
+                self.trail.ops.push(op);
                 Ok(())
             }
         }

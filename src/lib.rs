@@ -39,11 +39,23 @@ pub use apply::{Outcome, Rejection};
 pub mod change;
 pub use change::Changes;
 pub mod edit;
-pub use edit::{Edited, IdSource};
+pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, ObjectMut};
 mod limits;
 pub use limits::{LimitError, Limits};
-mod error;
+mod diff;
+mod inverse;
 pub mod patch;
+
+// 4. Replicas
+pub mod message;
+pub use message::{ClientMessage, ServerMessage};
+pub mod log;
+pub mod server;
+pub use server::Server;
+pub mod client;
+pub use client::Client;
+
+mod error;
 pub use error::Error;
 
 // 9. Not part of the API

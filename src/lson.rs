@@ -90,7 +90,7 @@ impl Lson {
         Self::Text { segments, version: 0 }
     }
 
-    /// JSON made live throughout: objects become LiveObjects, arrays LiveLists.
+    /// JSON made live throughout: each object becomes a LiveObject, each array a LiveList.
     ///
     /// ```
     /// use livetree::{Json, Lson, lson};
@@ -110,6 +110,11 @@ impl Lson {
     /// depth.
     pub fn from_plain(json: &Json) -> Result<Self, LsonError> {
         plain::collect(feed::Source::Plain(json), ReadLimits::default().depth())
+    }
+
+    /// As [`from_plain`](Self::from_plain), as deep as documents may be.
+    pub(crate) fn from_plain_deep(json: &Json) -> Result<Self, LsonError> {
+        plain::collect(feed::Source::Plain(json), ReadLimits::DEEPEST)
     }
 
     /// Reads plain LSON from bytes.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::json::JsonObject;
+use crate::json::write::write_str;
 use crate::op::{NodeContent, NodeKind, Value};
 use crate::text::Segment;
 use crate::{FileMeta, Json, NodeId, SmallStr};
@@ -141,6 +142,20 @@ impl SerializedNode {
             Ok::<(), std::convert::Infallible>(())
         });
         Json::from(tuple)
+    }
+
+    /// Appends the compact form to `out`.
+    pub(crate) fn write_compact(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
+        write_str(&self.id.to_string(), out);
+        let Ok(()) = self.fields(|name, value| {
+            if self.parent.is_some() || name == "data" {
+                out.push(b',');
+                value.write(out);
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+        out.push(b']');
     }
 
     /// Calls `field` with each field besides the id, in the order that compact nodes have them.

@@ -13,7 +13,7 @@ use crate::text::{Segment, TextOp};
 use crate::{FileMeta, Json, NodeId, OpId, SmallStr};
 
 pub(crate) use wire::Value;
-pub use wire::{OpError, OpErrorReason, Origin};
+pub use wire::{OpError, OpErrorReason, Sender};
 
 /// An operation on one node.
 #[derive(Clone, Debug, PartialEq)]

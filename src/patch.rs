@@ -1,17 +1,112 @@
 //! JSON Patch (RFC 6902) on a live document.
+//!
+//! A patch is a transaction like any other: a savepoint, ops made through the edit session, a
+//! rollback at the first operation that fails. Pointers are resolved on the live tree; nothing is
+//! exported or copied, so the cost is that of the patch, also on a million nodes.
+//!
+//! To a patch, the document is its JSON projection, except that a LiveText is its plain LSON
+//! object: `/text/data/0/0` is the text of the first segment. Every parent on a path must be a
+//! LiveObject, LiveMap or LiveList, or lie in a LiveText; JSON leaves and LiveFiles have no inside.
+//!
+//! `patch/parse.rs` reads patches from text, `place.rs` resolves pointers, `operation.rs` does the
+//! six operations, `value.rs` makes live structures of values, `equal.rs` compares for `test`, and
+//! `text_view.rs` is the view of a LiveText.
 
+mod equal;
+mod error;
+mod operation;
+mod parse;
+mod place;
 pub(crate) mod pointer;
+mod text_view;
+mod value;
 
-use thiserror::Error;
+pub use error::{PatchError, PatchReason};
+pub use json_patch::{Patch, PatchOperation};
+pub use parse::from_slice;
 
-/// Why a patch was not applied.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("TEMP")]
-pub struct PatchError;
+use crate::edit::{Session, Trail};
+use crate::{Changes, Document, IdSource, Op};
+use operation::Patcher;
 
-impl PatchError {
-    /// Whether the patch would have passed a limit.
-    pub fn is_limit(&self) -> bool {
-        false
+/// What a patch did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Patched {
+    /// The ops that take any replica through the same change, in order.
+    pub ops: Vec<Op>,
+    /// The net changes.
+    pub changes: Changes,
+}
+
+impl Document {
+    /// Applies a JSON Patch (RFC 6902), all or nothing.
+    ///
+    /// Objects and arrays that are added become LiveObjects and LiveLists, deep; a value that is
+    /// plain LSON (`liveblocksType`) becomes that structure. A copy makes objects and arrays live
+    /// too, and keeps maps, texts and files; a move keeps everything as it is, and within one list
+    /// it keeps the node.
+    ///
+    /// # Errors
+    /// Says which operation failed, at which pointer and why; the document is then exactly as it
+    /// was, node ids included.
+    ///
+    /// ```
+    /// use livetree::{Actor, Document, IdSource, patch};
+    /// let mut doc = Document::from_json(br#"{"todos":[{"text":"ship it"}],"done":0}"#)?;
+    /// let mut ids = IdSource::new(Actor(1));
+    /// let patch = patch::from_slice(br#"[
+    ///     { "op": "test", "path": "/done", "value": 0 },
+    ///     { "op": "replace", "path": "/done", "value": 1 },
+    ///     { "op": "add", "path": "/todos/-", "value": { "text": "celebrate" } }
+    /// ]"#)?;
+    /// let patched = doc.patch(&mut ids, &patch)?;
+    /// assert_eq!(patched.ops.len(), 2);
+    /// assert_eq!(
+    ///     doc.to_json().to_string(),
+    ///     r#"{"done":1,"todos":[{"text":"ship it"},{"text":"celebrate"}]}"#
+    /// );
+    ///
+    /// let error = doc.patch_text(&mut ids, br#"[
+    ///     { "op": "remove", "path": "/done" },
+    ///     { "op": "add", "path": "/todos/9", "value": "?" }
+    /// ]"#).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     r#"operation 1 ("add /todos/9"): index 9 is past the end of a list of 2"#
+    /// );
+    /// assert_eq!(doc.at("/done")?.to_json(), 1.into());
+    /// # Ok::<(), livetree::Error>(())
+    /// ```
+    pub fn patch(
+        &mut self,
+        ids: &mut IdSource,
+        patch: &[PatchOperation],
+    ) -> Result<Patched, PatchError> {
+        let mut trail = Trail::default();
+        let (result, changes) = self.watch(|document| {
+            document
+                .atomically(|document| Session { document, ids, trail: &mut trail }.patch(patch))
+        });
+        result.map(|()| Patched { ops: trail.ops, changes })
+    }
+
+    /// Applies a JSON Patch that is still text.
+    ///
+    /// # Errors
+    /// As [`patch`](Self::patch) and [`from_slice`].
+    pub fn patch_text(&mut self, ids: &mut IdSource, patch: &[u8]) -> Result<Patched, PatchError> {
+        self.patch(ids, &from_slice(patch)?)
+    }
+}
+
+impl Session<'_> {
+    /// Makes the ops of a patch; what those before a failing operation did is the caller's to take
+    /// back.
+    pub(crate) fn patch(&mut self, patch: &[PatchOperation]) -> Result<(), PatchError> {
+        let mut patcher = Patcher::new(self.reborrow());
+        patch.iter().enumerate().try_for_each(|(index, operation)| {
+            let done = patcher.run(index, operation);
+            done.map_err(|fault| PatchError::of(index, operation, fault))
+        })
     }
 }

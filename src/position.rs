@@ -14,7 +14,10 @@ use smallvec::SmallVec;
 
 use crate::SmallStr;
 
+mod short;
 mod spread;
+
+use short::Short;
 
 /// The digit 0, which a canonical position does not end in.
 const ZERO: u8 = b' ';
@@ -192,6 +195,11 @@ impl Position {
     /// ```
     #[must_use]
     pub fn after(&self) -> Self {
+        Short::new(self).and_then(Short::after).unwrap_or_else(|| self.after_long())
+    }
+
+    /// The rule of `after` for any length.
+    fn after_long(&self) -> Self {
         let bytes = self.as_bytes();
         if !bytes.iter().all(|&digit| is_digit(digit)) {
             return self.extended(&[ONE]);
@@ -220,10 +228,10 @@ impl Position {
     /// A position between two others, which may come in either order.
     ///
     /// For canonical bounds the answer is canonical, lies strictly between, and is at most one
-    /// character longer than the longer bound. For others it lies strictly between too,
-    /// unless the greater bound is the lesser one followed by spaces and perhaps a control
-    /// character: then there is no room, and the answer is greater than both or, with control
-    /// characters or characters beyond ASCII, anything.
+    /// character longer than the longer bound. For other bounds it lies strictly between as well,
+    /// with one exception: there is no room if the greater bound is the lesser one followed by
+    /// nothing but spaces, or by spaces and a control character. Then the answer may be anything,
+    /// even the position of another item; so look before inserting.
     ///
     /// # Errors
     /// If the two are equal.
@@ -343,18 +351,30 @@ impl Position {
     }
 
     pub(crate) fn sort_key(&self) -> SortKey {
-        let bytes = self.as_bytes();
-        let mut key = [0; 8];
-        for (to, from) in key.iter_mut().zip(bytes.iter().take(SortKey::EXACT)) {
-            *to = utf16_rank(*from);
-        }
-        let length = bytes.len().min(SortKey::EXACT + 1);
-        SortKey(u64::from_be_bytes(key) | length as u64)
+        SortKey::new(self.0.prefix(), self.len())
     }
 
-    /// The rule of `between` for `self < hi`, and a way out where keys that are not canonical lead
-    /// it astray.
+    /// The order of texts by UTF-16 code units.
+    fn cmp_text(&self, other: &Self) -> Ordering {
+        let (a, b) = (self.as_bytes(), other.as_bytes());
+        // If either is ASCII, so is one of the first two bytes that differ.
+        if a.is_ascii() || b.is_ascii() {
+            a.cmp(b)
+        } else {
+            let ranks = |bytes| <[u8]>::iter(bytes).map(|&byte| utf16_rank(byte));
+            ranks(a).cmp(ranks(b))
+        }
+    }
+
+    /// The rule of `between` for `self < hi`.
     fn halfway_to(&self, hi: &Self) -> Self {
+        let short = Short::new(self).zip(Short::new(hi)).and_then(|(lo, hi)| lo.halfway_to(hi));
+        short.unwrap_or_else(|| self.halfway_to_long(hi))
+    }
+
+    /// The rule of `between` for any length, and a way out where keys that are not canonical lead
+    /// it astray.
+    fn halfway_to_long(&self, hi: &Self) -> Self {
         let halfway = Self::from_digits(&halfway(self.as_bytes(), hi.as_bytes()));
         if self < &halfway && &halfway < hi {
             return halfway;
@@ -382,7 +402,7 @@ impl Position {
     }
 }
 
-/// A position's first bytes and its length as one number.
+/// A position's first eight characters and its length as one number.
 ///
 /// If the keys of two positions differ, their order is that of the positions. If they are equal
 /// and [`is_exact`](Self::is_exact), so are the positions; otherwise the texts must be compared.
@@ -390,13 +410,46 @@ impl Position {
 pub(crate) struct SortKey(pub(crate) u64);
 
 impl SortKey {
-    /// How many bytes of the text are in the key. The eighth is the text's length (or one more
-    /// than this), which tells a text from itself followed by U+0000.
-    const EXACT: usize = 7;
+    /// How many characters the key has room for: 7 bits each, above 8 bits for the length, which
+    /// tells a text from itself followed by U+0000.
+    const ROOM: usize = 8;
+
+    /// The lowest byte of keys that do not hold all of their position.
+    const INEXACT: u64 = Self::ROOM as u64 + 1;
+
+    /// From the first eight bytes of a text and its length.
+    fn new(prefix: u64, len: usize) -> Self {
+        let from_0x7f =
+            (prefix | prefix.wrapping_add(0x0101_0101_0101_0101)) & 0x8080_8080_8080_8080;
+        if from_0x7f == 0 { Self::pack(prefix, len) } else { Self::beyond_alphabet(prefix) }
+    }
+
+    /// The key of a text that has a byte from 0x7F. It ends after that byte, as if that were 0x7F:
+    /// so it ranks above the keys of texts that have something less there, and equals those of the
+    /// others, whose order a number of 7 bits cannot tell.
+    #[cold]
+    fn beyond_alphabet(prefix: u64) -> Self {
+        let mut bytes = prefix.to_be_bytes();
+        let mut rest = bytes.iter_mut().skip_while(|byte| **byte < 0x7f);
+        if let Some(byte) = rest.next() {
+            *byte = 0x7f;
+        }
+        rest.for_each(|byte| *byte = 0);
+        Self::pack(u64::from_be_bytes(bytes), usize::MAX)
+    }
+
+    fn pack(prefix: u64, len: usize) -> Self {
+        // Close the gaps of one bit between bytes, then those of two and four bits.
+        let x = prefix;
+        let x = (x & 0x007f_007f_007f_007f) | (x & 0x7f00_7f00_7f00_7f00) >> 1;
+        let x = (x & 0x0000_3fff_0000_3fff) | (x & 0x3fff_0000_3fff_0000) >> 2;
+        let x = (x & 0x0000_0000_0fff_ffff) | (x & 0x0fff_ffff_0000_0000) >> 4;
+        Self(x << 8 | (len as u64).min(Self::INEXACT))
+    }
 
     /// Whether the key holds all of its position.
     pub(crate) fn is_exact(self) -> bool {
-        self.0 & 0xff <= Self::EXACT as u64
+        self.0 & 0xff != Self::INEXACT
     }
 }
 
@@ -468,14 +521,10 @@ impl PartialOrd for Position {
 
 impl Ord for Position {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (self.as_bytes(), other.as_bytes());
-        // If either is ASCII, so is one of the first two bytes that differ.
-        if a.is_ascii() || b.is_ascii() {
-            a.cmp(b)
-        } else {
-            let ranks = |bytes| <[u8]>::iter(bytes).map(|&byte| utf16_rank(byte));
-            ranks(a).cmp(ranks(b))
-        }
+        let keys = (self.sort_key(), other.sort_key());
+        keys.0
+            .cmp(&keys.1)
+            .then_with(|| if keys.0.is_exact() { Ordering::Equal } else { self.cmp_text(other) })
     }
 }
 

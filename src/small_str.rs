@@ -45,10 +45,32 @@ impl SmallStr {
     pub(crate) const fn from_ascii(character: u8) -> Self {
         assert!(character.is_ascii());
         let mut bytes = [0; INLINE];
-        // The first of `INLINE` bytes. (No slice method would do, this being `const`.)
         let [first, ..] = &mut bytes;
         *first = character;
         Self(Repr::Inline { len: 1, bytes })
+    }
+
+    /// Text of up to eight ASCII characters: the upper `len` bytes of a number, the rest of which
+    /// is zero.
+    pub(crate) fn from_ascii_prefix(word: u64, len: usize) -> Self {
+        debug_assert!(len <= 8 && word.to_be_bytes().is_ascii());
+        let mut bytes = [0; INLINE];
+        for (to, from) in bytes.iter_mut().zip(word.to_be_bytes()) {
+            *to = from;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 8")]
+        Self(Repr::Inline { len: len.min(8) as u8, bytes })
+    }
+
+    /// The first eight bytes of the text as a number, the first one uppermost; zeros where the text
+    /// is shorter.
+    pub(crate) fn prefix(&self) -> u64 {
+        let word = match &self.0 {
+            // Bytes beyond the text's length are zero.
+            Repr::Inline { bytes, .. } => bytes.first_chunk(),
+            Repr::Shared(text) => text.as_bytes().first_chunk(),
+        };
+        word.copied().map_or(0, u64::from_be_bytes)
     }
 
     /// The text.
@@ -78,16 +100,36 @@ impl SmallStr {
 }
 
 impl From<&str> for SmallStr {
+    #[inline]
     fn from(text: &str) -> Self {
-        let mut bytes = [0; INLINE];
-        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
-            (Some(head), Ok(len)) => {
-                head.copy_from_slice(text.as_bytes());
-                Self(Repr::Inline { len, bytes })
-            }
+        match (padded(text.as_bytes()), u8::try_from(text.len())) {
+            (Some(bytes), Ok(len)) => Self(Repr::Inline { len, bytes }),
             _ => Self(Repr::Shared(ArcStr::from(text))),
         }
     }
+}
+
+/// The bytes and zeros after them, if they fit.
+///
+/// Put together in registers: copying a run of bytes of any length costs several times as much,
+/// not by itself but because what moves the string next must wait for the many small stores.
+#[inline]
+fn padded(text: &[u8]) -> Option<[u8; INLINE]> {
+    let len = text.len();
+    let word = if len > INLINE {
+        return None;
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        // The last eight overlap the first; what is left after the shift are bytes 8 to `len`.
+        let tail = (u64::from_le_bytes(*last) >> 8) >> (8 * (15 - len));
+        u128::from(u64::from_le_bytes(*first)) | u128::from(tail) << 64
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let last = u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4));
+        u128::from(u64::from(u32::from_le_bytes(*first)) | last)
+    } else {
+        let byte = |at: usize| text.get(at).map_or(0, |&byte| u32::from(byte) << (8 * at));
+        u128::from(byte(0) | byte(1) | byte(2))
+    };
+    word.to_le_bytes().first_chunk().copied()
 }
 
 impl From<String> for SmallStr {
@@ -134,8 +176,15 @@ impl Borrow<str> for SmallStr {
 }
 
 impl PartialEq for SmallStr {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        match (&self.0, &other.0) {
+            (Repr::Inline { len, bytes }, Repr::Inline { len: other_len, bytes: other }) => {
+                len == other_len && bytes == other
+            }
+            (Repr::Shared(text), Repr::Shared(other)) => text == other,
+            _ => false,
+        }
     }
 }
 
@@ -160,8 +209,15 @@ impl PartialOrd for SmallStr {
 }
 
 impl Ord for SmallStr {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
+        match (&self.0, &other.0) {
+            // The zeros after a shorter text sort it first, or else its length does.
+            (Repr::Inline { len, bytes }, Repr::Inline { len: other_len, bytes: other }) => {
+                bytes.cmp(other).then(len.cmp(other_len))
+            }
+            _ => self.as_bytes().cmp(other.as_bytes()),
+        }
     }
 }
 
@@ -218,6 +274,33 @@ mod tests {
             assert_eq!(small.as_str(), text);
             assert_eq!(small, SmallStr::from(text.to_owned()));
             assert_eq!(matches!(small.0, Repr::Inline { .. }), text.len() <= INLINE);
+        }
+    }
+
+    #[test]
+    fn prefixes_round_trip() {
+        for text in ["", "a", "eight by", "nine byte", "more than fourteen"] {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes.resize(8, 0);
+            let small = SmallStr::from(text);
+            assert_eq!(small.prefix().to_be_bytes()[..], bytes);
+            let head: String = text.chars().take(8).collect();
+            assert_eq!(SmallStr::from_ascii_prefix(small.prefix(), head.len()), head.as_str());
+        }
+    }
+
+    #[test]
+    fn every_length_is_kept_and_ordered_as_bytes_are() {
+        let long = "\0a\u{7f}bcdefghijklmnopqrst";
+        let mut texts: Vec<&str> = (0..long.len()).filter_map(|len| long.get(..len)).collect();
+        texts.extend(["\0\0", "b", "ba", "a\0", "aa", "\u{80}"]);
+        for left in &texts {
+            assert_eq!(SmallStr::from(*left).as_bytes(), left.as_bytes());
+            for right in &texts {
+                let (small, other) = (SmallStr::from(*left), SmallStr::from(*right));
+                assert_eq!(small.cmp(&other), left.as_bytes().cmp(right.as_bytes()));
+                assert_eq!(small == other, left == right);
+            }
         }
     }
 

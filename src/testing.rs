@@ -1,6 +1,19 @@
-//! What tests, fuzz targets, benches and examples share: models, generators and doors to what is
-//! private. Behind the private feature `__testing`; nothing here is stable.
+//! What tests, fuzz targets, benches and examples share: models, generators, runners and doors to
+//! what is private. Behind the private feature `__testing`; nothing here is stable.
+//!
+//! This code is allowed to panic on what cannot happen, and touches the file system, which the
+//! engine itself never does.
+#![allow(missing_docs, reason = "not part of the public interface")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "only for tests"
+)]
 
+pub mod conformance;
+pub mod fuzz;
 pub mod generate;
 pub mod model;
 pub mod probe;

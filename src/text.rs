@@ -1,19 +1,34 @@
-//! LiveText: flat rich text, its operations and how concurrent ones are merged.
+//! `LiveText`: flat rich text, its operations and how concurrent ones are merged.
 //!
-//! Indexes and lengths are UTF-16 code units throughout, as on the wire.
+//! Indexes and lengths are UTF-16 code units throughout, as on the wire. Nothing here knows about
+//! documents, clients or servers: a [`Text`] is content, operations are values.
 
+mod anchor;
+mod buffer;
+mod compose;
+mod difference;
+mod history;
+mod long;
 mod op;
+mod resend;
+mod runs;
 mod segment;
+mod short;
+mod transform;
+mod units;
 
-pub(crate) fn apply(segments: &[Segment], ops: &[TextOp]) -> Vec<Segment> {
-    let _ = ops;
-    segments.to_vec()
-}
-
-pub(crate) fn difference(before: &[Segment], after: &[Segment]) -> Vec<TextOp> {
-    let _ = (before, after);
-    Vec::new()
-}
-
+pub use anchor::{Anchor, Bias, transform_index};
+pub use buffer::{Text, TextUndo};
+pub use compose::{compose, invert, normalize};
+pub(crate) use difference::difference;
+pub use history::{Accepted, Entry, History, Outcome, Refusal, Revert};
 pub use op::TextOp;
 pub use segment::{Attributes, Segment};
+pub use transform::{Order, transform, transform_one, transform_over};
+
+/// Segments with operations applied to them.
+pub(crate) fn apply(segments: &[Segment], ops: &[TextOp]) -> Vec<Segment> {
+    let mut text = Text::from_segments(segments.to_vec());
+    text.apply(ops);
+    text.segments()
+}

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::{Changes, KeyChange, ListChange, UpdateDetail};
 use crate::Json;
-use crate::text::{Segment, apply};
+use crate::text::{Segment, Text};
 
 /// Changes do not fit the JSON that they are replayed over.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -43,8 +43,9 @@ impl Changes {
                 (UpdateDetail::Text(ops), target) => {
                     let before = Json::from(target.clone());
                     let segments = Segment::list_from_json(&before).map_err(fail)?;
-                    let after = apply(&segments, ops);
-                    *target = Json::array(after.iter().map(Segment::to_json)).into();
+                    let mut text = Text::from_segments(segments);
+                    text.apply(ops);
+                    *target = Json::array(text.iter().map(|segment| segment.to_json())).into();
                 }
                 _ => return Err(fail("it is of another type")),
             }

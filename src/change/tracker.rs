@@ -284,7 +284,7 @@ impl Tracker {
         found.sort_by_key(|(ix, _)| document.node(*ix).depth);
         let updates = found.into_iter().map(|(ix, found)| found.report(document, ix)).collect();
         document.free_all(self.freed);
-        Changes { updates }
+        Changes::new(updates)
     }
 }
 

@@ -36,8 +36,8 @@ impl Document {
         if live != self.ids.len() {
             return Err(format!("I1: {} ids for {live} nodes", self.ids.len()));
         }
-        if !self.journal.is_recording() {
-            if self.journal.len() != 0 {
+        if !self.journal.has_savepoints() {
+            if !self.journal.is_empty() {
                 return Err("I8: the journal is not empty without a savepoint".to_owned());
             }
             if self.tracker.is_none() && live + self.free.len() != self.nodes.len() {

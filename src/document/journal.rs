@@ -48,11 +48,25 @@ pub(super) struct Journal {
     /// Open savepoints, oldest first.
     open: VecDeque<Savepoint>,
     opened: u64,
+    /// Changes are being made beneath the savepoints: they stay when those are rolled back.
+    suspended: bool,
 }
 
 impl Journal {
     pub(super) fn is_recording(&self) -> bool {
+        !self.open.is_empty() && !self.suspended
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn has_savepoints(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    pub(super) fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
     }
 
     pub(super) fn record(&mut self, undo: Undo) {
@@ -97,14 +111,6 @@ impl Journal {
             self.open.pop_front();
         }
         oldest
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Undo> {
-        self.entries.iter()
     }
 
     fn end(&self) -> u64 {

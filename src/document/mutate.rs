@@ -56,6 +56,10 @@ impl Document {
         closed
     }
 
+    pub(crate) fn suspend_journal(&mut self, suspended: bool) {
+        self.journal.suspend(suspended);
+    }
+
     fn forget_committed(&mut self) {
         while let Some(undo) = self.journal.pop_committed() {
             if let Undo::Detached(top) = undo {

@@ -19,7 +19,7 @@ handle!(ListMut, ListRef, List);
 impl ListMut<'_> {
     /// The number of items.
     pub fn len(&self) -> usize {
-        self.session.list_len(self.node)
+        self.session.document.list_len(self.node)
     }
 
     /// Whether there are no items.
@@ -126,14 +126,10 @@ impl ListMut<'_> {
 }
 
 impl Session<'_> {
-    pub(crate) fn list_len(&self, list: NodeIx) -> usize {
-        self.document.value(list).as_list().map_or(0, crate::document::ListRef::len)
-    }
-
     fn item(&self, list: NodeIx, index: usize) -> Result<NodeIx, EditError> {
         self.document
             .list_item(list, Some(index))
-            .ok_or_else(|| EditError::IndexPastEnd { index, len: self.list_len(list) })
+            .ok_or_else(|| EditError::IndexPastEnd { index, len: self.document.list_len(list) })
     }
 
     /// A position between the items now at `index - 1` and `index`.
@@ -144,7 +140,7 @@ impl Session<'_> {
     }
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {
-        let position = self.position_at(list, self.list_len(list));
+        let position = self.position_at(list, self.document.list_len(list));
         let place =
             Place { intent: Intent::Push, ..Place::at(self.id(list), position.to_small_str()) };
         self.create(place, value)
@@ -156,7 +152,7 @@ impl Session<'_> {
         index: usize,
         value: Lson,
     ) -> Result<(), EditError> {
-        let len = self.list_len(list);
+        let len = self.document.list_len(list);
         if index > len {
             return Err(EditError::IndexPastEnd { index, len });
         }

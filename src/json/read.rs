@@ -162,9 +162,12 @@ impl<'a> Reader<'a> {
         self.key().map(Some)
     }
 
-    /// As [`next_key`](Self::next_key), shared with earlier equal keys.
-    pub(crate) fn next_small_key(&mut self) -> Result<Option<SmallStr>> {
-        Ok(self.next_key()?.map(|key| self.keys.small(&key)))
+    /// As [`next_key`](Self::next_key), into `key` and shared with earlier equal keys. Whether there
+    /// was one.
+    pub(crate) fn next_key_into(&mut self, key: &mut SmallStr) -> Result<bool> {
+        let Some(next) = self.next_key()? else { return Ok(false) };
+        *key = self.keys.small(&next);
+        Ok(true)
     }
 
     /// Whether another item of the array at hand follows; if not, the array is left.
@@ -605,8 +608,8 @@ pub(crate) fn find_special(bytes: &[u8], mut at: usize) -> usize {
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*word);
-        let quotes = zeros(word ^ ONES * u64::from(b'"'));
-        let escapes = zeros(word ^ ONES * u64::from(b'\\'));
+        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+        let escapes = zeros(word ^ (ONES * u64::from(b'\\')));
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
         let marks = quotes | escapes | controls;
         if marks != 0 {

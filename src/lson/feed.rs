@@ -159,11 +159,7 @@ fn plain_shape(json: &Json) -> Result<Shape<'_>, LsonError> {
         }
         (Structure::Container(_), _) => return Err(fail("/data", structure.wrong_data())),
         (Structure::Text, data) => {
-            let segments = read_segments(data).map_err(|(index, reason)| {
-                let mut path = String::from("/data");
-                index.into_iter().for_each(|index| push_index(&mut path, index));
-                fail(&path, reason)
-            })?;
+            let segments = read_segments(data).map_err(|(path, reason)| fail(&path, reason))?;
             let version = read_version(json.get("version"));
             Shape::Text(segments, version.map_err(|reason| fail("/version", reason))?)
         }

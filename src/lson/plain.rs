@@ -284,11 +284,14 @@ fn shortened(json: &Json) -> String {
     if text.chars().count() <= 40 { text } else { text.chars().take(40).chain(['…']).collect() }
 }
 
-/// The `data` of a LiveText.
-pub(super) fn read_segments(data: &Json) -> Result<Vec<Segment>, (Option<usize>, LsonReason)> {
-    let Some(items) = data.as_array() else { return Err((None, Structure::Text.wrong_data())) };
+/// The `data` of a LiveText; the error begins with the path of what is wrong.
+pub(super) fn read_segments(data: &Json) -> Result<Vec<Segment>, (String, LsonReason)> {
+    let Some(items) = data.as_array() else {
+        return Err(("/data".to_owned(), Structure::Text.wrong_data()));
+    };
     let segment = |(index, item)| {
-        Segment::from_json(item).map_err(|error| (Some(index), LsonReason::Text(error)))
+        Segment::from_json(item)
+            .map_err(|error| (format!("/data/{index}"), LsonReason::Text(error)))
     };
     items.iter().enumerate().map(segment).collect()
 }

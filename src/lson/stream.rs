@@ -68,16 +68,20 @@ struct Level<N> {
     node: N,
     list: bool,
     outside: Outside,
-    /// The part at hand, for its place and for the path of errors.
     part: Part,
+    /// The part's key, if it has one.
+    key: SmallStr,
+    /// The number of items before it, in a list.
+    index: usize,
 }
 
+/// The part of a container at hand, for its place and for the path of errors.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// None: the container itself is being read.
+    /// The container itself.
     None,
-    Key(SmallStr),
-    /// The item with this index.
-    Item(usize),
+    /// An entry or an item.
+    Inside,
     /// The members after `data`.
     Outside,
 }
@@ -94,18 +98,22 @@ enum Outside {
 }
 
 impl<S: Sink> Stream<'_, S> {
+    /// Enough for segments with attributes, whatever the limit.
+    const MEMBER_LEVELS: usize = 3;
+
     fn run(&mut self) -> Result<()> {
         self.value()?;
         while let Some(level) = self.open.last_mut() {
-            let part = std::mem::replace(&mut level.part, Part::None);
-            let next = if level.list {
-                let index = if let Part::Item(index) = part { index + 1 } else { 0 };
-                self.reader.next_item()?.then_some(Part::Item(index))
+            let more = if level.list {
+                level.index += usize::from(level.part == Part::Inside);
+                level.part = Part::None;
+                self.reader.next_item()?
             } else {
-                self.reader.next_small_key()?.map(Part::Key)
+                level.part = Part::None;
+                self.reader.next_key_into(&mut level.key)?
             };
-            if let Some(part) = next {
-                level.part = part;
+            if more {
+                level.part = Part::Inside;
                 self.value()?;
             } else {
                 level.part = Part::Outside;
@@ -264,11 +272,7 @@ impl<S: Sink> Stream<'_, S> {
     fn text(&mut self, outside: Outside, mut version: u64) -> Result<()> {
         self.check_depth()?;
         let data = self.member(DATA)?;
-        let segments = read_segments(&data).map_err(|(index, reason)| {
-            let mut path = String::from("/data");
-            index.into_iter().for_each(|index| push_index(&mut path, index));
-            self.fail(&path, reason)
-        })?;
+        let segments = read_segments(&data).map_err(|(path, reason)| self.fail(&path, reason))?;
         match outside {
             Outside::Rest => {
                 let found = self.rest()?;
@@ -318,7 +322,8 @@ impl<S: Sink> Stream<'_, S> {
 
     /// The value of a member of the object at hand.
     fn member(&mut self, key: &str) -> std::result::Result<Json, JsonError> {
-        self.reader.value().map_err(|error| {
+        let levels = self.limit.max(Self::MEMBER_LEVELS);
+        self.reader.value_within(levels).map_err(|error| {
             let mut path = String::new();
             push_key(&mut path, key);
             error.under(&path)
@@ -333,7 +338,8 @@ impl<S: Sink> Stream<'_, S> {
             _ => self.put(|sink, parent, place| sink.open(parent, place, container))?,
         };
         let list = container == Container::List;
-        self.open.push(Level { node, list, outside, part: Part::None });
+        let (part, key) = (Part::None, SmallStr::EMPTY);
+        self.open.push(Level { node, list, outside, part, key, index: 0 });
         Ok(())
     }
 
@@ -343,10 +349,8 @@ impl<S: Sink> Stream<'_, S> {
         put: impl FnOnce(&mut S, S::Node, Place<'_>) -> std::result::Result<T, SinkError>,
     ) -> Result<T> {
         let (parent, place) = match (self.open.last(), self.start) {
-            (Some(level), _) => match &level.part {
-                Part::Key(key) => (level.node, Place::Key(key)),
-                _ => (level.node, Place::Item),
-            },
+            (Some(level), _) if level.list => (level.node, Place::Item),
+            (Some(level), _) => (level.node, Place::Key(&level.key)),
             (None, Start::At(parent, place)) => (*parent, *place),
             (None, Start::Root) => return Err(self.fail("", LsonReason::RootNotObject)),
         };
@@ -376,9 +380,9 @@ impl<S: Sink> Stream<'_, S> {
             if wrapped && !matches!(level.part, Part::Outside) {
                 path.push_str("/data");
             }
-            match &level.part {
-                Part::Key(key) => push_key(&mut path, key),
-                Part::Item(index) => push_index(&mut path, *index),
+            match level.part {
+                Part::Inside if level.list => push_index(&mut path, level.index),
+                Part::Inside => push_key(&mut path, &level.key),
                 Part::None | Part::Outside => {}
             }
         }

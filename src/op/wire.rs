@@ -23,7 +23,7 @@ pub(super) const ACK: &str = "ACK";
 
 /// Who wrote the bytes that are being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Sender {
     /// A client: every op needs an `opId`; unknown types and fields are errors.
     Client,
     /// A server, perhaps a newer one: unknown fields are ignored, ops of unknown type skipped.
@@ -169,24 +169,24 @@ impl RawOp {
     }
 
     /// The op, or `None` if a server sent one of a type that is not known here.
-    pub(crate) fn finish(&self, origin: Origin) -> Result<Option<Op>, OpError> {
+    pub(crate) fn finish(&self, sender: Sender) -> Result<Option<Op>, OpError> {
         let number = self
             .need(Field::Type)?
             .as_u53()
             .ok_or_else(|| self.invalid(Field::Type, "expected the number of an op type"))?;
         let Some(used) = fields_of(number) else {
-            return match origin {
-                Origin::Server => Ok(None),
-                Origin::Client => Err(self.invalid(Field::Type, "there is no op of this type")),
+            return match sender {
+                Sender::Server => Ok(None),
+                Sender::Client => Err(self.invalid(Field::Type, "there is no op of this type")),
             };
         };
-        if origin == Origin::Client {
+        if sender == Sender::Client {
             self.reject_unknown(used)?;
             self.need(Field::OpId)?;
         }
         let op_id = self.optional_text(Field::OpId)?.map(|id| OpId::from(id.as_str()));
         let id = NodeId::from(self.text(Field::Id)?.as_str());
-        if origin == Origin::Client && id.to_string().is_empty() {
+        if sender == Sender::Client && id.to_string().is_empty() {
             return Err(self.invalid(Field::Id, "an id must not be empty"));
         }
         let kind = self.kind(number)?;
@@ -279,7 +279,7 @@ impl Op {
     /// # Errors
     /// Names the op and the field that is missing, unknown or of the wrong type. `Ok(None)` is an
     /// op of unknown type from a (newer) server.
-    pub fn from_json(json: &Json, origin: Origin) -> Result<Option<Self>, OpError> {
+    pub fn from_json(json: &Json, sender: Sender) -> Result<Option<Self>, OpError> {
         let mut raw = RawOp::default();
         let Json::Object(fields) = json else {
             return Err(raw.error("type", OpErrorReason::Missing));
@@ -287,7 +287,7 @@ impl Op {
         for (name, value) in fields.iter() {
             raw.set(name, value.clone());
         }
-        raw.finish(origin)
+        raw.finish(sender)
     }
 
     /// Reads an op straight from bytes.
@@ -489,7 +489,7 @@ impl Serialize for Op {
 impl<'de> Deserialize<'de> for Op {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Json::deserialize(deserializer)?;
-        Self::from_json(&json, Origin::Server)
+        Self::from_json(&json, Sender::Server)
             .and_then(|op| {
                 op.ok_or_else(|| OpError {
                     op_id: None,

@@ -1,5 +1,7 @@
 //! JSON Pointers (RFC 6901), as far as the `jsonptr` crate leaves something to say.
 
+use std::borrow::Cow;
+
 pub(crate) use json_patch::jsonptr::Pointer;
 
 /// The list index that a token names: decimal, without leading zeros (RFC 6901 section 4).
@@ -15,4 +17,79 @@ pub(crate) fn index_of(token: &str) -> Option<usize> {
 pub(crate) fn prefix(pointer: &str, tokens: usize) -> &str {
     let end = pointer.match_indices('/').nth(tokens).map_or(pointer.len(), |(at, _)| at);
     pointer.get(..end).unwrap_or(pointer)
+}
+
+/// The key that a token of a valid pointer stands for.
+pub(super) fn decoded(token: &str) -> Cow<'_, str> {
+    if token.bytes().any(|byte| byte == b'~') {
+        // In this order: `~01` is `~1`.
+        Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
+    } else {
+        Cow::Borrowed(token)
+    }
+}
+
+/// A walk along the tokens of a pointer, which knows how far it has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk<'p> {
+    pointer: &'p str,
+    /// The tokens to come, without the slash in front; nothing once all are done.
+    rest: Option<&'p str>,
+}
+
+impl<'p> Walk<'p> {
+    pub(super) fn new(pointer: &'p Pointer) -> Self {
+        let pointer = pointer.as_str();
+        Self { pointer, rest: pointer.strip_prefix('/') }
+    }
+
+    /// Whether all tokens are done.
+    pub(super) fn is_done(&self) -> bool {
+        self.rest.is_none()
+    }
+
+    /// The pointer as far as it has been walked.
+    pub(super) fn done(&self) -> &'p str {
+        let rest = self.rest.map_or(0, |rest| rest.len() + 1);
+        self.pointer.get(..self.pointer.len() - rest).unwrap_or(self.pointer)
+    }
+
+    /// Walks past the next token, and gives it decoded.
+    pub(super) fn step(&mut self) -> Option<Cow<'p, str>> {
+        let rest = self.rest?;
+        let (token, rest) = match rest.split_once('/') {
+            Some((token, rest)) => (token, Some(rest)),
+            None => (rest, None),
+        };
+        self.rest = rest;
+        Some(decoded(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_decodes_and_knows_its_way() {
+        let mut walk = Walk::new(Pointer::parse("/a~1b//~01").unwrap());
+        assert_eq!(walk.done(), "");
+        assert_eq!(walk.step().unwrap(), "a/b");
+        assert_eq!(walk.done(), "/a~1b");
+        assert_eq!(walk.step().unwrap(), "");
+        assert_eq!(walk.done(), "/a~1b/");
+        assert_eq!(walk.step().unwrap(), "~1");
+        assert_eq!(walk.done(), "/a~1b//~01");
+        assert!(walk.is_done() && walk.step().is_none());
+        assert!(Walk::new(Pointer::root()).is_done());
+    }
+
+    #[test]
+    fn indexes_are_canonical() {
+        assert_eq!(index_of("0"), Some(0));
+        assert_eq!(index_of("10"), Some(10));
+        for token in ["", "-", "00", "01", "+1", "-1", "1e0", " 1", "99999999999999999999"] {
+            assert_eq!(index_of(token), None, "{token:?}");
+        }
+    }
 }

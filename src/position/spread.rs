@@ -54,7 +54,6 @@ impl Room {
         digits.resize(start + self.width, ZERO);
         let mut number = number;
         for digit in digits.iter_mut().skip(start).rev() {
-            #[expect(clippy::cast_possible_truncation, reason = "a remainder of 95")]
             let value = (number % BASE) as u8;
             *digit = ZERO + value;
             number /= BASE;

@@ -1,3 +1,5 @@
+//! The laws of positions, and the reference's examples.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -56,6 +58,18 @@ proptest! {
     }
 
     #[test]
+    fn short_positions_follow_the_rules_of_long_ones(a in "[ -~]{1,7}", b in "[ !}~]{1,8}") {
+        let (a, b) = (verbatim(&a), verbatim(&b));
+        prop_assert_eq!(a.after(), a.after_long());
+        prop_assert_eq!(b.after(), b.after_long());
+        for (lo, hi) in [(&a, &b), (&b, &a), (&a.before(), &a), (&b, &b.after())] {
+            if lo < hi {
+                prop_assert_eq!(lo.halfway_to(hi), lo.halfway_to_long(hi));
+            }
+        }
+    }
+
+    #[test]
     fn clamp_is_idempotent_and_total(p in any_key()) {
         let clamped = Position::clamp(p.as_str());
         prop_assert!(clamped.is_canonical());
@@ -68,6 +82,7 @@ proptest! {
     #[test]
     fn order_is_that_of_utf16(a in any_key(), b in any_key()) {
         prop_assert_eq!(a.cmp(&b), utf16_order(&a, &b));
+        prop_assert_eq!(a.cmp_text(&b), utf16_order(&a, &b));
     }
 
     #[test]
@@ -77,6 +92,15 @@ proptest! {
             Ordering::Equal => {}
             order => prop_assert_eq!(a.cmp(&b), order),
         }
+    }
+
+    #[test]
+    fn sort_keys_agree_with_the_order_of_similar_texts(
+        a in "[a\u{7e}\u{7f}\u{80}\0]{0,10}", b in "[a\u{7e}\u{7f}\u{80}\0]{0,10}"
+    ) {
+        let (a, b) = (verbatim(&a), verbatim(&b));
+        prop_assert!(a.sort_key().cmp(&b.sort_key()).then(a.cmp_text(&b)) == a.cmp_text(&b));
+        prop_assert_eq!(a.cmp(&b), a.cmp_text(&b));
     }
 
     #[test]

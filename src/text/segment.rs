@@ -1,4 +1,4 @@
-//! Segments: a LiveText's content as the wire has it, `[text]` or `[text, attributes]`.
+//! Segments: a `LiveText`'s content as the wire has it, `[text]` or `[text, attributes]`.
 
 use std::sync::Arc;
 

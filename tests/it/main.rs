@@ -1,9 +1,18 @@
 //! One integration binary; each file is named for what it promises.
+
+mod conformance;
 mod conversions;
+mod crashes;
 mod edits;
 mod generate;
 mod hostile;
+mod json_patch;
 mod positions;
 mod reconcile;
 mod rollback;
 mod semantics;
+mod text_properties;
+mod text_resend;
+mod text_server;
+mod text_vectors;
+mod tidy;

@@ -4,7 +4,8 @@ use std::slice;
 
 use smallvec::SmallVec;
 
-use super::{Node, NodeIx, Slot};
+use super::node::Node;
+use super::{NodeIx, Slot};
 
 /// The items of an [`Order`](super::Order), or those from a rank on.
 #[derive(Clone, Debug)]

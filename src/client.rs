@@ -1,0 +1,439 @@
+//! An optimistic replica: shows what the server ordered, with its own edits on top.
+//!
+//! What the user sees is always *confirmed + pending*. On a message from the server the pending
+//! ops are rolled back, the server's are applied and the rest is replayed, so convergence and the
+//! absence of flicker need no heuristics: the confirmed part runs the server's own
+//! [`apply`](Document::apply).
+//!
+//! Sans-IO, as the server is: messages come in, messages go out.
+
+mod anchor;
+mod footprint;
+mod history;
+mod pending;
+
+use thiserror::Error;
+
+pub use history::{UndoOptions, UndoPolicy};
+pub(crate) use pending::Prediction;
+
+use crate::change::{KeyChange, Origin, Update, UpdateDetail};
+use crate::document::{NodeIx, NodesError};
+use crate::edit::{Edited, Session, Trail};
+use crate::message::{ClientMessage, MessageError, ServerMessage};
+use crate::patch::{PatchError, Patched};
+use crate::{
+    Actor, Changes, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId, SerializedNode,
+};
+use history::{History, Step};
+use pending::Pending;
+
+/// A client's replica of a document.
+///
+/// *Tell* it about its connection with [`connected`](Self::connected) and
+/// [`disconnected`](Self::disconnected). *Read* [`document`](Self::document) and
+/// [`status`](Self::status). *Edit* with [`edit`](Self::edit), [`patch`](Self::patch),
+/// [`undo`](Self::undo) and [`redo`](Self::redo). *Hear* with [`receive`](Self::receive). *Speak*
+/// with [`poll_message`](Self::poll_message): call it until it returns `None` after each of these.
+///
+/// ```
+/// use livetree::server::{ServerOptions, SessionOptions};
+/// use livetree::{Client, Document, Server};
+///
+/// let mut server = Server::new(Document::new(), ServerOptions::default());
+/// let mut client = Client::new();
+/// let actor = server.connect(SessionOptions::default())?;
+/// client.connected(actor);
+/// while let Some(message) = client.poll_message() {
+///     for answer in server.receive(actor, message, 0)?.sender {
+///         client.receive(answer)?;
+///     }
+/// }
+/// client.edit(|root| root.set("title", "Roadmap"))?;
+/// assert_eq!(client.document().to_json().to_string(), r#"{"title":"Roadmap"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Client {
+    document: Document,
+    ids: Option<IdSource>,
+    link: Link,
+    loaded: bool,
+    pending: Pending,
+    history: History,
+}
+
+/// The state of the connection.
+#[derive(Debug, Default)]
+enum Link {
+    #[default]
+    Offline,
+    /// Connected, and the document has yet to be asked for.
+    Connected,
+    /// Asked for the document.
+    Loading(Loading),
+    /// The document has come; ops flow.
+    Online,
+}
+
+/// What has come of the document.
+#[derive(Debug, Default)]
+struct Loading {
+    nodes: Vec<SerializedNode>,
+    /// Whether the first part is here: what comes from then on is newer than the document.
+    begun: bool,
+    later: Vec<Op>,
+}
+
+/// How far a client's document is that of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// There is no document yet, and no connection.
+    NotLoaded,
+    /// The document is on its way.
+    Loading,
+    /// Some edits have yet to be acknowledged.
+    Synchronizing,
+    /// Every edit is acknowledged.
+    Synchronized,
+}
+
+/// What a message from the server came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Received {
+    /// The net changes.
+    pub changes: Changes,
+    /// Own ops that the server refused, with its reason. Their effect is taken back.
+    pub rejected: Vec<(OpId, String)>,
+}
+
+/// Why a client could not do as asked. Nothing has changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// There is no document to edit yet.
+    #[error("the document is not loaded yet")]
+    NotLoaded,
+    /// The edit failed.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The patch failed.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The server's frame could not be read.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    /// The server's document cannot be loaded.
+    #[error(transparent)]
+    Nodes(#[from] NodesError),
+}
+
+impl Client {
+    /// A client without a document: it comes with the first connection.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The document as the user sees it: confirmed, with the pending edits applied.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Sets the limits that edits and patches keep.
+    pub fn set_limits(&mut self, limits: crate::Limits) {
+        self.document.set_limits(limits);
+    }
+
+    /// The ops that are not acknowledged yet, in order.
+    pub fn pending(&self) -> impl ExactSizeIterator<Item = &Op> {
+        self.pending.iter()
+    }
+
+    /// How far the document is that of the server.
+    pub fn status(&self) -> Status {
+        match self.link {
+            Link::Offline if !self.loaded => Status::NotLoaded,
+            Link::Connected | Link::Loading(_) => Status::Loading,
+            Link::Offline | Link::Online if self.pending.is_empty() => Status::Synchronized,
+            Link::Offline | Link::Online => Status::Synchronizing,
+        }
+    }
+
+    /// A connection is open, and the server calls it `actor`.
+    ///
+    /// The document is fetched; edits that were not acknowledged are sent again once it is here.
+    pub fn connected(&mut self, actor: Actor) {
+        match &mut self.ids {
+            Some(ids) => ids.set_actor(actor),
+            None => self.ids = Some(IdSource::new(actor)),
+        }
+        self.pending.connection_lost();
+        self.link = Link::Connected;
+    }
+
+    /// The connection is gone, with whatever was under way. Editing goes on.
+    pub fn disconnected(&mut self) {
+        self.pending.connection_lost();
+        self.link = Link::Offline;
+    }
+
+    /// The next message to send; call until `None`.
+    #[must_use = "a message that is not sent leaves the server waiting"]
+    pub fn poll_message(&mut self) -> Option<ClientMessage> {
+        match self.link {
+            Link::Connected => {
+                self.link = Link::Loading(Loading::default());
+                Some(ClientMessage::FetchStorage)
+            }
+            Link::Online => {
+                let ops = self.pending.take_unsent();
+                (!ops.is_empty()).then_some(ClientMessage::UpdateStorage { ops })
+            }
+            Link::Offline | Link::Loading(_) => None,
+        }
+    }
+
+    /// Makes a batch of edits, all or nothing: one message, one undo step.
+    ///
+    /// # Errors
+    /// If the document is not loaded, or the closure fails; nothing has happened then.
+    pub fn edit<T>(
+        &mut self,
+        edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
+    ) -> Result<Edited<T>, ClientError> {
+        let (value, ops, changes) =
+            self.predict(|session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))?;
+        Ok(Edited { value, ops, changes })
+    }
+
+    /// Applies a JSON Patch, all or nothing: one message, one undo step.
+    ///
+    /// # Errors
+    /// If the document is not loaded, or the patch fails; nothing has happened then.
+    pub fn patch(&mut self, patch: &[json_patch::PatchOperation]) -> Result<Patched, ClientError> {
+        let ((), ops, changes) = self.predict(|session| session.patch(patch))?;
+        Ok(Patched { ops, changes })
+    }
+
+    /// Runs an edit whose ops become pending.
+    fn predict<T, E>(
+        &mut self,
+        edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
+    ) -> Result<(T, Vec<Op>, Changes), ClientError>
+    where
+        ClientError: From<E>,
+    {
+        let Some(ids) = self.ids.as_mut().filter(|_| self.loaded) else {
+            return Err(ClientError::NotLoaded);
+        };
+        let mut trail = Trail { ops: Vec::new(), predictions: Some(Vec::new()) };
+        let (result, changes) = self.document.watch(|document| {
+            let mut session = Session { document, ids, trail: &mut trail };
+            let result = edit(&mut session);
+            if result.is_err() {
+                session.take_back();
+            }
+            result
+        });
+        let value = result?;
+        let step = self.pending.adopt(&trail.ops, trail.predictions.unwrap_or_default());
+        self.history.edited(step);
+        Ok((value, trail.ops, changes.from(Origin::Local)))
+    }
+
+    /// Takes back the latest step that is not undone. `None` if there is none, or no document.
+    ///
+    /// The inverse is an edit like any other and takes its place in the server's order.
+    pub fn undo(&mut self) -> Option<Changes> {
+        let step = self.history.pop_undo().filter(|_| self.loaded)?;
+        let (inverse, changes) = self.run_step(step)?;
+        self.history.undone(inverse);
+        Some(changes.from(Origin::Undo))
+    }
+
+    /// Takes back the latest undo. `None` if there is none, or an edit came after it.
+    pub fn redo(&mut self) -> Option<Changes> {
+        let step = self.history.pop_redo().filter(|_| self.loaded)?;
+        let (inverse, changes) = self.run_step(step)?;
+        self.history.redone(inverse);
+        Some(changes.from(Origin::Redo))
+    }
+
+    fn run_step(&mut self, step: Step) -> Option<(Step, Changes)> {
+        let ids = self.ids.as_mut()?;
+        let history = &self.history;
+        let mut trail = Trail { ops: Vec::new(), predictions: Some(Vec::new()) };
+        let ((), changes) = self.document.watch(|document| {
+            let mut session = Session { document, ids, trail: &mut trail };
+            for op in step.ops() {
+                if let Some(op) = history.permitted(&step, op) {
+                    session.apply_inverse(op);
+                }
+            }
+        });
+        let inverse = self.pending.adopt(&trail.ops, trail.predictions.unwrap_or_default());
+        Some((inverse, changes))
+    }
+
+    /// Whether there is a step to undo.
+    pub fn can_undo(&self) -> bool {
+        self.history.can_undo()
+    }
+
+    /// Whether there is an undo to take back.
+    pub fn can_redo(&self) -> bool {
+        self.history.can_redo()
+    }
+
+    /// From here on all edits make one undo step, until [`resume_history`](Self::resume_history).
+    pub fn pause_history(&mut self) {
+        self.history.pause();
+    }
+
+    /// Ends the step that [`pause_history`](Self::pause_history) began.
+    pub fn resume_history(&mut self) {
+        self.history.resume();
+    }
+
+    /// Forgets all undo and redo steps.
+    pub fn clear_history(&mut self) {
+        self.history.clear();
+    }
+
+    /// Sets how undo works. Without a capacity for steps it is off.
+    pub fn set_undo_options(&mut self, options: UndoOptions) {
+        self.history.set_options(options);
+    }
+
+    /// Takes a frame from the server: one message or several.
+    ///
+    /// # Errors
+    /// If the frame cannot be read, or the document in it cannot be loaded.
+    pub fn receive_frame(&mut self, frame: &[u8]) -> Result<Vec<Received>, ClientError> {
+        let messages = ServerMessage::read_frame(frame)?;
+        messages.into_iter().map(|message| self.receive(message)).collect()
+    }
+
+    /// Takes a message from the server.
+    ///
+    /// # Errors
+    /// If it completes a document that cannot be loaded.
+    pub fn receive(&mut self, message: ServerMessage) -> Result<Received, ClientError> {
+        match (&mut self.link, message) {
+            (Link::Online, ServerMessage::UpdateStorage { ops }) => Ok(self.update(ops)),
+            (Link::Online, ServerMessage::RejectOps { op_ids, reason }) => {
+                Ok(self.reject(op_ids, &reason))
+            }
+            (Link::Loading(loading), ServerMessage::UpdateStorage { ops }) => {
+                // Before the first chunk, the chunks will have it already.
+                if loading.begun {
+                    loading.later.extend(ops);
+                }
+                Ok(Received::default())
+            }
+            (Link::Loading(loading), ServerMessage::StorageChunk { nodes }) => {
+                loading.begun = true;
+                loading.nodes.extend(nodes);
+                Ok(Received::default())
+            }
+            (Link::Loading(loading), ServerMessage::StorageEnd) => {
+                let Loading { nodes, later, .. } = std::mem::take(loading);
+                self.load(nodes, later)
+            }
+            (Link::Loading(_), ServerMessage::StorageState { nodes }) => {
+                self.load(nodes, Vec::new())
+            }
+            // What a closed connection still had to say, or what does not concern the document.
+            _ => Ok(Received::default()),
+        }
+    }
+
+    /// Takes over the server's document, with the pending ops on top.
+    fn load(
+        &mut self,
+        nodes: Vec<SerializedNode>,
+        later: Vec<Op>,
+    ) -> Result<Received, ClientError> {
+        let (mut fresh, _repairs) = Document::from_nodes(nodes)?;
+        self.link = Link::Online;
+        if self.loaded {
+            let Self { document, pending, .. } = self;
+            let ((), changes) = document.watch(|document| {
+                pending.roll_back(document);
+                document.become_copy_of(&fresh);
+                for op in &later {
+                    pending.confirm(document, op);
+                }
+                pending.replay(document);
+            });
+            return Ok(Received { changes: changes.from(Origin::Remote), rejected: Vec::new() });
+        }
+        self.loaded = true;
+        fresh.set_limits(self.document.limits().clone());
+        self.document = fresh;
+        let mut changes = everything(&self.document).from(Origin::Remote);
+        if !later.is_empty() {
+            self.update(later);
+            changes = everything(&self.document).from(Origin::Remote);
+        }
+        Ok(Received { changes, rejected: Vec::new() })
+    }
+
+    /// Takes over what the server ordered.
+    fn update(&mut self, ops: Vec<Op>) -> Received {
+        let Self { document, pending, history, .. } = self;
+        for op in &ops {
+            if !pending.is_own(op) {
+                history.heard(document, op);
+            }
+        }
+        let ((), changes) = document.watch(|document| pending.receive(document, &ops));
+        Received { changes: changes.from(Origin::Remote), rejected: Vec::new() }
+    }
+
+    /// Drops ops that the server refused.
+    fn reject(&mut self, op_ids: Vec<OpId>, reason: &str) -> Received {
+        let Self { document, pending, .. } = self;
+        let (dropped, changes) = document.watch(|document| {
+            pending.roll_back(document);
+            let dropped: Vec<OpId> =
+                op_ids.into_iter().filter(|op_id| pending.remove(op_id)).collect();
+            pending.replay(document);
+            dropped
+        });
+        let rejected = dropped.into_iter().map(|op_id| (op_id, reason.to_owned())).collect();
+        Received { changes: changes.from(Origin::Remote), rejected }
+    }
+
+    /// Turns the shortcuts of [`receive`](Self::receive) on or off; the result is the same.
+    #[doc(hidden)]
+    pub fn set_fast_paths(&mut self, on: bool) {
+        self.pending.set_fast_paths(on);
+    }
+
+    /// The node ids of the document's own making: for tests.
+    #[doc(hidden)]
+    pub fn confirmed_nodes(&mut self) -> Vec<SerializedNode> {
+        let Self { document, pending, .. } = self;
+        pending.roll_back(document);
+        let nodes = document.nodes().collect();
+        pending.replay(document);
+        nodes
+    }
+}
+
+/// A whole document as changes of an empty one.
+fn everything(document: &Document) -> Changes {
+    let keys: Vec<KeyChange> = document
+        .root()
+        .iter()
+        .map(|(key, value)| KeyChange { key: key.clone(), value: Some(value.to_json()) })
+        .collect();
+    let updates = if keys.is_empty() {
+        Vec::new()
+    } else {
+        let detail = UpdateDetail::Object(keys);
+        vec![Update { node: NodeId::ROOT, path: String::new(), detail }]
+    };
+    Changes::new(updates)
+}

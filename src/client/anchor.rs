@@ -1,0 +1,143 @@
+//! What the place of a list item means: right behind one item, or right before another.
+//!
+//! A position says so only as long as those items stay where they are. An op that was never sent
+//! can be expressed anew when they have moved.
+
+use crate::document::{Body, NodeIx};
+use crate::op::{Create, Intent, OpKind};
+use crate::position::Position;
+use crate::{Document, NodeId, Op};
+
+/// The neighbours between which an op puts a list item, when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Between { previous: Option<NodeId>, next: Option<NodeId> },
+    InPlaceOf(Option<NodeId>),
+}
+
+impl Anchor {
+    /// The anchor of an op that puts an item in a list at a position.
+    pub(super) fn of(document: &Document, op: &Op) -> Option<Self> {
+        let (list, key) = match &op.kind {
+            OpKind::Create(Create {
+                intent: Intent::Set, deleted_id: deleted @ Some(_), ..
+            }) => {
+                return Some(Self::InPlaceOf(deleted.clone()));
+            }
+            OpKind::Create(create) if create.intent == Intent::Insert => {
+                (document.find(&create.parent_id)?, &create.parent_key)
+            }
+            OpKind::SetParentKey { parent_key } => {
+                (document.node(document.find(&op.id)?).parent, parent_key)
+            }
+            _ => return None,
+        };
+        if !matches!(document.node(list).body, Body::List(_)) {
+            return None;
+        }
+        let key = Position::verbatim(key.clone());
+        let rank = document.rank_in(list, &key);
+        let id =
+            |index: Option<usize>| document.list_item(list, index).map(|ix| &document.node(ix).id);
+        let mut previous = id(rank.checked_sub(1));
+        if previous == Some(&op.id) {
+            previous = id(rank.checked_sub(2));
+        }
+        let mut next = id(Some(rank));
+        if next == Some(&op.id) {
+            next = id(Some(rank + 1));
+        }
+        Some(Self::Between { previous: previous.cloned(), next: next.cloned() })
+    }
+
+    /// The items whose places the op is expressed in.
+    pub(super) fn neighbours(&self) -> impl Iterator<Item = &Option<NodeId>> {
+        match self {
+            Self::Between { previous, next } => [Some(previous), Some(next)],
+            Self::InPlaceOf(item) => [Some(item), None],
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    /// Expresses the op in terms of where its neighbours are now.
+    pub(super) fn place(&self, document: &Document, op: &mut Op) {
+        let id = op.id.clone();
+        let (list, key) = match &mut op.kind {
+            OpKind::Create(create) => {
+                let Some(list) = document.find(&create.parent_id) else { return };
+                (list, &mut create.parent_key)
+            }
+            OpKind::SetParentKey { parent_key } => {
+                let Some(item) = document.find(&id) else { return };
+                (document.node(item).parent, parent_key)
+            }
+            _ => return,
+        };
+        let find = |id: &Option<NodeId>| {
+            let item = document.find(id.as_ref()?)?;
+            (item != NodeIx::ROOT && document.node(item).parent == list).then_some(item)
+        };
+        let position = match self {
+            Self::InPlaceOf(item) => find(item).map(|item| document.node(item).key.clone()),
+            Self::Between { previous, next } => {
+                between(document, list, key, &id, find(previous), find(next))
+            }
+        };
+        if let Some(position) = position {
+            *key = position.to_small_str();
+        }
+    }
+}
+
+/// Where an item goes that was meant to go between `previous` and `next`; `None` if its key is
+/// right as it is.
+fn between(
+    document: &Document,
+    list: NodeIx,
+    key: &str,
+    id: &NodeId,
+    previous: Option<NodeIx>,
+    next: Option<NodeIx>,
+) -> Option<Position> {
+    let position = |ix: NodeIx| &document.node(ix).key;
+    let wanted = Position::verbatim(key.into());
+    let fits = previous.is_none_or(|previous| *position(previous) < wanted)
+        && next.is_none_or(|next| wanted < *position(next));
+    if fits {
+        return None;
+    }
+    let neighbour = |index: Option<usize>| {
+        document.list_item(list, index).filter(|item| document.node(*item).id != *id)
+    };
+    // Behind the one it was to follow, whatever is there by now; else before the other.
+    if let Some(previous) = previous {
+        let rank = document.rank_in(list, position(previous));
+        let after = neighbour(Some(rank + 1)).or_else(|| neighbour(Some(rank + 2)));
+        return Some(Position::make(Some(position(previous)), after.map(position)));
+    }
+    let next = next?;
+    let rank = document.rank_in(list, position(next));
+    let before = neighbour(rank.checked_sub(1)).or_else(|| neighbour(rank.checked_sub(2)));
+    Some(Position::make(before.map(position), Some(position(next))))
+}
+
+/// An undo that puts an item in place of another: where that is now, or beside where it was.
+pub(super) fn in_place_of(document: &Document, mut op: Op) -> Op {
+    if let OpKind::Create(create) = &mut op.kind
+        && let Some(item) = &create.deleted_id
+    {
+        let found = document.find(item).filter(|found| {
+            *found != NodeIx::ROOT
+                && document.node(document.node(*found).parent).id == create.parent_id
+        });
+        match found {
+            Some(found) => create.parent_key = document.node(found).key.to_small_str(),
+            None => {
+                create.deleted_id = None;
+                create.intent = Intent::Insert;
+            }
+        }
+    }
+    op
+}

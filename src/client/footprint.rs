@@ -1,0 +1,137 @@
+//! What pending ops touch, so that an op which touches nothing of it can go beneath them.
+
+use std::collections::BTreeMap;
+
+use crate::document::{Body, NodeIx};
+use crate::op::OpKind;
+use crate::{Document, NodeId, Op, SmallStr};
+
+/// A place that an op reads or changes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Touch {
+    /// The op names the node, as its target or as its parent.
+    Node(NodeId),
+    /// The op creates the node.
+    Created(NodeId),
+    /// A key of an object or map.
+    Slot(NodeId, SmallStr),
+    /// The items of a list.
+    List(NodeId),
+}
+
+/// The places that the pending ops touch, each with how many do.
+#[derive(Debug, Default)]
+pub(super) struct Footprint(BTreeMap<Touch, u32>);
+
+impl Footprint {
+    pub(super) fn add(&mut self, touches: &[Touch]) {
+        for touch in touches {
+            *self.0.entry(touch.clone()).or_default() += 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, touches: &[Touch]) {
+        for touch in touches {
+            if let Some(count) = self.0.get_mut(touch) {
+                *count -= 1;
+                if *count == 0 {
+                    self.0.remove(touch);
+                }
+            }
+        }
+    }
+
+    fn has(&self, touch: &Touch) -> bool {
+        self.0.contains_key(touch)
+    }
+
+    /// Whether somebody else's op touches nothing of it, and nothing of it is in the way.
+    pub(super) fn is_disjoint(&self, document: &Document, op: &Op) -> bool {
+        let Some(target) = target(document, op) else { return false };
+        let touches = document.touches(op);
+        let shared = touches.iter().any(|touch| match touch {
+            // Two ops may name one node as long as they touch different keys of it.
+            Touch::Node(id) => self.has(&Touch::Created(id.clone())),
+            Touch::Created(id) => self.has(&Touch::Node(id.clone())) || self.has(touch),
+            Touch::Slot(..) | Touch::List(_) => self.has(touch),
+        });
+        if shared {
+            return false;
+        }
+        match &op.kind {
+            OpKind::Create(create) => {
+                let pushed_out = document.child_by_key(target, &create.parent_key);
+                !document.contains(&op.id)
+                    && pushed_out.is_none_or(|top| self.spares(document, top))
+            }
+            OpKind::UpdateObject { data } => data
+                .iter()
+                .filter_map(|(key, _)| document.child(target, key))
+                .all(|top| self.spares(document, top)),
+            OpKind::DeleteObjectKey { key } => {
+                document.child(target, key).is_none_or(|top| self.spares(document, top))
+            }
+            OpKind::DeleteCrdt => self.spares(document, target),
+            OpKind::SetParentKey { .. } => true,
+            OpKind::UpdateText(_) => !self.has(&Touch::Node(op.id.clone())),
+        }
+    }
+
+    /// Whether no pending op names a node of the subtree.
+    fn spares(&self, document: &Document, top: NodeIx) -> bool {
+        document.subtree(top).all(|ix| {
+            let id = &document.node(ix).id;
+            !self.has(&Touch::Node(id.clone())) && !self.has(&Touch::Created(id.clone()))
+        })
+    }
+}
+
+/// The node whose content an op changes, if the user can see it: what a pending op deleted may
+/// come back when that is rolled back.
+fn target(document: &Document, op: &Op) -> Option<NodeIx> {
+    match &op.kind {
+        OpKind::Create(create) => document.find(&create.parent_id),
+        _ => document.find(&op.id),
+    }
+}
+
+impl Document {
+    /// The places that an op would touch if it were applied now.
+    pub(super) fn touches(&self, op: &Op) -> Vec<Touch> {
+        let mut touches = Vec::with_capacity(4);
+        match &op.kind {
+            OpKind::Create(create) => {
+                touches.push(Touch::Created(op.id.clone()));
+                touches.push(Touch::Node(op.id.clone()));
+                touches.push(Touch::Node(create.parent_id.clone()));
+                touches.push(self.touched_child(&create.parent_id, &create.parent_key));
+            }
+            OpKind::UpdateObject { data } => {
+                touches.push(Touch::Node(op.id.clone()));
+                let slots = data.iter().map(|(key, _)| Touch::Slot(op.id.clone(), key.clone()));
+                touches.extend(slots);
+            }
+            OpKind::DeleteObjectKey { key } => {
+                touches.push(Touch::Node(op.id.clone()));
+                touches.push(self.touched_child(&op.id, key));
+            }
+            OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
+                touches.push(Touch::Node(op.id.clone()));
+                if let Some(node) = self.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
+                    let parent = self.node(self.node(node).parent).id.clone();
+                    touches.push(self.touched_child(&parent, &self.node(node).key.to_small_str()));
+                    touches.push(Touch::Node(parent));
+                }
+            }
+            OpKind::UpdateText(_) => touches.push(Touch::Node(op.id.clone())),
+        }
+        touches
+    }
+
+    fn touched_child(&self, parent: &NodeId, key: &SmallStr) -> Touch {
+        match self.find(parent).map(|ix| &self.node(ix).body) {
+            Some(Body::List(_)) => Touch::List(parent.clone()),
+            _ => Touch::Slot(parent.clone(), key.clone()),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Undo and redo: steps of inverse ops, and which of them may still be taken.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::op::OpKind;
+use crate::{Document, NodeId, Op, SmallStr};
+
+/// What undo does about values that somebody else has changed since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UndoPolicy {
+    /// Undo restores what was there before the edit, as Liveblocks does.
+    #[default]
+    Replay,
+    /// Undo leaves alone what somebody else has changed since the edit.
+    KeepForeign,
+}
+
+/// How undo works.
+///
+/// ```
+/// use livetree::client::{UndoOptions, UndoPolicy};
+/// let options = UndoOptions::default().capacity(50).policy(UndoPolicy::KeepForeign);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct UndoOptions {
+    capacity: usize,
+    policy: UndoPolicy,
+}
+
+impl Default for UndoOptions {
+    /// 50 steps, as [`UndoPolicy::Replay`].
+    fn default() -> Self {
+        Self { capacity: 50, policy: UndoPolicy::default() }
+    }
+}
+
+impl UndoOptions {
+    /// How many steps are remembered; 0 turns undo off.
+    #[must_use]
+    pub fn capacity(self, steps: usize) -> Self {
+        Self { capacity: steps, ..self }
+    }
+
+    /// What undo does about values that somebody else has changed since.
+    #[must_use]
+    pub fn policy(self, policy: UndoPolicy) -> Self {
+        Self { policy, ..self }
+    }
+}
+
+/// A step: the ops that take an edit back, and when the edit was made.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    ops: Vec<Op>,
+    made_at: u64,
+}
+
+impl Step {
+    pub(super) fn new(ops: Vec<Op>) -> Self {
+        Self { ops, made_at: 0 }
+    }
+
+    pub(super) fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+}
+
+/// A place that an inverse op writes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Slot(NodeId, SmallStr),
+    Item(NodeId),
+}
+
+/// The steps to undo and to redo.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    undo: VecDeque<Step>,
+    redo: Vec<Step>,
+    /// The step that is open while history is paused.
+    open: Option<Step>,
+    options: UndoOptions,
+    /// Counts edits and messages, so that one can be told to have come after another.
+    clock: u64,
+    /// When somebody else last wrote a place. Kept while there are steps.
+    foreign: BTreeMap<Place, u64>,
+}
+
+impl History {
+    pub(super) fn set_options(&mut self, options: UndoOptions) {
+        self.options = options;
+        self.trim();
+    }
+
+    pub(super) fn can_undo(&self) -> bool {
+        !self.undo.is_empty() || self.open.as_ref().is_some_and(|step| !step.ops.is_empty())
+    }
+
+    pub(super) fn can_redo(&self) -> bool {
+        !self.redo.is_empty()
+    }
+
+    /// An edit was made; `step` takes it back.
+    pub(super) fn edited(&mut self, mut step: Step) {
+        if step.ops.is_empty() {
+            return;
+        }
+        self.redo.clear();
+        step.made_at = self.tick();
+        match &mut self.open {
+            Some(open) => {
+                // The latest is taken back first.
+                step.ops.append(&mut open.ops);
+                *open = step;
+            }
+            None => self.undo.push_back(step),
+        }
+        self.trim();
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.open.get_or_insert_default();
+    }
+
+    pub(super) fn resume(&mut self) {
+        if let Some(step) = self.open.take()
+            && !step.ops.is_empty()
+        {
+            self.undo.push_back(step);
+        }
+        self.trim();
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.undo.clear();
+        self.redo.clear();
+        self.foreign.clear();
+        if let Some(open) = &mut self.open {
+            *open = Step::default();
+        }
+    }
+
+    /// The step to undo now; a pause ends here.
+    pub(super) fn pop_undo(&mut self) -> Option<Step> {
+        self.resume();
+        self.undo.pop_back()
+    }
+
+    pub(super) fn pop_redo(&mut self) -> Option<Step> {
+        self.redo.pop()
+    }
+
+    pub(super) fn undone(&mut self, mut step: Step) {
+        step.made_at = self.tick();
+        self.redo.push(step);
+    }
+
+    pub(super) fn redone(&mut self, mut step: Step) {
+        step.made_at = self.tick();
+        self.undo.push_back(step);
+        self.trim();
+    }
+
+    /// Somebody else's op was received.
+    pub(super) fn heard(&mut self, document: &Document, op: &Op) {
+        if self.options.policy == UndoPolicy::Replay
+            || (self.undo.is_empty() && self.redo.is_empty())
+        {
+            return;
+        }
+        let now = self.tick();
+        for place in places(document, op) {
+            self.foreign.insert(place, now);
+        }
+    }
+
+    /// The part of an op of `step` that may be taken.
+    pub(super) fn permitted(&self, step: &Step, op: &Op) -> Option<Op> {
+        if self.options.policy == UndoPolicy::Replay {
+            return Some(op.clone());
+        }
+        let foreign = |place: &Place| self.foreign.get(place).is_some_and(|at| *at > step.made_at);
+        let slot = |key: &SmallStr| Place::Slot(op.id.clone(), key.clone());
+        match &op.kind {
+            OpKind::UpdateObject { data } => {
+                let own = data.iter().filter(|(key, _)| !foreign(&slot(key)));
+                let own: crate::json::JsonObject =
+                    own.map(|(key, value)| (key.clone(), value.clone())).collect();
+                let kind = OpKind::UpdateObject { data: own.into() };
+                Some(Op::new(op.id.clone(), kind))
+            }
+            OpKind::DeleteObjectKey { key } => (!foreign(&slot(key))).then(|| op.clone()),
+            OpKind::SetParentKey { .. } => {
+                (!foreign(&Place::Item(op.id.clone()))).then(|| op.clone())
+            }
+            OpKind::Create(create) => {
+                let place = Place::Slot(create.parent_id.clone(), create.parent_key.clone());
+                (!foreign(&place)).then(|| op.clone())
+            }
+            OpKind::DeleteCrdt | OpKind::UpdateText(_) => Some(op.clone()),
+        }
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn trim(&mut self) {
+        while self.undo.len() > self.options.capacity {
+            self.undo.pop_front();
+        }
+        if self.options.capacity == 0 {
+            self.redo.clear();
+        }
+        // Writes before the oldest step can no longer matter.
+        let oldest = self.undo.iter().chain(&self.redo).map(|step| step.made_at).min();
+        match oldest {
+            None => self.foreign.clear(),
+            Some(oldest) if self.foreign.len() > 4 * (self.options.capacity + 64) => {
+                self.foreign.retain(|_, at| *at > oldest);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// The places that an op writes.
+fn places(document: &Document, op: &Op) -> Vec<Place> {
+    let slot = |id: &NodeId, key: &SmallStr| Place::Slot(id.clone(), key.clone());
+    match &op.kind {
+        OpKind::UpdateObject { data } => data.iter().map(|(key, _)| slot(&op.id, key)).collect(),
+        OpKind::DeleteObjectKey { key } => vec![slot(&op.id, key)],
+        OpKind::SetParentKey { .. } => vec![Place::Item(op.id.clone())],
+        OpKind::Create(create) => vec![slot(&create.parent_id, &create.parent_key)],
+        OpKind::DeleteCrdt => {
+            let parent = document.parent_of(&op.id).zip(document.parent_key_of(&op.id));
+            parent.map(|(parent, key)| slot(parent, &key.into())).into_iter().collect()
+        }
+        OpKind::UpdateText(_) => Vec::new(),
+    }
+}

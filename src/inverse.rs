@@ -1,0 +1,154 @@
+//! What takes an op back: ops that a client sends for undo.
+//!
+//! Unlike the journal, which restores the exact state, an inverse is an edit of its own that takes
+//! its place in the order like any other. Nodes that it brings back keep their ids, so that older
+//! undo steps still find them.
+
+use std::sync::Arc;
+
+use crate::document::{Body, NodeIx, Slot};
+use crate::op::{Create, Intent, Op, OpKind};
+use crate::{Document, Json, NodeId, SmallStr};
+
+impl Document {
+    /// Ops that take `op` back, were it applied now. They have no op ids.
+    pub(crate) fn inverse_of(&self, op: &Op) -> Vec<Op> {
+        let mut inverse = Vec::new();
+        match &op.kind {
+            OpKind::UpdateObject { data } => {
+                if let Some(object) = self.find(&op.id) {
+                    let keys = data.iter().map(|(key, _)| key);
+                    self.restore_keys(object, keys, Intent::Insert, &mut inverse);
+                }
+            }
+            OpKind::DeleteObjectKey { key } => {
+                if let Some(node) = self.find(&op.id)
+                    && self.has_key(node, key)
+                {
+                    let keys = std::iter::once(key);
+                    self.restore_keys(node, keys, Intent::Insert, &mut inverse);
+                }
+            }
+            OpKind::DeleteCrdt => {
+                if let Some(node) = self.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
+                    self.restore_subtree(node, Intent::Insert, &mut inverse);
+                }
+            }
+            OpKind::SetParentKey { .. } => {
+                if let Some(item) = self.find(&op.id) {
+                    inverse.push(self.put_back(item));
+                }
+            }
+            OpKind::Create(create) => self.inverse_of_create(&op.id, create, &mut inverse),
+            OpKind::UpdateText(update) => inverse.extend(self.inverse_of_text(&op.id, update)),
+        }
+        inverse
+    }
+
+    fn inverse_of_create(&self, id: &NodeId, create: &Create, inverse: &mut Vec<Op>) {
+        let Some(parent) = self.find(&create.parent_id).filter(|_| !self.contains(id)) else {
+            return;
+        };
+        if matches!(self.node(parent).body, Body::List(_)) {
+            let replaced = create.deleted_id.as_ref().and_then(|id| self.find(id));
+            let replaced = replaced.filter(|item| {
+                create.intent == Intent::Set
+                    && *item != NodeIx::ROOT
+                    && self.node(*item).parent == parent
+            });
+            if let Some(item) = replaced {
+                // In place of the new item, wherever that is by then.
+                self.restore_subtree(item, Intent::Set, inverse);
+                if let Some(Op { kind: OpKind::Create(top), .. }) = inverse.first_mut() {
+                    top.deleted_id = Some(id.clone());
+                }
+                return;
+            }
+        } else if self.has_key(parent, &create.parent_key) {
+            let keys = std::iter::once(&create.parent_key);
+            return self.restore_keys(parent, keys, Intent::Insert, inverse);
+        }
+        inverse.push(Op::new(id.clone(), OpKind::DeleteCrdt));
+    }
+
+    /// Whether a container has anything at a key.
+    pub(crate) fn has_key(&self, node: NodeIx, key: &str) -> bool {
+        self.field(node, key).is_some() || self.child(node, key).is_some()
+    }
+
+    /// Ops that make a container's keys what they are now.
+    pub(crate) fn restore_keys<'a>(
+        &self,
+        node: NodeIx,
+        keys: impl Iterator<Item = &'a SmallStr>,
+        intent: Intent,
+        ops: &mut Vec<Op>,
+    ) {
+        let id = &self.node(node).id;
+        let mut fields: Vec<(SmallStr, Json)> = Vec::new();
+        for key in keys {
+            if let Some(child) = self.child(node, key) {
+                self.restore_subtree(child, intent, ops);
+            } else if let Body::Object(object) = &self.node(node).body
+                && let Some(Slot::Json(value)) = object.slots.get(key)
+            {
+                fields.push((key.clone(), value.clone()));
+            } else {
+                ops.push(Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() }));
+            }
+        }
+        if !fields.is_empty() {
+            let data = Arc::new(fields.into_iter().collect());
+            ops.push(Op::new(id.clone(), OpKind::UpdateObject { data }));
+        }
+    }
+
+    /// Ops that create a subtree anew, as it is now; in a list, its top with `intent`.
+    pub(crate) fn restore_subtree(&self, top: NodeIx, intent: Intent, ops: &mut Vec<Op>) {
+        for ix in self.subtree(top) {
+            let node = self.node(ix);
+            let in_list = matches!(self.node(node.parent).body, Body::List(_));
+            let create = Create {
+                parent_id: self.node(node.parent).id.clone(),
+                parent_key: node.key.to_small_str(),
+                intent: match in_list {
+                    true if ix == top => intent,
+                    // Exactly at its position, whatever that is: nothing else is there.
+                    true => Intent::Set,
+                    false => Intent::Insert,
+                },
+                deleted_id: None,
+                content: node.body.content(),
+            };
+            ops.push(Op::new(node.id.clone(), OpKind::Create(create)));
+        }
+    }
+
+    /// The op that moves a list item to where it is now.
+    pub(crate) fn put_back(&self, item: NodeIx) -> Op {
+        let parent_key = self.node(item).key.to_small_str();
+        Op::new(self.node(item).id.clone(), OpKind::SetParentKey { parent_key })
+    }
+
+    fn inverse_of_text(&self, _id: &NodeId, _update: &crate::op::UpdateText) -> Option<Op> {
+        None
+    }
+
+    /// Whether an op would change anything now; undo does not send what would not.
+    pub(crate) fn would_change(&self, op: &Op) -> bool {
+        let here = self.find(&op.id);
+        match (&op.kind, here) {
+            (OpKind::Create(create), None) => self.find(&create.parent_id).is_some(),
+            (OpKind::Create(_), Some(_)) | (_, None) => false,
+            (OpKind::DeleteObjectKey { key }, Some(node)) => self.has_key(node, key),
+            (OpKind::SetParentKey { parent_key }, Some(node)) => {
+                self.node(node).key.as_str() != parent_key.as_str()
+            }
+            (OpKind::DeleteCrdt, Some(node)) => node != NodeIx::ROOT,
+            (OpKind::UpdateObject { data }, Some(node)) => {
+                data.iter().any(|(key, value)| self.field(node, key) != Some(value))
+            }
+            (OpKind::UpdateText(_), Some(_)) => true,
+        }
+    }
+}

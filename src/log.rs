@@ -1,0 +1,89 @@
+//! The op log: what was accepted, in order, so that a host can catch up, audit or persist.
+
+use std::collections::VecDeque;
+
+use crate::{Actor, Op};
+
+/// An accepted op in the order of the document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogEntry {
+    /// Its place in the order, from 1.
+    pub seq: u64,
+    /// Who sent it.
+    pub actor: Actor,
+    /// When, as the host gave it.
+    pub at: u64,
+    /// The op as it was applied.
+    pub op: Op,
+}
+
+/// The latest accepted ops; older ones are forgotten beyond a bound.
+#[derive(Clone, Debug)]
+pub struct OpLog {
+    entries: VecDeque<LogEntry>,
+    /// Number of the latest entry, kept or not.
+    last: u64,
+    bound: usize,
+}
+
+impl OpLog {
+    /// An empty log that keeps at most `bound` entries.
+    pub fn new(bound: usize) -> Self {
+        Self { entries: VecDeque::new(), last: 0, bound }
+    }
+
+    /// Number of the latest op; 0 before the first.
+    pub fn last_seq(&self) -> u64 {
+        self.last
+    }
+
+    /// The ops after `seq`; `None` if some of them are forgotten.
+    pub fn since(&self, seq: u64) -> Option<impl ExactSizeIterator<Item = &LogEntry>> {
+        let missed = usize::try_from(self.last.checked_sub(seq)?).ok()?;
+        let start = self.entries.len().checked_sub(missed)?;
+        Some(self.entries.range(start..))
+    }
+
+    /// The entries that are kept, oldest first.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &LogEntry> {
+        self.entries.iter()
+    }
+
+    /// Forgets the ops up to and including `seq`, for example once a snapshot is stored.
+    pub fn forget(&mut self, seq: u64) {
+        while self.entries.front().is_some_and(|entry| entry.seq <= seq) {
+            self.entries.pop_front();
+        }
+    }
+
+    pub(crate) fn append(&mut self, actor: Actor, at: u64, op: impl FnOnce() -> Op) {
+        self.last += 1;
+        if self.bound == 0 {
+            return;
+        }
+        if self.entries.len() == self.bound {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(LogEntry { seq: self.last, actor, at, op: op() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeId;
+    use crate::op::OpKind;
+
+    #[test]
+    fn tells_what_was_missed_as_long_as_it_is_kept() {
+        let mut log = OpLog::new(3);
+        for at in 1..=5 {
+            log.append(Actor(1), at, || Op::new(NodeId::minted(Actor(1), at), OpKind::DeleteCrdt));
+        }
+        let seqs = |seq| log.since(seq).map(|ops| ops.map(|entry| entry.seq).collect::<Vec<_>>());
+        assert_eq!(seqs(5), Some(vec![]));
+        assert_eq!(seqs(2), Some(vec![3, 4, 5]));
+        assert_eq!(seqs(1), None);
+        assert_eq!(seqs(6), None);
+    }
+}

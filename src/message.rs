@@ -1,0 +1,340 @@
+//! Messages between client and server, as far as they concern storage.
+//!
+//! A frame is one message or an array of them. Messages about anything else (presence, broadcast)
+//! are handed through as JSON, for the host to deal with.
+
+use thiserror::Error;
+
+use crate::json::read::{Kind, Reader};
+use crate::json::write::{write_json, write_str, write_u64};
+use crate::node::{NodeError, SerializedNode};
+use crate::op::{Op, OpError, Sender};
+use crate::{Json, JsonError, OpId, ReadLimits};
+
+/// What a client says to its server.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ClientMessage {
+    /// Asks for the whole document (200).
+    FetchStorage,
+    /// Ops to apply, in order (201).
+    UpdateStorage {
+        /// The ops; each has an op id.
+        ops: Vec<Op>,
+    },
+    /// A message that does not concern storage.
+    Other(Json),
+}
+
+/// What a server says to its clients.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ServerMessage {
+    /// Ops in the order in which the server applied them (201).
+    UpdateStorage {
+        /// Those with an op id answer the recipient's own.
+        ops: Vec<Op>,
+    },
+    /// A part of the document (210).
+    StorageChunk {
+        /// Some of its nodes.
+        nodes: Vec<SerializedNode>,
+    },
+    /// The document is complete (211).
+    StorageEnd,
+    /// The whole document at once, for clients of protocol 7 (200).
+    StorageState {
+        /// All its nodes.
+        nodes: Vec<SerializedNode>,
+    },
+    /// Ops that the client must drop (299).
+    RejectOps {
+        /// Their names.
+        op_ids: Vec<OpId>,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A message that does not concern storage.
+    Other(Json),
+}
+
+/// Why a frame could not be read.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// The bytes are not JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// An op is malformed.
+    #[error(transparent)]
+    Op(#[from] OpError),
+    /// A node is malformed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A message is malformed.
+    #[error("message of type {code}: {reason}")]
+    Malformed {
+        /// The message's `type`.
+        code: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Something in the frame is no message.
+    #[error("a frame must be a message, an object with a numeric type, or an array of messages")]
+    NoMessage,
+}
+
+const FETCH_STORAGE: u64 = 200;
+const STORAGE_STATE: u64 = 200;
+const UPDATE_STORAGE: u64 = 201;
+const STORAGE_CHUNK: u64 = 210;
+const STORAGE_END: u64 = 211;
+const REJECT_OPS: u64 = 299;
+
+impl ClientMessage {
+    /// Reads a frame. Ops are read strictly: an unknown type or field is an error.
+    ///
+    /// # Errors
+    /// Says which op or message is malformed, and how.
+    pub fn read_frame(frame: &[u8]) -> Result<Vec<Self>, MessageError> {
+        read_frame(frame, Sender::Client, |raw| {
+            Ok(Some(match raw.code()? {
+                FETCH_STORAGE => Self::FetchStorage,
+                UPDATE_STORAGE => Self::UpdateStorage { ops: raw.ops()? },
+                _ => Self::Other(raw.into_json()),
+            }))
+        })
+    }
+
+    /// Appends the message to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::FetchStorage => out.extend_from_slice(br#"{"type":200}"#),
+            Self::UpdateStorage { ops } => write_update(ops, out),
+            Self::Other(json) => write_json(json, out),
+        }
+    }
+}
+
+impl ServerMessage {
+    /// Reads a frame from a server, perhaps a newer one: ops of unknown type are skipped, unknown
+    /// fields ignored.
+    ///
+    /// # Errors
+    /// Says which op, node or message is malformed, and how.
+    pub fn read_frame(frame: &[u8]) -> Result<Vec<Self>, MessageError> {
+        read_frame(frame, Sender::Server, |raw| {
+            Ok(Some(match raw.code()? {
+                STORAGE_STATE => {
+                    Self::StorageState { nodes: raw.nodes("items", SerializedNode::from_json)? }
+                }
+                UPDATE_STORAGE => Self::UpdateStorage { ops: raw.ops()? },
+                STORAGE_CHUNK => {
+                    Self::StorageChunk { nodes: raw.nodes("nodes", SerializedNode::from_compact)? }
+                }
+                STORAGE_END => Self::StorageEnd,
+                REJECT_OPS => raw.rejection()?,
+                _ => Self::Other(raw.into_json()),
+            }))
+        })
+    }
+
+    /// Appends the message to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::UpdateStorage { ops } => write_update(ops, out),
+            Self::StorageChunk { nodes } => {
+                out.extend_from_slice(br#"{"type":210,"nodes":["#);
+                write_list(nodes, out, |node, out| node.write_compact(out));
+                out.extend_from_slice(b"]}");
+            }
+            Self::StorageEnd => out.extend_from_slice(br#"{"type":211}"#),
+            Self::StorageState { nodes } => {
+                out.extend_from_slice(br#"{"type":200,"items":["#);
+                write_list(nodes, out, |node, out| write_json(&node.to_json(), out));
+                out.extend_from_slice(b"]}");
+            }
+            Self::RejectOps { op_ids, reason } => {
+                out.extend_from_slice(br#"{"type":299,"opIds":["#);
+                write_list(op_ids, out, |id, out| write_str(&id.to_string(), out));
+                out.extend_from_slice(br#"],"reason":"#);
+                write_str(reason, out);
+                out.push(b'}');
+            }
+            Self::Other(json) => write_json(json, out),
+        }
+    }
+}
+
+fn write_update(ops: &[Op], out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"type":"#);
+    write_u64(UPDATE_STORAGE, out);
+    out.extend_from_slice(br#","ops":["#);
+    write_list(ops, out, Op::write);
+    out.extend_from_slice(b"]}");
+}
+
+fn write_list<T>(items: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
+    for (n, item) in items.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+}
+
+/// A message as read, before its type is known.
+#[derive(Default)]
+struct RawMessage {
+    code: Option<Json>,
+    ops: Option<Vec<Op>>,
+    rest: Vec<(crate::SmallStr, Json)>,
+}
+
+fn read_frame<M>(
+    frame: &[u8],
+    sender: Sender,
+    finish: impl Fn(RawMessage) -> Result<Option<M>, MessageError>,
+) -> Result<Vec<M>, MessageError> {
+    let mut reader = Reader::new(frame, ReadLimits::default());
+    let mut messages = Vec::new();
+    match reader.peek_kind()? {
+        Kind::Object => messages.extend(finish(RawMessage::read(&mut reader, sender)?)?),
+        Kind::Array => {
+            reader.begin_array()?;
+            while reader.next_item()? {
+                messages.extend(finish(RawMessage::read(&mut reader, sender)?)?);
+            }
+        }
+        Kind::Scalar => return Err(MessageError::NoMessage),
+    }
+    reader.end()?;
+    Ok(messages)
+}
+
+impl RawMessage {
+    fn read(reader: &mut Reader<'_>, sender: Sender) -> Result<Self, MessageError> {
+        let mut message = Self::default();
+        if reader.peek_kind()? != Kind::Object {
+            return Err(MessageError::NoMessage);
+        }
+        reader.begin_object()?;
+        while let Some(key) = reader.next_key()? {
+            // Ops are read straight from the bytes: they are what most messages consist of.
+            if key == "ops" && reader.peek_kind()? == Kind::Array {
+                let mut ops = Vec::new();
+                reader.begin_array()?;
+                while reader.next_item()? {
+                    ops.extend(Op::read(reader)?.finish(sender)?);
+                }
+                message.ops = Some(ops);
+                continue;
+            }
+            let value = reader.value()?;
+            if key == "type" {
+                message.code = Some(value);
+            } else {
+                message.rest.push((key.as_ref().into(), value));
+            }
+        }
+        Ok(message)
+    }
+
+    fn code(&self) -> Result<u64, MessageError> {
+        self.code.as_ref().and_then(Json::as_u53).ok_or(MessageError::NoMessage)
+    }
+
+    fn malformed(&self, reason: &'static str) -> MessageError {
+        MessageError::Malformed { code: self.code().unwrap_or_default(), reason }
+    }
+
+    fn field(&self, name: &str) -> Option<&Json> {
+        self.rest.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn ops(self) -> Result<Vec<Op>, MessageError> {
+        let missing = self.malformed("ops must be an array");
+        self.ops.ok_or(missing)
+    }
+
+    fn nodes(
+        &self,
+        name: &str,
+        read: fn(&Json) -> Result<SerializedNode, NodeError>,
+    ) -> Result<Vec<SerializedNode>, MessageError> {
+        let nodes = self.field(name).and_then(Json::as_array);
+        let nodes = nodes.ok_or_else(|| self.malformed("nodes must be an array"))?;
+        Ok(nodes.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    fn rejection(&self) -> Result<ServerMessage, MessageError> {
+        let ids = self.field("opIds").and_then(Json::as_array);
+        let ids = ids.ok_or_else(|| self.malformed("opIds must be an array"))?;
+        let op_ids = ids.iter().map(|id| id.as_str().map(OpId::from)).collect::<Option<_>>();
+        Ok(ServerMessage::RejectOps {
+            op_ids: op_ids.ok_or_else(|| self.malformed("opIds must be strings"))?,
+            reason: self.field("reason").and_then(Json::as_str).unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// A message of another kind, whole.
+    fn into_json(self) -> Json {
+        let code = self.code.map(|code| ("type".into(), code));
+        let ops = self.ops.map(|ops| ("ops".into(), Json::array(ops.iter().map(Op::to_json))));
+        Json::object(self.rest.into_iter().chain(code).chain(ops))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(message: &ServerMessage) -> String {
+        let mut out = Vec::new();
+        message.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn server_messages_round_trip() {
+        for text in [
+            r#"{"type":201,"ops":[{"type":8,"opId":"1:2","id":"1:1","parentId":"0:1","parentKey":"!","data":[1],"intent":"push"},{"type":5,"opId":"1:3","id":"ACK"}]}"#,
+            r#"{"type":210,"nodes":[["root",{"a":1}],["0:1",1,"root","l"],["0:2",3,"0:1","!","x"],["0:3",4,"root","t",[["hi"]],2]]}"#,
+            r#"{"type":211}"#,
+            r#"{"type":200,"items":[["root",{"data":{},"type":0}]]}"#,
+            r#"{"type":299,"opIds":["1:2"],"reason":"no"}"#,
+        ] {
+            let messages = ServerMessage::read_frame(text.as_bytes()).unwrap();
+            assert_eq!(messages.iter().map(written).collect::<Vec<_>>(), [text]);
+        }
+    }
+
+    #[test]
+    fn a_client_must_name_its_ops_and_know_its_fields() {
+        let read = |text: &str| ClientMessage::read_frame(text.as_bytes());
+        let error = |text: &str| read(text).unwrap_err().to_string();
+        assert_eq!(
+            error(r#"[{"type":201,"ops":[{"type":5,"id":"1:1"}]}]"#),
+            "op without opId: field `opId` is missing"
+        );
+        assert_eq!(
+            error(r#"{"type":201,"ops":[{"type":5,"id":"1:1","opId":"1:0","x":1}]}"#),
+            "op 1:0: field `x` is unknown"
+        );
+        assert_eq!(
+            error(r#"{"type":201,"ops":[{"type":99,"id":"1:1","opId":"1:0"}]}"#),
+            "op 1:0: field `type` is wrong: there is no op of this type"
+        );
+        assert_eq!(error("[1]"), MessageError::NoMessage.to_string());
+        assert_eq!(error(r#"{"type":201}"#), "message of type 201: ops must be an array");
+        assert_eq!(read(r#"[{"type":100,"data":{"x":1}},{"type":200}]"#).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_newer_server_is_tolerated() {
+        let text = r#"{"type":201,"ops":[{"type":99,"id":"x"},{"type":5,"id":"1:1","later":1}]}"#;
+        let messages = ServerMessage::read_frame(text.as_bytes()).unwrap();
+        let [ServerMessage::UpdateStorage { ops }] = &messages[..] else { panic!() };
+        assert_eq!(ops.len(), 1);
+    }
+}

@@ -1,0 +1,427 @@
+//! The authority: applies what clients send, in the order in which it arrives.
+//!
+//! Sans-IO: messages come in, messages go out; connections, clocks and storage are the host's.
+//! What an op means is [`Document::apply`]'s business; here it is decided who may send it, whether
+//! it came before, and who must hear of it.
+
+mod answered;
+mod fetch;
+mod positions;
+mod repeat;
+mod session;
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+pub use session::{Access, Protocol, SessionOptions};
+
+use crate::document::NodeIx;
+use crate::log::OpLog;
+use crate::message::{ClientMessage, MessageError, ServerMessage};
+use crate::op::OpKind;
+use crate::patch::{PatchError, Patched};
+use crate::{Actor, Document, IdSource, Limits, Op, OpId, Outcome};
+use answered::{Answer, Answered};
+use session::Session;
+
+/// How a [`Server`] behaves.
+///
+/// ```
+/// use livetree::server::ServerOptions;
+/// let options = ServerOptions::default().resend_window(1_000).log_len(0);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    limits: Limits,
+    resend_window: usize,
+    log_len: usize,
+    chunk_size: usize,
+    position_len: usize,
+    check_ids: bool,
+}
+
+impl Default for ServerOptions {
+    /// The default [`Limits`], a window of 100,000 op ids, a log of 1,000 ops, chunks of 1 MiB,
+    /// positions of at most 48 characters, ids checked.
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            resend_window: 100_000,
+            log_len: 1_000,
+            chunk_size: 1 << 20,
+            position_len: 48,
+            check_ids: true,
+        }
+    }
+}
+
+impl ServerOptions {
+    /// Limits on what clients may store.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// How many of the latest op ids are remembered, so that an op which is sent again is not
+    /// applied again. 0 is the reference's behaviour: only texts remember.
+    #[must_use]
+    pub fn resend_window(self, ops: usize) -> Self {
+        Self { resend_window: ops, ..self }
+    }
+
+    /// How many accepted ops the log keeps.
+    #[must_use]
+    pub fn log_len(self, ops: usize) -> Self {
+        Self { log_len: ops, ..self }
+    }
+
+    /// About how many bytes a chunk of the document has when it is fetched.
+    #[must_use]
+    pub fn chunk_size(self, bytes: usize) -> Self {
+        Self { chunk_size: bytes.max(1), ..self }
+    }
+
+    /// How long list positions may grow before the server spreads out their neighbourhood.
+    #[must_use]
+    pub fn position_len(self, characters: usize) -> Self {
+        Self { position_len: characters.max(8), ..self }
+    }
+
+    /// Whether ids must be minted by the client that sends them.
+    #[must_use]
+    pub fn check_ids(self, check: bool) -> Self {
+        Self { check_ids: check, ..self }
+    }
+}
+
+/// What goes out after something came in. Everything is to be sent in the order given.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use = "undelivered messages leave clients waiting"]
+pub struct Reply {
+    /// To the session that sent the message.
+    pub sender: Vec<ServerMessage>,
+    /// To every other session.
+    pub others: Vec<ServerMessage>,
+}
+
+/// A client did something that a server does not answer.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// There is no such session (any more).
+    #[error("there is no session of actor {0}")]
+    NoSession(Actor),
+    /// The frame could not be read.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    /// All actor numbers have been given out.
+    #[error("no actor number is left")]
+    NoActorLeft,
+}
+
+type Guard = Box<dyn FnMut(Actor, &Document, &Op) -> Result<(), String> + Send>;
+
+/// A document with its sessions: the authority of one room.
+///
+/// *Open and close* sessions with [`connect`](Self::connect) and [`disconnect`](Self::disconnect).
+/// *Hear* with [`receive`](Self::receive) or [`receive_frame`](Self::receive_frame) and send what
+/// they return. *Change* the document from outside with [`patch`](Self::patch) and
+/// [`replace`](Self::replace). *Read* [`document`](Self::document) and [`log`](Self::log).
+pub struct Server {
+    document: Document,
+    sessions: BTreeMap<Actor, Session>,
+    next_actor: u32,
+    answered: Answered,
+    log: OpLog,
+    options: ServerOptions,
+    guard: Option<Guard>,
+}
+
+impl Server {
+    /// A server of `document`, which gives out actor numbers from one beyond any in its ids.
+    pub fn new(mut document: Document, options: ServerOptions) -> Self {
+        let used = document
+            .subtree(NodeIx::ROOT)
+            .filter_map(|ix| document.node(ix).id.actor_and_clock().map(|(actor, _)| actor.0));
+        let next_actor = used.max().map_or(0, |actor| actor.saturating_add(1));
+        document.set_limits(options.limits.clone());
+        Self {
+            document,
+            sessions: BTreeMap::new(),
+            next_actor,
+            answered: Answered::new(options.resend_window),
+            log: OpLog::new(options.log_len),
+            options,
+            guard: None,
+        }
+    }
+
+    /// Gives out no actor number below `actor`.
+    ///
+    /// Actor numbers must never come back in the life of a document; a host that stores one stores
+    /// [`next_actor`](Self::next_actor) with it and hands it back here.
+    #[must_use]
+    pub fn starting_at(mut self, actor: Actor) -> Self {
+        self.next_actor = self.next_actor.max(actor.0);
+        self
+    }
+
+    /// Adds the host's own rules: called for every op before it is applied; an error rejects it.
+    #[must_use]
+    pub fn guarded(
+        mut self,
+        guard: impl FnMut(Actor, &Document, &Op) -> Result<(), String> + Send + 'static,
+    ) -> Self {
+        self.guard = Some(Box::new(guard));
+        self
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The latest accepted ops.
+    pub fn log(&self) -> &OpLog {
+        &self.log
+    }
+
+    /// As [`log`](Self::log), to forget entries.
+    pub fn log_mut(&mut self) -> &mut OpLog {
+        &mut self.log
+    }
+
+    /// The number that the next session gets.
+    pub fn next_actor(&self) -> Actor {
+        Actor(self.next_actor)
+    }
+
+    /// The actors of the open sessions.
+    pub fn actors(&self) -> impl Iterator<Item = Actor> + '_ {
+        self.sessions.keys().copied()
+    }
+
+    fn new_actor(&mut self) -> Result<Actor, ServerError> {
+        let actor = Actor(self.next_actor);
+        self.next_actor = self.next_actor.checked_add(1).ok_or(ServerError::NoActorLeft)?;
+        Ok(actor)
+    }
+
+    /// Opens a session and tells its actor number, which is never given out again.
+    ///
+    /// From here on the session gets what [`Reply::others`] says.
+    ///
+    /// # Errors
+    /// If four billion sessions have been opened before.
+    pub fn connect(&mut self, options: SessionOptions) -> Result<Actor, ServerError> {
+        let actor = self.new_actor()?;
+        self.sessions.insert(actor, Session::new(options));
+        Ok(actor)
+    }
+
+    /// Closes a session.
+    pub fn disconnect(&mut self, actor: Actor) {
+        self.sessions.remove(&actor);
+    }
+
+    /// Takes a frame from a session. `now` is the host's time, for the log.
+    ///
+    /// # Errors
+    /// If there is no such session, or the frame cannot be read; nothing of it is then applied.
+    pub fn receive_frame(
+        &mut self,
+        from: Actor,
+        frame: &[u8],
+        now: u64,
+    ) -> Result<Reply, ServerError> {
+        let mut reply = Reply::default();
+        for message in ClientMessage::read_frame(frame)? {
+            let Reply { sender, others } = self.receive(from, message, now)?;
+            reply.sender.extend(sender);
+            reply.others.extend(others);
+        }
+        Ok(reply)
+    }
+
+    /// Takes a message from a session. `now` is the host's time, for the log.
+    ///
+    /// # Errors
+    /// If there is no such session.
+    pub fn receive(
+        &mut self,
+        from: Actor,
+        message: ClientMessage,
+        now: u64,
+    ) -> Result<Reply, ServerError> {
+        let session = self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
+        match message {
+            ClientMessage::FetchStorage => {
+                Ok(Reply { sender: self.fetch(session.protocol()), others: Vec::new() })
+            }
+            ClientMessage::UpdateStorage { ops } => Ok(self.update(from, ops, now)),
+            ClientMessage::Other(_) => Ok(Reply::default()),
+        }
+    }
+
+    /// Applies ops of a session, in order.
+    fn update(&mut self, from: Actor, ops: Vec<Op>, now: u64) -> Reply {
+        let mut batch = Batch::default();
+        if let Err(limit) = self.options.limits.check_number(ops.len()) {
+            let all = ops.into_iter().filter_map(|op| op.op_id).collect();
+            batch.rejected.push((all, limit.to_string()));
+            return batch.reply();
+        }
+        for op in ops {
+            self.take(from, op, now, &mut batch);
+        }
+        self.keep_positions_short(&mut batch, from, now);
+        batch.reply()
+    }
+
+    /// Takes one op: it is a repetition, is refused, or takes its place in the order.
+    fn take(&mut self, from: Actor, op: Op, now: u64, batch: &mut Batch) {
+        let Some(op_id) = op.op_id.clone() else { return };
+        let outcome = match (self.answered.get(&op_id), &op.kind) {
+            // A text knows which part of a re-sent update is new.
+            (Some(Answer::Accepted), OpKind::UpdateText(update)) => {
+                self.document.apply_text_again(&op, &op_id, update)
+            }
+            (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
+            (None, _) => {
+                if let Err(reason) = self.admit(from, &op) {
+                    self.answered.insert(op_id.clone(), Answer::Rejected);
+                    batch.rejected.push((vec![op_id], reason));
+                    return;
+                }
+                self.document.apply(&op)
+            }
+        };
+        match outcome {
+            Outcome::Ignored => {
+                self.answered.insert(op_id.clone(), Answer::Ignored);
+                batch.replies.push(Op::acknowledgement(op_id));
+            }
+            Outcome::Rectified { op, fix } => {
+                self.answered.insert(op_id, Answer::Accepted);
+                batch.replies.push(*op);
+                batch.replies.extend(fix.map(|fix| *fix));
+            }
+            Outcome::Rejected(rejection) => {
+                self.answered.insert(op_id.clone(), Answer::Rejected);
+                batch.rejected.push((vec![op_id], rejection.to_string()));
+            }
+            Outcome::Accepted { corrected, fix } => {
+                self.answered.insert(op_id, Answer::Accepted);
+                batch.replies.extend(fix.map(|fix| *fix));
+                let op = corrected.map_or(op, |corrected| *corrected);
+                if let Some(session) = self.sessions.get_mut(&from) {
+                    session.saw(&op);
+                }
+                self.log.append(from, now, || op.clone());
+                batch.accepted.push(op);
+            }
+        }
+    }
+
+    /// Whether the session may send this op; if not, why.
+    fn admit(&mut self, from: Actor, op: &Op) -> Result<(), String> {
+        let session = self.sessions.get(&from).ok_or("the session is closed")?;
+        if session.access() == Access::ReadOnly {
+            return Err("the session may only read".to_owned());
+        }
+        if self.options.check_ids {
+            self.check_ids(from, op)?;
+        }
+        if let Some(guard) = &mut self.guard {
+            guard(from, &self.document, op)?;
+        }
+        self.options.limits.check(&self.document, op).map_err(|limit| limit.to_string())
+    }
+
+    /// Applies a JSON Patch; connected clients hear of it as of any other update.
+    ///
+    /// # Errors
+    /// As [`Document::patch`]; the document is then unchanged and nobody hears anything.
+    pub fn patch(
+        &mut self,
+        patch: &[json_patch::PatchOperation],
+        now: u64,
+    ) -> Result<(Patched, Reply), PatchError> {
+        // An actor of its own, so that its ids cannot meet those of any client.
+        let actor = self.next_actor();
+        let mut ids = IdSource::new(actor);
+        let patched = self.document.patch(&mut ids, patch)?;
+        self.next_actor = self.next_actor.saturating_add(1);
+        let reply = self.publish(actor, patched.ops.clone(), now);
+        Ok((patched, reply))
+    }
+
+    /// Replaces the whole content by that of `document`; connected clients hear of it as of any
+    /// other update, and nobody is disconnected.
+    pub fn replace(&mut self, document: &Document, now: u64) -> Reply {
+        let ops = self.document.diff(document);
+        for op in &ops {
+            let outcome = self.document.apply(op);
+            debug_assert!(outcome.is_accepted(), "a diff applies");
+        }
+        let actor = self.next_actor();
+        self.next_actor = self.next_actor.saturating_add(1);
+        self.publish(actor, ops, now)
+    }
+
+    /// Tells everybody of ops that are applied already.
+    fn publish(&mut self, actor: Actor, ops: Vec<Op>, now: u64) -> Reply {
+        let mut batch = Batch::default();
+        for op in ops {
+            self.log.append(actor, now, || op.clone());
+            batch.accepted.push(op.without_op_id());
+        }
+        self.keep_positions_short(&mut batch, actor, now);
+        Reply { sender: Vec::new(), others: batch.reply().others }
+    }
+}
+
+/// What one message of a client comes to.
+#[derive(Default)]
+struct Batch {
+    /// Acknowledgements of what changed nothing, and fixes.
+    replies: Vec<Op>,
+    rejected: Vec<(Vec<OpId>, String)>,
+    /// What everybody hears, in order.
+    accepted: Vec<Op>,
+}
+
+impl Batch {
+    /// Replies and fixes come first, then rejections, then what was accepted.
+    fn reply(self) -> Reply {
+        let mut reply = Reply::default();
+        if !self.replies.is_empty() {
+            reply.sender.push(ServerMessage::UpdateStorage { ops: self.replies });
+        }
+        for (op_ids, reason) in self.rejected {
+            reply.sender.push(ServerMessage::RejectOps { op_ids, reason });
+        }
+        if !self.accepted.is_empty() {
+            let others = self.accepted.iter().cloned().map(Op::without_op_id).collect();
+            reply.others.push(ServerMessage::UpdateStorage { ops: others });
+            reply.sender.push(ServerMessage::UpdateStorage { ops: self.accepted });
+        }
+        reply
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("document", &self.document)
+            .field("sessions", &self.sessions)
+            .field("next_actor", &self.next_actor)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether an op gives an item of a list a position.
+fn places_item(op: &Op) -> bool {
+    matches!(op.kind, OpKind::Create(_) | OpKind::SetParentKey { .. })
+}

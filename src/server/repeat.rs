@@ -1,0 +1,98 @@
+//! Answering an op that was answered before, whose answer was lost.
+//!
+//! It is not applied again. An op that had been accepted is echoed, and after it come ops that
+//! take a replica which carries the echo out back to how things are now.
+
+use super::answered::Answer;
+use super::{Batch, Server};
+use crate::Op;
+use crate::document::{Body, NodeIx};
+use crate::op::{Create, Intent, OpKind};
+use crate::{Document, NodeId, OpId};
+
+impl Server {
+    /// Answers `op` as before.
+    pub(super) fn answer_again(&self, op: &Op, op_id: OpId, answer: Answer, batch: &mut Batch) {
+        match answer {
+            Answer::Ignored => batch.replies.push(Op::acknowledgement(op_id)),
+            Answer::Rejected => {
+                batch.rejected.push((vec![op_id], "the operation was rejected before".to_owned()))
+            }
+            Answer::Accepted => {
+                let (echo, fixes) = self.document.echo_again(op);
+                batch.replies.push(echo);
+                batch.replies.extend(fixes);
+            }
+        }
+    }
+}
+
+impl Document {
+    /// The echo of an op that was accepted earlier, and the ops that lead from what it does to
+    /// what is there now.
+    fn echo_again(&self, op: &Op) -> (Op, Vec<Op>) {
+        let mut fixes = Vec::new();
+        let mut echo = op.clone();
+        let here = self.find(&op.id);
+        match &mut echo.kind {
+            OpKind::UpdateObject { data } => {
+                if let Some(object) = here {
+                    self.restore_keys(
+                        object,
+                        data.iter().map(|(key, _)| key),
+                        Intent::Set,
+                        &mut fixes,
+                    );
+                }
+            }
+            OpKind::DeleteObjectKey { key } => {
+                if let Some(node) = here {
+                    self.restore_keys(node, std::iter::once(&*key), Intent::Set, &mut fixes);
+                }
+            }
+            OpKind::DeleteCrdt => {
+                if let Some(node) = here.filter(|node| *node != NodeIx::ROOT) {
+                    self.restore_subtree(node, Intent::Set, &mut fixes);
+                }
+            }
+            OpKind::SetParentKey { parent_key } => {
+                if let Some(item) = here {
+                    *parent_key = self.node(item).key.to_small_str();
+                    fixes.push(self.put_back(item));
+                }
+            }
+            OpKind::Create(create) => match here {
+                Some(node) => {
+                    create.parent_key = self.node(node).key.to_small_str();
+                    if matches!(self.node(self.node(node).parent).body, Body::List(_)) {
+                        fixes.push(self.put_back(node));
+                    }
+                }
+                None => self.undo_create(&op.id, create, &mut fixes),
+            },
+            OpKind::UpdateText(_) => {}
+        }
+        (echo, fixes)
+    }
+
+    /// The node was created and is gone: delete it, and restore what it would push out.
+    fn undo_create(&self, id: &NodeId, create: &Create, fixes: &mut Vec<Op>) {
+        fixes.push(Op::new(id.clone(), OpKind::DeleteCrdt));
+        let Some(parent) = self.find(&create.parent_id) else { return };
+        match &self.node(parent).body {
+            Body::Object(_) | Body::Map(_) => {
+                self.restore_keys(parent, std::iter::once(&create.parent_key), Intent::Set, fixes);
+            }
+            Body::List(_) if create.intent == Intent::Set => {
+                let meant = create.deleted_id.as_ref().and_then(|id| self.find(id));
+                let meant =
+                    meant.filter(|ix| *ix != NodeIx::ROOT && self.node(*ix).parent == parent);
+                let there = self.child(parent, &create.parent_key);
+                for item in meant.into_iter().chain(there.filter(|there| Some(*there) != meant)) {
+                    self.restore_subtree(item, Intent::Set, fixes);
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Sessions: what a connected client may do, and whose ids it may use.
+
+use crate::op::{Op, OpKind};
+use crate::{Actor, Server};
+
+/// What a session may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Read and write.
+    #[default]
+    ReadWrite,
+    /// Read only; its ops are rejected.
+    ReadOnly,
+}
+
+/// How a session is told the document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// In chunks of compact nodes.
+    #[default]
+    V8,
+    /// In one message of serialised nodes.
+    V7,
+}
+
+/// How a session is opened.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    access: Access,
+    protocol: Protocol,
+    identity: Option<String>,
+}
+
+impl SessionOptions {
+    /// What the session may do.
+    #[must_use]
+    pub fn access(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// How the session is told the document.
+    #[must_use]
+    pub fn protocol(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
+    }
+
+    /// Who the client is, if the host knows. A client that comes back before its old connection
+    /// is known to be dead may then send its old ops again.
+    #[must_use]
+    pub fn identity(self, identity: impl Into<String>) -> Self {
+        Self { identity: Some(identity.into()), ..self }
+    }
+}
+
+/// An open session.
+#[derive(Debug)]
+pub(super) struct Session {
+    options: SessionOptions,
+    /// One more than the highest clock of a node that the client created.
+    nodes: u32,
+}
+
+impl Session {
+    pub(super) fn new(options: SessionOptions) -> Self {
+        Self { options, nodes: 0 }
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.options.access
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        self.options.protocol
+    }
+
+    /// Notes which node ids are in use.
+    pub(super) fn saw(&mut self, op: &Op) {
+        if matches!(op.kind, OpKind::Create(_))
+            && let Some((_, clock)) = op.id.actor_and_clock()
+        {
+            self.nodes = self.nodes.max(clock.saturating_add(1));
+        }
+    }
+
+    fn is_same_client(&self, other: &Self) -> bool {
+        self.options.identity.is_some() && self.options.identity == other.options.identity
+    }
+}
+
+impl Server {
+    /// Whether the ids of an op are the sender's to use.
+    ///
+    /// Op ids are its own, or those of a session that has ended: clients send again, under a new
+    /// actor, what was not acknowledged. Node ids may belong to anybody, since undo re-creates what
+    /// others made; but nobody may use up an id that another client has yet to mint.
+    pub(super) fn check_ids(&self, from: Actor, op: &Op) -> Result<(), String> {
+        let Some((actor, _)) = op.op_id.as_ref().and_then(crate::OpId::actor_and_clock) else {
+            return Err("an op id must be <actor>:<clock>".to_owned());
+        };
+        self.check_issued(actor)?;
+        if self.rival(from, actor).is_some() {
+            return Err(format!("the op id belongs to actor {actor}, who is connected"));
+        }
+        if let (OpKind::Create(_), Some((actor, clock))) = (&op.kind, op.id.actor_and_clock()) {
+            self.check_issued(actor)?;
+            if self.rival(from, actor).is_some_and(|rival| clock >= rival.nodes) {
+                return Err(format!("the node id {} is for actor {actor} to mint", op.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_issued(&self, actor: Actor) -> Result<(), String> {
+        if actor >= self.next_actor() {
+            return Err(format!("actor {actor} was never given out"));
+        }
+        Ok(())
+    }
+
+    /// The open session of `actor`, if that is not the client `from`.
+    fn rival(&self, from: Actor, actor: Actor) -> Option<&Session> {
+        if from == actor {
+            return None;
+        }
+        let (own, other) = (self.sessions.get(&from)?, self.sessions.get(&actor)?);
+        (!own.is_same_client(other)).then_some(other)
+    }
+}
