@@ -1,3 +1,5 @@
+//! Differences of documents that are easy to get wrong.
+
 use proptest::prelude::*;
 
 use super::*;
