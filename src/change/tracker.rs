@@ -147,11 +147,11 @@ impl Tracker {
         let mut changed = Vec::new();
         for (key, old) in &touched.keys {
             let new = match &document.node(node).body {
-                Body::Object(object) => object.slots.get(key).map(|slot| match slot {
+                Body::Object(object) => object.slots.at(key.as_bytes()).map(|slot| match slot {
                     Slot::Json(value) => New::Json(value.clone()),
                     Slot::Child(child) => New::of(document, *child),
                 }),
-                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
+                Body::Map(entries) => entries.at(key.as_bytes()).map(|child| New::of(document, *child)),
                 _ => None,
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {
