@@ -367,7 +367,16 @@ fn named(dice: &mut Dice, op: Op) -> Op {
 /// # Errors
 /// The method's.
 pub fn edit(dice: &mut Dice, root: &mut ObjectMut<'_>) -> Result<(), EditError> {
-    let places = containers(ValueRef::Object(root.view()));
+    edit_below(dice, root, "")
+}
+
+/// One random call of a handle's method somewhere below a JSON Pointer.
+///
+/// # Errors
+/// The method's.
+pub fn edit_below(dice: &mut Dice, root: &mut ObjectMut<'_>, top: &str) -> Result<(), EditError> {
+    let mut places = containers(ValueRef::Object(root.view()));
+    places.retain(|place| place.starts_with(top));
     let place = dice.pick(&places).clone();
     match root.at(&place)? {
         NodeMut::Object(mut object) => match dice.below(5) {
