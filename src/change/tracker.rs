@@ -311,7 +311,9 @@ impl Tracker {
                 Body::Register(_) | Body::File(_) => {}
             }
         }
-        found.retain(|(ix, _)| !document.ancestors(*ix).any(|above| fresh.contains(&above)));
+        if !fresh.is_empty() {
+            found.retain(|(ix, _)| !document.ancestors(*ix).any(|above| fresh.contains(&above)));
+        }
         found.sort_by_key(|(ix, _)| document.node(*ix).depth);
         let updates = found.into_iter().map(|(ix, found)| found.report(document, ix)).collect();
         document.free_all(self.freed);

@@ -45,6 +45,11 @@ impl Document {
         }
     }
 
+    /// Closes one savepoint: what it covers belongs to the one before it.
+    pub(crate) fn merge_savepoint(&mut self, savepoint: Savepoint) {
+        self.journal.merge(savepoint);
+    }
+
     /// Closes the oldest savepoint and keeps what was changed up to the next one, which stays open.
     ///
     /// False, and nothing happens, if an older one is still open.

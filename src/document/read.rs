@@ -7,6 +7,7 @@
 use serde::de::DeserializeOwned;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::keyed::{Keyed, KeyedIter};
@@ -188,8 +189,8 @@ impl Document {
 
     /// The JSON Pointer that leads to a node.
     pub(crate) fn pointer_to(&self, ix: NodeIx) -> String {
-        let mut pointer = String::new();
-        let path: Vec<NodeIx> = self.ancestors(ix).collect();
+        let mut pointer = String::with_capacity(48);
+        let path: SmallVec<[NodeIx; 16]> = self.ancestors(ix).collect();
         for ix in path.into_iter().rev().skip(1) {
             let node = self.node(ix);
             if matches!(self.node(node.parent).body, Body::List(_)) {
@@ -540,6 +541,16 @@ impl<'a> TextRef<'a> {
     /// The text's segments.
     pub fn segments(self) -> Vec<Segment> {
         self.text().map(TextNode::segments).unwrap_or_default()
+    }
+
+    /// The length in UTF-16 code units.
+    pub fn len(self) -> usize {
+        self.text().map_or(0, |text| text.text().len_utf16())
+    }
+
+    /// Whether the text is empty.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
     }
 
     /// How many updates the text has seen.

@@ -42,8 +42,9 @@ impl Session<'_> {
     /// Creates a value, and what is in it, as a node. Returns nothing but keeps the order of ops:
     /// a container, then its contents, depth first.
     pub(crate) fn create(&mut self, place: Place, value: Lson) -> Result<(), EditError> {
-        let mut stack = vec![(place, value)];
-        while let Some((place, value)) = stack.pop() {
+        let mut stack = Vec::new();
+        let mut next = Some((place, value));
+        while let Some((place, value)) = next {
             let id = self.fresh_id();
             let below = stack.len();
             let content = match value {
@@ -85,6 +86,7 @@ impl Session<'_> {
             let Place { parent_id, parent_key, intent, deleted_id } = place;
             let create = Create { parent_id, parent_key, intent, deleted_id, content };
             self.apply(id, OpKind::Create(create))?;
+            next = stack.pop();
         }
         Ok(())
     }
