@@ -104,10 +104,3 @@ impl Document {
         self.patch(ids, &from_slice(patch)?)
     }
 }
-
-impl Document {
-    /// TEMP
-    pub fn diff(&self, _: &Self) -> Vec<Op> {
-        Vec::new()
-    }
-}

@@ -6,6 +6,7 @@
 mod anchor;
 mod buffer;
 mod compose;
+mod difference;
 mod history;
 mod long;
 mod op;
@@ -19,14 +20,15 @@ mod units;
 pub use anchor::{Anchor, Bias, transform_index};
 pub use buffer::{Text, TextUndo};
 pub use compose::{compose, invert, normalize};
+pub(crate) use difference::difference;
 pub use history::{Accepted, Entry, History, Outcome, Refusal, Revert};
 pub use op::TextOp;
 pub use segment::{Attributes, Segment};
 pub use transform::{Order, transform, transform_one, transform_over};
 
-/// Few operations that turn one content into another: what lies between the common start and the
-/// common end is replaced.
-pub(crate) fn difference(before: &[Segment], after: &[Segment]) -> Vec<TextOp> {
-    let _ = (before, after);
-    Vec::new()
+/// Segments with operations applied to them.
+pub(crate) fn apply(segments: &[Segment], ops: &[TextOp]) -> Vec<Segment> {
+    let mut text = Text::from_segments(segments.to_vec());
+    text.apply(ops);
+    text.segments()
 }
