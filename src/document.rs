@@ -30,7 +30,7 @@ use ids::IdIndex;
 use journal::Journal;
 pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
 pub(crate) use order::Positions;
-pub(crate) use text_node::TextNode;
+pub(crate) use text_node::{TextNode, TextUndo};
 
 use crate::change::Tracker;
 use crate::op::NodeKind;

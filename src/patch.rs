@@ -25,7 +25,7 @@ pub use error::{PatchError, PatchReason};
 pub use json_patch::{Patch, PatchOperation};
 pub use parse::from_slice;
 
-use crate::edit::Session;
+use crate::edit::{Session, Trail};
 use crate::{Changes, Document, IdSource, Op};
 use operation::Patcher;
 
@@ -82,18 +82,12 @@ impl Document {
         ids: &mut IdSource,
         patch: &[PatchOperation],
     ) -> Result<Patched, PatchError> {
-        let mut ops = Vec::with_capacity(patch.len().min(64));
+        let mut trail = Trail::default();
         let (result, changes) = self.watch(|document| {
-            document.atomically(|document| {
-                let mut patcher = Patcher::new(Session { document, ids, ops: &mut ops });
-                patch.iter().enumerate().try_for_each(|(index, operation)| {
-                    patcher
-                        .run(index, operation)
-                        .map_err(|fault| PatchError::of(index, operation, fault))
-                })
-            })
+            document
+                .atomically(|document| Session { document, ids, trail: &mut trail }.patch(patch))
         });
-        result.map(|()| Patched { ops, changes })
+        result.map(|()| Patched { ops: trail.ops, changes })
     }
 
     /// Applies a JSON Patch that is still text.
@@ -102,5 +96,17 @@ impl Document {
     /// As [`patch`](Self::patch) and [`from_slice`].
     pub fn patch_text(&mut self, ids: &mut IdSource, patch: &[u8]) -> Result<Patched, PatchError> {
         self.patch(ids, &from_slice(patch)?)
+    }
+}
+
+impl Session<'_> {
+    /// Makes the ops of a patch; what those before a failing operation did is the caller's to take
+    /// back.
+    pub(crate) fn patch(&mut self, patch: &[PatchOperation]) -> Result<(), PatchError> {
+        let mut patcher = Patcher::new(self.reborrow());
+        patch.iter().enumerate().try_for_each(|(index, operation)| {
+            let done = patcher.run(index, operation);
+            done.map_err(|fault| PatchError::of(index, operation, fault))
+        })
     }
 }

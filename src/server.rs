@@ -282,18 +282,22 @@ impl Server {
     /// Takes one op: it is a repetition, is refused, or takes its place in the order.
     fn take(&mut self, from: Actor, op: Op, now: u64, batch: &mut Batch) {
         let Some(op_id) = op.op_id.clone() else { return };
-        let before = self.answered.get(&op_id);
-        if let Some(answer) = before
-            && self.answer_again(&op, answer, batch)
-        {
-            return;
-        }
-        if let Err(reason) = self.admit(from, &op) {
-            self.answered.insert(op_id.clone(), Answer::Rejected);
-            batch.rejected.push((vec![op_id], reason));
-            return;
-        }
-        match self.document.apply(&op) {
+        let outcome = match (self.answered.get(&op_id), &op.kind) {
+            // A text knows which part of a re-sent update is new.
+            (Some(Answer::Accepted), OpKind::UpdateText(update)) => {
+                self.document.apply_text_again(&op, &op_id, update)
+            }
+            (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
+            (None, _) => {
+                if let Err(reason) = self.admit(from, &op) {
+                    self.answered.insert(op_id.clone(), Answer::Rejected);
+                    batch.rejected.push((vec![op_id], reason));
+                    return;
+                }
+                self.document.apply(&op)
+            }
+        };
+        match outcome {
             Outcome::Ignored => {
                 self.answered.insert(op_id.clone(), Answer::Ignored);
                 batch.replies.push(Op::acknowledgement(op_id));

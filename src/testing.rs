@@ -4,7 +4,13 @@
 //! This code is allowed to panic on what cannot happen, and touches the file system, which the
 //! engine itself never does.
 #![allow(missing_docs, reason = "not part of the public interface")]
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "only for tests")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "only for tests"
+)]
 
 pub mod conformance;
 pub mod fuzz;

@@ -1,12 +1,54 @@
 //! Updates of a text: brought up to date with what was accepted since, then applied.
 
-use super::Outcome;
-use crate::Document;
-use crate::op::{Op, UpdateText};
+use super::{Outcome, Rejection};
+use crate::document::{NodeIx, TextNode, TextUndo};
+use crate::op::{Op, OpKind, UpdateText};
+use crate::text::{self, Refusal};
+use crate::{Document, OpId};
 
 impl Document {
     pub(super) fn apply_update_text(&mut self, op: &Op, update: &UpdateText) -> Outcome {
-        let _ = (op, update);
-        Outcome::Ignored
+        let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
+        self.take_update(op, node, |text| text.update(op.op_id.as_ref(), update))
+    }
+
+    /// Applies a text update that may have been accepted before: only what is new in it, so that
+    /// nothing is lost and nothing doubled.
+    pub(crate) fn apply_text_again(
+        &mut self,
+        op: &Op,
+        op_id: &OpId,
+        update: &UpdateText,
+    ) -> Outcome {
+        let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
+        self.take_update(op, node, |text| text.update_again(op_id, update))
+    }
+
+    fn take_update(
+        &mut self,
+        op: &Op,
+        node: NodeIx,
+        take: impl FnOnce(&mut TextNode) -> text::Outcome,
+    ) -> Outcome {
+        let stored = |base_version, version, ops: &[text::TextOp]| {
+            let update = UpdateText { base_version, version: Some(version), ops: ops.to_vec() };
+            Box::new(Op { kind: OpKind::UpdateText(update), ..op.clone() })
+        };
+        let outcome = self.change_text(node, |text| match take(text) {
+            text::Outcome::Accepted(accepted) => {
+                let op = stored(accepted.base_version, accepted.version, &accepted.ops);
+                let outcome = Outcome::Accepted { corrected: Some(op), fix: None };
+                (outcome, Some(TextUndo::Update(accepted.revert)))
+            }
+            text::Outcome::Ignored => (Outcome::Ignored, None),
+            text::Outcome::Rectified { base_version, version, ops } => {
+                (Outcome::Rectified { op: stored(base_version, version, &ops), fix: None }, None)
+            }
+            text::Outcome::Rejected(Refusal::Ahead) => {
+                (Outcome::Rejected(Rejection::TextVersionAhead), None)
+            }
+            text::Outcome::Rejected(_) => (Outcome::Rejected(Rejection::TextVersionTooOld), None),
+        });
+        outcome.unwrap_or(Outcome::Ignored)
     }
 }

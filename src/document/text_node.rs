@@ -1,30 +1,69 @@
 //! A LiveText in the tree: its content, its version and its history of accepted updates.
 
-use crate::text::Segment;
+use crate::OpId;
+use crate::op::UpdateText;
+use crate::text::{History, Outcome, Revert, Segment, Text};
 
 /// The body of a text node.
 #[derive(Clone, Debug)]
 pub(crate) struct TextNode {
-    segments: Vec<Segment>,
+    text: Text,
     version: u64,
+    history: History,
 }
 
 /// How to take back one change of a text.
 #[derive(Debug)]
-pub(crate) struct TextUndo;
+pub(crate) enum TextUndo {
+    /// An accepted update.
+    Update(Revert),
+    /// The whole node was replaced.
+    Whole(Box<TextNode>),
+}
 
 impl TextNode {
     pub(crate) fn new(segments: Vec<Segment>, version: u64) -> Self {
-        Self { segments, version }
+        Self { text: Text::from_segments(segments), version, history: History::default() }
+    }
+
+    pub(crate) fn text(&self) -> &Text {
+        &self.text
     }
 
     pub(crate) fn segments(&self) -> Vec<Segment> {
-        self.segments.clone()
+        self.text.segments()
     }
 
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    pub(crate) fn take_back(&mut self, _: TextUndo) {}
+    /// Takes an update as an authority does.
+    pub(crate) fn update(&mut self, op_id: Option<&OpId>, update: &UpdateText) -> Outcome {
+        let Self { text, version, history } = self;
+        history.receive(text, version, op_id, update.base_version, &update.ops)
+    }
+
+    /// Takes an update that was accepted before, perhaps with more in it now.
+    pub(crate) fn update_again(&mut self, op_id: &OpId, update: &UpdateText) -> Outcome {
+        let Self { text, version, history } = self;
+        if history.of_op(op_id).is_none() {
+            // Too long ago to tell what is new in it: nothing may be applied twice.
+            return Outcome::Rectified {
+                base_version: *version,
+                version: *version,
+                ops: [].into(),
+            };
+        }
+        history.rectify_resent(text, version, op_id, update.base_version, &update.ops)
+    }
+
+    pub(crate) fn take_back(&mut self, undo: TextUndo) {
+        match undo {
+            TextUndo::Update(revert) => {
+                self.history.revert(&mut self.text, &mut self.version, revert);
+            }
+            TextUndo::Whole(before) => *self = *before,
+        }
+    }
 }

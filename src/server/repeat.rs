@@ -8,15 +8,12 @@ use super::{Batch, Server};
 use crate::Op;
 use crate::document::{Body, NodeIx};
 use crate::op::{Create, Intent, OpKind};
-use crate::{Document, NodeId};
+use crate::{Document, NodeId, OpId};
 
 impl Server {
-    /// Answers `op` as before; false if it is to be applied after all.
-    pub(super) fn answer_again(&self, op: &Op, answer: Answer, batch: &mut Batch) -> bool {
-        let Some(op_id) = op.op_id.clone() else { return false };
+    /// Answers `op` as before.
+    pub(super) fn answer_again(&self, op: &Op, op_id: OpId, answer: Answer, batch: &mut Batch) {
         match answer {
-            // A text knows best which part of a re-sent update is new.
-            Answer::Accepted if matches!(op.kind, OpKind::UpdateText(_)) => return false,
             Answer::Ignored => batch.replies.push(Op::acknowledgement(op_id)),
             Answer::Rejected => {
                 batch.rejected.push((vec![op_id], "the operation was rejected before".to_owned()))
@@ -27,7 +24,6 @@ impl Server {
                 batch.replies.extend(fixes);
             }
         }
-        true
     }
 }
 

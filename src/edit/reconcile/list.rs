@@ -154,9 +154,9 @@ impl Session<'_> {
     }
 
     fn create_item(&mut self, place: Place, value: Lson) -> Result<Option<NodeIx>, EditError> {
-        let first = self.ops.len();
+        let first = self.trail.ops.len();
         self.create(place, value)?;
-        Ok(self.ops.get(first).and_then(|op| self.document.find(&op.id)))
+        Ok(self.trail.ops.get(first).and_then(|op| self.document.find(&op.id)))
     }
 
     /// The positions between which an item behind `before` goes.

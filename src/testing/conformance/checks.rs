@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::compare::{cut, same, show};
 use super::{Kind, text};
 use crate::json::read::Reader;
-use crate::op::{Op, Origin};
+use crate::op::{Op, Sender};
 use crate::{
     Actor, Document, IdSource, Json, Outcome, Position, ReadLimits, SerializedNode, SmallStr,
 };
@@ -58,7 +58,7 @@ impl Checks {
             return Err("there must be one result for each op".to_owned());
         }
         let apply = |(op, expected): (&Json, &Json)| {
-            let result = match Op::from_json(op, Origin::Client) {
+            let result = match Op::from_json(op, Sender::Client) {
                 Ok(Some(op)) => outcome(&op, document.apply(&op)),
                 Ok(None) => return Err(format!("no op: {}", show(Some(op)))),
                 Err(error) => return Err(format!("{error}: {}", show(Some(op)))),
@@ -195,7 +195,7 @@ fn diff(json: &Json) -> Results {
 /// Applies ops to another replica, by way of the wire.
 fn apply_as_heard(document: &mut Document, ops: &[Op]) -> Check {
     for op in ops {
-        let heard = Op::from_json(&op.to_json(), Origin::Server).map_err(|e| e.to_string())?;
+        let heard = Op::from_json(&op.to_json(), Sender::Server).map_err(|e| e.to_string())?;
         let _ = document.apply(&heard.ok_or("an op of unknown type")?);
     }
     Ok(())

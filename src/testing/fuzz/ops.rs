@@ -7,7 +7,7 @@ use super::words::Change;
 use crate::apply::Outcome;
 use crate::document::Savepoint;
 use crate::node::SerializedNode;
-use crate::op::Origin;
+use crate::op::Sender;
 use crate::{Document, Json, Op, ReadLimits};
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -91,7 +91,7 @@ fn nodes_of(document: &Document) -> Vec<SerializedNode> {
 
 /// Applies one op and checks its outcome and the net changes against before and after.
 fn apply(document: &mut Document, op: &Op) -> Outcome {
-    assert_eq!(Op::from_json(&op.to_json(), Origin::Server).unwrap().as_ref(), Some(op), "wire");
+    assert_eq!(Op::from_json(&op.to_json(), Sender::Server).unwrap().as_ref(), Some(op), "wire");
     let before = nodes_of(document);
     let mut mirror = Value::from(&document.to_json());
     let (outcome, changes) = document.watch(|document| document.apply(op));
