@@ -41,7 +41,7 @@ fn list(items: &[(&str, &str)]) -> Document {
     let mut nodes = String::new();
     for (id, key) in items {
         let crdt = format!(r#"{{"type":3,"parentId":"0:1","parentKey":"{key}","data":1}}"#);
-        nodes += &format!(r#",["{id}",{crdt}]"#);
+        nodes.extend([r#",[""#, id, r#"","#, &crdt, "]"]);
     }
     document(&format!(
         r#"[["root",{{"type":0,"data":{{}}}}],["0:1",{{"type":1,"parentId":"root","parentKey":"l"}}]{nodes}]"#

@@ -66,6 +66,8 @@ fn write(ops: &[TextOp]) -> Json {
 }
 
 fn applied(mut text: Text, lists: &[&[TextOp]]) -> Json {
-    lists.iter().for_each(|ops| text.apply(ops));
+    for ops in lists {
+        text.apply(ops);
+    }
     Json::array(text.segments().iter().map(Segment::to_json))
 }
