@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::document::{Body, NodeIx, Slot};
-use crate::op::{Create, Intent, Op, OpKind};
+use crate::document::{Body, NodeIx};
+use crate::op::{Create, Intent, Op, OpKind, UpdateText};
+use crate::text::{invert, normalize};
 use crate::{Document, Json, NodeId, SmallStr};
 
 impl Document {
@@ -22,11 +23,11 @@ impl Document {
                 }
             }
             OpKind::DeleteObjectKey { key } => {
-                if let Some(node) = self.find(&op.id)
-                    && self.has_key(node, key)
-                {
-                    let keys = std::iter::once(key);
-                    self.restore_keys(node, keys, Intent::Insert, &mut inverse);
+                if let Some(node) = self.find(&op.id) {
+                    if self.has_key(node, key) {
+                        let keys = std::iter::once(key);
+                        self.restore_keys(node, keys, Intent::Insert, &mut inverse);
+                    }
                 }
             }
             OpKind::DeleteCrdt => {
@@ -89,9 +90,7 @@ impl Document {
         for key in keys {
             if let Some(child) = self.child(node, key) {
                 self.restore_subtree(child, intent, ops);
-            } else if let Body::Object(object) = &self.node(node).body
-                && let Some(Slot::Json(value)) = object.slots.get(key)
-            {
+            } else if let Some(value) = self.field(node, key) {
                 fields.push((key.clone(), value.clone()));
             } else {
                 ops.push(Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() }));
@@ -130,8 +129,12 @@ impl Document {
         Op::new(self.node(item).id.clone(), OpKind::SetParentKey { parent_key })
     }
 
-    fn inverse_of_text(&self, _id: &NodeId, _update: &crate::op::UpdateText) -> Option<Op> {
-        None
+    fn inverse_of_text(&self, id: &NodeId, update: &UpdateText) -> Option<Op> {
+        let Body::Text(text) = &self.node(self.find(id)?).body else { return None };
+        // Expressed on the text after the update; whoever applies it says on which version.
+        let ops = invert(text.text(), &normalize(text.text(), &update.ops));
+        let update = UpdateText { base_version: text.version(), version: None, ops };
+        Some(Op::new(id.clone(), OpKind::UpdateText(update)))
     }
 
     /// Whether an op would change anything now; undo does not send what would not.
@@ -148,7 +151,7 @@ impl Document {
             (OpKind::UpdateObject { data }, Some(node)) => {
                 data.iter().any(|(key, value)| self.field(node, key) != Some(value))
             }
-            (OpKind::UpdateText(_), Some(_)) => true,
+            (OpKind::UpdateText(update), Some(_)) => !update.ops.is_empty(),
         }
     }
 }

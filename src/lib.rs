@@ -1,4 +1,10 @@
-//! livetree: a pure, in-memory engine for live documents.
+#![doc = include_str!("../README.md")]
+//! # The crate, in reading order
+//!
+//! 1. *Words*: [`Json`], [`Lson`], [`Position`], [`NodeId`], [`Op`].
+//! 2. *The document*: [`Document`] and its views.
+//! 3. *Change*: [`Document::apply`], [`Document::edit`], [`Document::patch`], [`Changes`].
+//! 4. *Replicas*: [`Server`], [`Client`] and their messages.
 #![deny(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -39,7 +45,7 @@ pub use apply::{Outcome, Rejection};
 pub mod change;
 pub use change::Changes;
 pub mod edit;
-pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, ObjectMut};
+pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, NodeMut, ObjectMut, TextMut};
 mod limits;
 pub use limits::{LimitError, Limits};
 mod diff;

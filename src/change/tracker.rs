@@ -7,7 +7,7 @@ use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
 use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::text::Segment;
+use crate::text::{Segment, apply, difference};
 use crate::{Document, Json, NodeId, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
@@ -198,9 +198,38 @@ impl Tracker {
                 let node = document.node(*new);
                 let continues =
                     ix == new || self.uncreated.contains(ix) && !self.revived.contains(new);
-                continues && *id == node.id && *kind == node.body.kind()
+                continues
+                    && *id == node.id
+                    && *kind == node.body.kind()
+                    && self.is_text_change(document, *new)
             }
             _ => false,
+        }
+    }
+
+    /// Whether text operations lead from what a text was to what it is; trivially so for any other
+    /// node. They always make a text whose segments are normalised, and not all texts are.
+    fn is_text_change(&self, document: &Document, ix: NodeIx) -> bool {
+        let node = document.node(ix);
+        let (Body::Text(text), Some(touched)) = (&node.body, self.touched.get(&node.id)) else {
+            return true;
+        };
+        let Some(before) = &touched.text else { return true };
+        let after = text.segments();
+        *before == after || apply(before, &difference(before, &after)) == after
+    }
+
+    /// Touches the places of texts that text operations cannot make what they are, so that they are
+    /// reported whole.
+    fn touch_replaced_texts(&mut self, document: &Document) {
+        let texts = self.touched.iter().filter(|(_, touched)| touched.text.is_some());
+        let replaced: Vec<NodeIx> = texts
+            .filter_map(|(id, _)| document.find(id))
+            .filter(|ix| !self.is_text_change(document, *ix))
+            .collect();
+        for ix in replaced {
+            let node = document.node(ix);
+            self.touch_link(document.node(node.parent), node, Some(Old::of(ix, node)));
         }
     }
 
@@ -255,7 +284,8 @@ impl Tracker {
     }
 
     /// Compares what was there with what is there.
-    pub(crate) fn finish(self, document: &mut Document) -> Changes {
+    pub(crate) fn finish(mut self, document: &mut Document) -> Changes {
+        self.touch_replaced_texts(document);
         let mut found: Vec<(NodeIx, Found)> = Vec::new();
         let mut fresh = BTreeSet::new();
         for (id, touched) in &self.touched {
@@ -277,9 +307,10 @@ impl Tracker {
                 }
                 Body::Text(text) => {
                     let Some(before) = &touched.text else { continue };
-                    let ops = crate::text::difference(before, &text.segments());
-                    if !ops.is_empty() {
-                        found.push((ix, Found::Text(ops)));
+                    let after = text.segments();
+                    // Perhaps without operations: then all that changed is that it is normalised.
+                    if *before != after {
+                        found.push((ix, Found::Text(difference(before, &after))));
                     }
                 }
                 Body::Register(_) | Body::File(_) => {}

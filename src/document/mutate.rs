@@ -45,6 +45,11 @@ impl Document {
         }
     }
 
+    /// Closes one savepoint: what it covers belongs to the one before it.
+    pub(crate) fn merge_savepoint(&mut self, savepoint: Savepoint) {
+        self.journal.merge(savepoint);
+    }
+
     /// Closes the oldest savepoint and keeps what was changed up to the next one, which stays open.
     ///
     /// False, and nothing happens, if an older one is still open.
@@ -194,10 +199,10 @@ impl Document {
         self.track_text(node);
         let Body::Text(text) = &mut self.node_mut(node).body else { return None };
         let (result, undo) = change(text);
-        if let Some(undo) = undo
-            && self.journal.is_recording()
-        {
-            self.journal.record(Undo::Text { node, undo });
+        if let Some(undo) = undo {
+            if self.journal.is_recording() {
+                self.journal.record(Undo::Text { node, undo });
+            }
         }
         Some(result)
     }
@@ -227,7 +232,7 @@ impl Document {
             stack.extend(self.node(ix).body.children());
             let id = self.node(ix).id.clone();
             self.ids.insert(&id, ix);
-            if revived && let Some(tracker) = &mut self.tracker {
+            if let Some(tracker) = self.tracker.as_mut().filter(|_| revived) {
                 tracker.revived(ix);
             }
         }

@@ -543,6 +543,16 @@ impl<'a> TextRef<'a> {
         self.text().map(TextNode::segments).unwrap_or_default()
     }
 
+    /// The length in UTF-16 code units.
+    pub fn len(self) -> usize {
+        self.text().map_or(0, |text| text.text().len_utf16())
+    }
+
+    /// Whether the text is empty.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
     /// How many updates the text has seen.
     pub fn version(self) -> u64 {
         self.text().map_or(0, TextNode::version)

@@ -32,7 +32,11 @@ impl TextMut<'_> {
     /// # Errors
     /// If there are too many ops.
     pub fn insert(&mut self, index: usize, text: impl Into<SmallStr>) -> Result<(), EditError> {
-        self.update(vec![TextOp::Insert { index: signed(index), text: text.into(), attributes: None }])
+        self.update(vec![TextOp::Insert {
+            index: signed(index),
+            text: text.into(),
+            attributes: None,
+        }])
     }
 
     /// Inserts text with attributes before `index`.
@@ -100,6 +104,14 @@ impl TextMut<'_> {
         }])
     }
 
+    /// Makes the text's JSON projection, its segments, equal to `target` with few ops.
+    ///
+    /// # Errors
+    /// If `target` is no array of segments.
+    pub fn reconcile(&mut self, target: impl Into<Json>) -> Result<(), EditError> {
+        self.session.reconcile(self.node, &target.into())
+    }
+
     fn update(&mut self, ops: Vec<TextOp>) -> Result<(), EditError> {
         self.session.update_text(self.node, ops)
     }
@@ -132,8 +144,9 @@ fn scalars<K: Into<SmallStr>, V: Into<Json>>(
 ) -> Result<Attributes, EditError> {
     let attributes: crate::json::JsonObject =
         attributes.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-    match attributes.iter().find(|(_, value)| matches!(value, Json::Array(_) | Json::Object(_))) {
-        Some((key, _)) => Err(EditError::Attribute(key.clone())),
-        None => Ok(attributes.into()),
+    let nested = |value: &Json| matches!(value, Json::Array(_) | Json::Object(_));
+    if let Some((key, _)) = attributes.iter().find(|(_, value)| nested(value)) {
+        return Err(EditError::Attribute(key.clone()));
     }
+    Ok(attributes.into())
 }

@@ -166,12 +166,14 @@ impl<'a, 'p> Patcher<'a, 'p> {
             let from = from.as_str().to_owned();
             return Err(at(to)(PatchReason::MoveIntoItself { from }));
         }
-        if let Some((list, index)) = list
-            && let (Some((from_list, _)), Some((to_list, target))) =
+        if let Some((list, index)) = list {
+            if let (Some((from_list, _)), Some((to_list, target))) =
                 (from.as_str().rsplit_once('/'), to.as_str().rsplit_once('/'))
-            && from_list == to_list
-        {
-            return self.move_item(list, index, target).map_err(at(to));
+            {
+                if from_list == to_list {
+                    return self.move_item(list, index, target).map_err(at(to));
+                }
+            }
         }
         let value = self.read(from, Take::Same).map_err(at(from))?;
         self.remove(from).map_err(at(from))?;
