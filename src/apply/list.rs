@@ -98,7 +98,7 @@ impl Document {
     fn place_at_end(&self, list: NodeIx, key: &str) -> Position {
         let wanted = Position::clamp(key);
         match self.last_position(list) {
-            Some(last) if wanted <= *last => last.after(),
+            Some(end) if wanted <= *end => end.after(),
             _ => wanted,
         }
     }
