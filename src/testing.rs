@@ -12,6 +12,7 @@
     reason = "only for tests"
 )]
 
+pub mod cases;
 pub mod conformance;
 pub mod fuzz;
 pub mod generate;
