@@ -117,10 +117,11 @@ impl Document {
     /// Applies an op beneath all open savepoints: rolling them back leaves it in place.
     ///
     /// Only right for an op that touches nothing which was touched since the oldest of them.
-    pub(crate) fn apply_beneath(&mut self, op: &Op) {
+    pub(crate) fn apply_beneath(&mut self, op: &Op) -> Outcome {
         self.suspend_journal(true);
-        let _ = self.apply(op);
+        let outcome = self.apply(op);
         self.suspend_journal(false);
+        outcome
     }
 
     /// Removes whatever a container has at a key: a field, or a child with all below it.

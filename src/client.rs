@@ -11,6 +11,7 @@ mod anchor;
 mod footprint;
 mod history;
 mod pending;
+mod text;
 
 use thiserror::Error;
 
@@ -186,7 +187,7 @@ impl Client {
                 Some(ClientMessage::FetchStorage)
             }
             Link::Online => {
-                let ops = self.pending.take_unsent();
+                let ops = self.pending.take_unsent(&mut self.document);
                 (!ops.is_empty()).then_some(ClientMessage::UpdateStorage { ops })
             }
             Link::Offline | Link::Loading(_) => None,
@@ -357,12 +358,12 @@ impl Client {
         let (mut fresh, _repairs) = Document::from_nodes(nodes)?;
         self.link = Link::Online;
         if self.loaded {
-            let Self { document, pending, .. } = self;
+            let Self { document, pending, history, .. } = self;
             let ((), changes) = document.watch(|document| {
                 pending.roll_back(document);
-                document.become_copy_of(&fresh);
+                pending.reload(document, history, &fresh);
                 for op in &later {
-                    pending.confirm(document, op);
+                    pending.confirm(document, history, op);
                 }
                 pending.replay(document);
             });
@@ -387,17 +388,19 @@ impl Client {
                 history.heard(document, op);
             }
         }
-        let ((), changes) = document.watch(|document| pending.receive(document, &ops));
+        let ((), changes) = document.watch(|document| pending.receive(document, history, &ops));
         Received { changes: changes.from(Origin::Remote), rejected: Vec::new() }
     }
 
     /// Drops ops that the server refused.
     fn reject(&mut self, op_ids: Vec<OpId>, reason: &str) -> Received {
-        let Self { document, pending, .. } = self;
+        let Self { document, pending, history, .. } = self;
         let (dropped, changes) = document.watch(|document| {
             pending.roll_back(document);
-            let dropped: Vec<OpId> =
-                op_ids.into_iter().filter(|op_id| pending.remove(op_id)).collect();
+            let dropped: Vec<OpId> = op_ids
+                .into_iter()
+                .filter(|op_id| pending.drop_rejected(document, history, op_id))
+                .collect();
             pending.replay(document);
             dropped
         });

@@ -9,6 +9,7 @@ mod list;
 mod map;
 mod object;
 mod reconcile;
+mod text;
 
 use serde::Serialize;
 use thiserror::Error;
@@ -16,6 +17,7 @@ use thiserror::Error;
 pub use list::ListMut;
 pub use map::MapMut;
 pub use object::ObjectMut;
+pub use text::TextMut;
 
 use crate::client::Prediction;
 use crate::document::NodeIx;
@@ -108,6 +110,9 @@ pub enum EditError {
     /// The value to reconcile with cannot be written as JSON.
     #[error("the value is not JSON: {0}")]
     Serialize(String),
+    /// A text's attribute is an array or object.
+    #[error("the attribute {0:?} is not a scalar")]
+    Attribute(SmallStr),
     /// The edit was given up by its closure.
     #[error("{0}")]
     Aborted(String),
@@ -208,23 +213,33 @@ impl Session<'_> {
         let op = Op { op_id: Some(self.ids.op_id()), id, kind };
         self.document.limits().check(self.document, &op)?;
         self.document.limits().check_number(self.trail.ops.len() + 1)?;
+        match self.try_op(op) {
+            Outcome::Rejected(rejection) => Err(rejection.into()),
+            outcome => {
+                debug_assert!(outcome.is_accepted(), "an edit made an op without meaning");
+                Ok(())
+            }
+        }
+    }
+
+    /// Applies an op and notes it down if it is accepted.
+    pub(crate) fn try_op(&mut self, op: Op) -> Outcome {
         let outcome = match &mut self.trail.predictions {
             None => self.document.apply(&op),
             Some(predictions) => {
                 let prediction = Prediction::of(self.document, &op);
                 let outcome = self.document.apply(&op);
-                predictions.push(prediction.came_true(&op, &outcome));
+                match prediction.came_true(self.document, &outcome) {
+                    Some(prediction) => predictions.push(prediction),
+                    None => return outcome,
+                }
                 outcome
             }
         };
-        match outcome {
-            Outcome::Rejected(rejection) => Err(rejection.into()),
-            outcome => {
-                debug_assert!(outcome.is_accepted(), "an edit made an op without meaning: {op:?}");
-                self.trail.ops.push(op);
-                Ok(())
-            }
+        if outcome.is_accepted() {
+            self.trail.ops.push(op);
         }
+        outcome
     }
 
     pub(crate) fn id(&self, node: NodeIx) -> NodeId {
@@ -288,6 +303,8 @@ pub enum NodeMut<'a> {
     Map(MapMut<'a>),
     /// A LiveList.
     List(ListMut<'a>),
+    /// A LiveText.
+    Text(TextMut<'a>),
 }
 
 impl<'a> NodeMut<'a> {
@@ -296,7 +313,8 @@ impl<'a> NodeMut<'a> {
             NodeKind::Object => Some(Self::Object(ObjectMut::new(session, node))),
             NodeKind::Map => Some(Self::Map(MapMut::new(session, node))),
             NodeKind::List => Some(Self::List(ListMut::new(session, node))),
-            NodeKind::Register | NodeKind::Text | NodeKind::File => None,
+            NodeKind::Text => Some(Self::Text(TextMut::new(session, node))),
+            NodeKind::Register | NodeKind::File => None,
         }
     }
 
@@ -309,6 +327,7 @@ impl<'a> NodeMut<'a> {
             Self::Object(object) => object.reconcile(target),
             Self::Map(map) => map.reconcile(target),
             Self::List(list) => list.reconcile(target),
+            Self::Text(text) => text.reconcile(target),
         }
     }
 
@@ -321,6 +340,7 @@ impl<'a> NodeMut<'a> {
             Self::Object(object) => object.reconcile_with(target),
             Self::Map(map) => map.reconcile_with(target),
             Self::List(list) => list.reconcile_with(target),
+            Self::Text(text) => text.reconcile_with(target),
         }
     }
 }
@@ -415,6 +435,19 @@ macro_rules! keyed_handle {
                 let child =
                     self.session.child_of_kind(self.node, key, crate::op::NodeKind::List)?;
                 Ok(crate::edit::ListMut::new(self.session.reborrow(), child))
+            }
+
+            /// The LiveText at `key`.
+            ///
+            /// # Errors
+            /// If there is anything else or nothing.
+            pub fn text(
+                &mut self,
+                key: &str,
+            ) -> Result<crate::edit::TextMut<'_>, crate::edit::EditError> {
+                let child =
+                    self.session.child_of_kind(self.node, key, crate::op::NodeKind::Text)?;
+                Ok(crate::edit::TextMut::new(self.session.reborrow(), child))
             }
         }
     };

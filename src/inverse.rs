@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use crate::document::{Body, NodeIx, Slot};
-use crate::op::{Create, Intent, Op, OpKind};
+use crate::op::{Create, Intent, Op, OpKind, UpdateText};
+use crate::text::{invert, normalize};
 use crate::{Document, Json, NodeId, SmallStr};
 
 impl Document {
@@ -130,8 +131,12 @@ impl Document {
         Op::new(self.node(item).id.clone(), OpKind::SetParentKey { parent_key })
     }
 
-    fn inverse_of_text(&self, _id: &NodeId, _update: &crate::op::UpdateText) -> Option<Op> {
-        None
+    fn inverse_of_text(&self, id: &NodeId, update: &UpdateText) -> Option<Op> {
+        let Body::Text(text) = &self.node(self.find(id)?).body else { return None };
+        // Expressed on the text after the update; whoever applies it says on which version.
+        let ops = invert(text.text(), &normalize(text.text(), &update.ops));
+        let update = UpdateText { base_version: text.version(), version: None, ops };
+        Some(Op::new(id.clone(), OpKind::UpdateText(update)))
     }
 
     /// Whether an op would change anything now; undo does not send what would not.
@@ -148,7 +153,7 @@ impl Document {
             (OpKind::UpdateObject { data }, Some(node)) => {
                 data.iter().any(|(key, value)| self.field(node, key) != Some(value))
             }
-            (OpKind::UpdateText(_), Some(_)) => true,
+            (OpKind::UpdateText(update), Some(_)) => !update.ops.is_empty(),
         }
     }
 }

@@ -205,14 +205,17 @@ impl Json {
     ///
     /// This is the measure of the size limits.
     pub fn json_len(&self) -> usize {
+        match self {
+            Self::Array(_) | Self::Object(_) => self.nested_len(),
+            scalar => scalar.scalar_len(),
+        }
+    }
+
+    fn nested_len(&self) -> usize {
         let mut len = 0;
         let mut stack = vec![self];
         while let Some(value) = stack.pop() {
             len += match value {
-                Self::Null => 4,
-                Self::Bool(value) => 5 - usize::from(*value),
-                Self::Number(number) => write::number_len(*number),
-                Self::String(text) => text.as_bytes().len() + 2,
                 Self::Array(items) => {
                     stack.extend(items.iter());
                     2 + items.len().saturating_sub(1)
@@ -222,9 +225,19 @@ impl Json {
                     let keys = object.iter().map(|(key, _)| key.as_bytes().len() + 4);
                     1 + keys.sum::<usize>().max(1)
                 }
+                scalar => scalar.scalar_len(),
             };
         }
         len
+    }
+
+    fn scalar_len(&self) -> usize {
+        match self {
+            Self::Bool(value) => 5 - usize::from(*value),
+            Self::Number(number) => write::number_len(*number),
+            Self::String(text) => text.as_bytes().len() + 2,
+            Self::Null | Self::Array(_) | Self::Object(_) => 4,
+        }
     }
 
     /// The truth value, if this is one.

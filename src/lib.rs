@@ -39,7 +39,7 @@ pub use apply::{Outcome, Rejection};
 pub mod change;
 pub use change::Changes;
 pub mod edit;
-pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, ObjectMut};
+pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, NodeMut, ObjectMut, TextMut};
 mod limits;
 pub use limits::{LimitError, Limits};
 mod diff;

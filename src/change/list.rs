@@ -57,7 +57,17 @@ enum Is {
 }
 
 /// The steps from the old order to the new, given `rank`: how many items are now before a position.
-pub(super) fn steps(items: Vec<TouchedItem>, rank: impl Fn(&Position) -> usize) -> Vec<Step> {
+pub(super) fn steps(mut items: Vec<TouchedItem>, rank: impl Fn(&Position) -> usize) -> Vec<Step> {
+    // Most often it is one item that has come or gone.
+    if let [item] = items.as_mut_slice() {
+        match (&item.old, item.new.take()) {
+            (None, Some((position, value))) => {
+                return vec![Step::Insert { index: rank(&position), value }];
+            }
+            (Some(old), None) => return vec![Step::Delete { index: rank(old) }],
+            (_, new) => item.new = new,
+        }
+    }
     let mut olds: Vec<(Position, Option<usize>)> = Vec::new();
     let mut finals: Vec<(Final, Option<Position>)> = Vec::new();
     for TouchedItem { old, new, same } in items {

@@ -12,13 +12,24 @@ use crate::{Document, Json, NodeId, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
 /// rolled back and replayed is another node of the arena.
+///
+/// One id can name several nodes, one after the other: a node that is deleted may be created again.
+/// What was there before is what the node held that was in the tree when watching began; only its
+/// places, and those of the nodes that continue it, are noted down.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     touched: BTreeMap<NodeId, Touched>,
-    /// Nodes whose creation was taken back. If a node of the same id is there at the end, it
-    /// continues the old one: all that differs between them has been touched.
+    /// Nodes from before whose creation was taken back. If a node of the same id is created again,
+    /// it continues the old one: all that differs between them has been touched.
     uncreated: BTreeSet<NodeIx>,
     uncreated_ids: BTreeSet<NodeId>,
+    /// Nodes that were created since; those that no one asked about yet are in the log.
+    created: BTreeSet<NodeIx>,
+    created_log: Vec<NodeIx>,
+    /// Tops of the subtrees that were taken out since.
+    detached: BTreeSet<NodeIx>,
+    /// Nodes that had been taken out before, and were put back since.
+    revived: BTreeSet<NodeIx>,
     freed: Vec<NodeIx>,
 }
 
@@ -63,36 +74,84 @@ impl Tracker {
     }
 
     /// A field of `node` had the value `old`.
-    pub(crate) fn field(&mut self, node: &NodeId, key: &SmallStr, old: Option<&Json>) {
-        self.touch_key(node, key.clone(), old.cloned().map(Old::Json));
+    pub(crate) fn field(&mut self, ix: NodeIx, node: &NodeId, key: &SmallStr, old: Option<&Json>) {
+        if self.counts(ix, node) {
+            self.touch_key(node, key.clone(), old.cloned().map(Old::Json));
+        }
     }
 
     fn touch_key(&mut self, node: &NodeId, key: SmallStr, old: Option<Old>) {
         self.touch(node).keys.entry(key).or_insert(old);
     }
 
+    /// Whether a node is that which had this id before, or continues it.
+    fn counts(&mut self, ix: NodeIx, id: &NodeId) -> bool {
+        if self.revived.contains(&ix) {
+            return false;
+        }
+        !self.is_created(ix) || self.uncreated_ids.contains(id)
+    }
+
+    fn is_created(&mut self, ix: NodeIx) -> bool {
+        self.created.extend(self.created_log.drain(..));
+        self.created.contains(&ix)
+    }
+
+    /// A node is about to be entered for the first time.
+    pub(crate) fn created(&mut self, ix: NodeIx) {
+        self.created_log.push(ix);
+    }
+
     /// `node` is about to be entered in `parent`.
-    pub(crate) fn attached(&mut self, parent: &Node, node: &Node) {
+    pub(crate) fn attached(&mut self, parent: &Node, ix: NodeIx, node: &Node) {
         self.touch_link(parent, node, None);
-        if !self.uncreated_ids.is_empty() && self.uncreated_ids.contains(&node.id) {
+        if !self.uncreated_ids.is_empty()
+            && self.uncreated_ids.contains(&node.id)
+            && self.counts(ix, &node.id)
+        {
             self.touch_content(node, false);
         }
     }
 
     /// `node` is about to be taken out of `parent`.
-    pub(crate) fn detached(&mut self, parent: &Node, ix: NodeIx, node: &Node) {
+    pub(crate) fn unlinked(&mut self, parent: &Node, ix: NodeIx, node: &Node) {
         self.touch_link(parent, node, Some(Old::of(ix, node)));
+    }
+
+    /// A subtree was taken out.
+    pub(crate) fn detached(&mut self, top: NodeIx) {
+        self.detached.insert(top);
+    }
+
+    /// A subtree is about to be put back. Whether it had been taken out before changes were watched:
+    /// then its nodes must be [`revived`](Self::revived).
+    pub(crate) fn is_back_from_before(&mut self, top: NodeIx) -> bool {
+        !self.detached.remove(&top)
+    }
+
+    /// A node is about to be put back that had been taken out before changes were watched.
+    pub(crate) fn revived(&mut self, ix: NodeIx) {
+        self.revived.insert(ix);
     }
 
     /// The creation of `node` is about to be taken back.
     pub(crate) fn uncreated(&mut self, ix: NodeIx, node: &Node) {
+        if self.revived.contains(&ix) || self.is_created(ix) {
+            return;
+        }
         self.uncreated.insert(ix);
         self.uncreated_ids.insert(node.id.clone());
         self.touch_content(node, true);
     }
 
     /// The content of a text is about to change.
-    pub(crate) fn text(&mut self, node: &NodeId, text: &TextNode) {
+    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, text: &TextNode) {
+        if self.counts(ix, node) {
+            self.touch_text(node, text);
+        }
+    }
+
+    fn touch_text(&mut self, node: &NodeId, text: &TextNode) {
         self.touch(node).text.get_or_insert_with(|| text.segments());
     }
 
@@ -102,6 +161,9 @@ impl Tracker {
     }
 
     fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>) {
+        if !self.counts(node.parent, &parent.id) {
+            return;
+        }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
             self.touch(&parent.id).items.entry(node.id.clone()).or_insert(old);
@@ -119,7 +181,7 @@ impl Tracker {
                     self.touch_key(&node.id, key.clone(), old);
                 }
             }
-            Body::Text(text) => self.text(&node.id, text),
+            Body::Text(text) => self.touch_text(&node.id, text),
             Body::List(_) | Body::Map(_) | Body::Register(_) | Body::File(_) => {}
         }
     }
@@ -131,7 +193,8 @@ impl Tracker {
             (Some(Old::Json(old)), Some(New::Json(new))) => old == new,
             (Some(Old::Node { id, ix, kind }), Some(New::Node(new))) => {
                 let node = document.node(*new);
-                let continues = ix == new || self.uncreated.contains(ix);
+                let continues =
+                    ix == new || self.uncreated.contains(ix) && !self.revived.contains(new);
                 continues && *id == node.id && *kind == node.body.kind()
             }
             _ => false,
@@ -217,7 +280,9 @@ impl Tracker {
                 Body::Register(_) | Body::File(_) => {}
             }
         }
-        found.retain(|(ix, _)| !document.ancestors(*ix).any(|above| fresh.contains(&above)));
+        if !fresh.is_empty() {
+            found.retain(|(ix, _)| !document.ancestors(*ix).any(|above| fresh.contains(&above)));
+        }
         found.sort_by_key(|(ix, _)| document.node(*ix).depth);
         let updates = found.into_iter().map(|(ix, found)| found.report(document, ix)).collect();
         document.free_all(self.freed);

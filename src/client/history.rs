@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::op::OpKind;
+use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, SmallStr};
 
 /// What undo does about values that somebody else has changed since.
@@ -174,6 +175,18 @@ impl History {
         }
     }
 
+    /// A text was changed by somebody else: expresses the steps that change it anew.
+    ///
+    /// The latest step is expressed on the present text, each older one on what the newer leaves.
+    pub(super) fn carry(&mut self, text: &NodeId, ops: Vec<TextOp>) {
+        if ops.is_empty() {
+            return;
+        }
+        let undo = self.open.iter_mut().chain(self.undo.iter_mut().rev());
+        carry_through(undo, text, ops.clone());
+        carry_through(self.redo.iter_mut().rev(), text, ops);
+    }
+
     /// The part of an op of `step` that may be taken.
     pub(super) fn permitted(&self, step: &Step, op: &Op) -> Option<Op> {
         if self.options.policy == UndoPolicy::Replay {
@@ -221,6 +234,20 @@ impl History {
                 self.foreign.retain(|_, at| *at > oldest);
             }
             Some(_) => {}
+        }
+    }
+}
+
+fn carry_through<'a>(
+    steps: impl Iterator<Item = &'a mut Step>,
+    text: &NodeId,
+    mut ops: Vec<TextOp>,
+) {
+    for op in steps.flat_map(|step| &mut step.ops).filter(|op| op.id == *text) {
+        if let OpKind::UpdateText(update) = &mut op.kind {
+            let (update_ops, above) = transform(&update.ops, &ops, Order::After);
+            update.ops = update_ops;
+            ops = above;
         }
     }
 }

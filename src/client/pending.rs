@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::Anchor;
 use super::footprint::{Footprint, Touch};
-use super::history::Step;
+use super::history::{History, Step};
 use crate::document::Savepoint;
 use crate::edit::Session;
-use crate::op::{Intent, OpKind};
+use crate::op::{Intent, OpKind, UpdateText};
+use crate::text::{Order, TextOp, difference, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
 
 /// An op that was applied ahead of the server.
@@ -23,13 +24,15 @@ pub(crate) struct Prediction {
     anchor: Option<Anchor>,
     /// The op as the server is expected to echo it, if that is not as it is.
     corrected: Option<Box<Op>>,
-    accepted: bool,
 }
 
 /// A pending op.
 #[derive(Debug)]
 struct Entry {
+    /// The op as it is best expressed on top of the ops before it.
     op: Op,
+    /// A text update as it was first sent, if it was; the server may know it in this form.
+    sent: Option<Op>,
     savepoint: Savepoint,
     touches: Vec<Touch>,
     anchor: Option<Anchor>,
@@ -81,16 +84,17 @@ impl Prediction {
         let anchor = Anchor::of(document, op);
         let touches = document.touches(op);
         let savepoint = document.savepoint();
-        Self { savepoint, touches, inverse, anchor, corrected: None, accepted: false }
+        Self { savepoint, touches, inverse, anchor, corrected: None }
     }
 
-    /// After it was applied.
-    pub(crate) fn came_true(mut self, _op: &Op, outcome: &Outcome) -> Self {
-        if let Outcome::Accepted { corrected, .. } = outcome {
-            self.accepted = true;
-            self.corrected.clone_from(corrected);
-        }
-        self
+    /// After it was applied. `None` if it had no effect; there is nothing to take back then.
+    pub(crate) fn came_true(mut self, document: &mut Document, outcome: &Outcome) -> Option<Self> {
+        let Outcome::Accepted { corrected, .. } = outcome else {
+            document.rollback(self.savepoint);
+            return None;
+        };
+        self.corrected.clone_from(corrected);
+        Some(self)
     }
 }
 
@@ -104,10 +108,12 @@ impl Session<'_> {
 
     /// Applies an op of an undo step, unless it no longer makes sense.
     pub(super) fn apply_inverse(&mut self, op: Op) {
-        let op = super::anchor::in_place_of(self.document, op);
+        let mut op = super::anchor::in_place_of(self.document, op);
+        super::text::rebase(self.document, &mut op);
         if self.document.would_change(&op) {
+            op.op_id = Some(self.ids.op_id());
             // An op that the document refuses is left out, as one without effect is.
-            let _ = self.apply(op.id, op.kind);
+            let _ = self.try_op(op);
         }
     }
 }
@@ -135,8 +141,7 @@ impl Pending {
         let mut created = BTreeSet::new();
         let mut inverses = Vec::new();
         for (op, prediction) in ops.iter().zip(predictions) {
-            let Prediction { savepoint, touches, inverse, anchor, corrected, accepted } =
-                prediction;
+            let Prediction { savepoint, touches, inverse, anchor, corrected } = prediction;
             // What lies in a node that the same step created goes with it.
             let within = match &op.kind {
                 OpKind::Create(create) => {
@@ -150,11 +155,12 @@ impl Pending {
             }
             let entry = Entry {
                 op: op.clone(),
+                sent: None,
                 savepoint,
                 touches,
                 anchor,
                 corrected,
-                accepted,
+                accepted: true,
                 delivery: Delivery::Unsent,
             };
             self.insert(entry);
@@ -198,26 +204,80 @@ impl Pending {
 
     /// The ops to send now, in order. One that hangs on a push whose place is not known yet waits
     /// for it, and all behind it wait too.
-    pub(super) fn take_unsent(&mut self) -> Vec<Op> {
+    pub(super) fn take_unsent(&mut self, document: &mut Document) -> Vec<Op> {
         let mut ops = Vec::new();
+        self.merge_text_updates(document);
+        let mut updating = BTreeSet::new();
         for entry in self.entries.values_mut() {
+            let text = matches!(entry.op.kind, OpKind::UpdateText(_));
             match entry.delivery {
-                Delivery::Sent => continue,
+                Delivery::Sent => {}
                 Delivery::Unsent if waits(entry, &self.pushes) => break,
-                Delivery::Unsent | Delivery::Unknown => entry.delivery = Delivery::Sent,
+                // One update of a text is under way at a time.
+                Delivery::Unsent if text && updating.contains(&entry.op.id) => break,
+                Delivery::Unsent => {
+                    entry.sent = text.then(|| entry.op.clone());
+                    entry.delivery = Delivery::Sent;
+                    ops.push(entry.op.clone());
+                }
+                Delivery::Unknown => {
+                    entry.delivery = Delivery::Sent;
+                    ops.push(entry.sent.as_ref().unwrap_or(&entry.op).clone());
+                }
             }
-            ops.push(entry.op.clone());
+            if text {
+                updating.insert(entry.op.id.clone());
+            }
         }
         ops
     }
 
+    /// Makes one update of neighbouring ones of the same text that were never sent: what was typed
+    /// while an update was under way goes out at once.
+    fn merge_text_updates(&mut self, document: &mut Document) {
+        let mut previous: Option<u64> = None;
+        let numbers: Vec<u64> = self.entries.keys().copied().collect();
+        for number in numbers {
+            let merged = previous.and_then(|previous| self.merge_into(previous, number));
+            match merged {
+                Some(savepoint) => document.merge_savepoint(savepoint),
+                None => previous = Some(number),
+            }
+        }
+    }
+
+    /// Merges an update into the one before it; returns the savepoint that is no longer needed.
+    fn merge_into(&mut self, previous: u64, number: u64) -> Option<Savepoint> {
+        let (before, after) = (self.entries.get(&previous)?, self.entries.get(&number)?);
+        let (OpKind::UpdateText(first), OpKind::UpdateText(second)) =
+            (&before.op.kind, &after.op.kind)
+        else {
+            return None;
+        };
+        let unsent = |entry: &Entry| entry.delivery == Delivery::Unsent && entry.accepted;
+        if before.op.id != after.op.id || !unsent(before) || !unsent(after) {
+            return None;
+        }
+        let base_version = first.base_version;
+        let ops = crate::text::compose(&first.ops, &second.ops);
+        let op_id = after.op.op_id.clone()?;
+        let savepoint = after.savepoint;
+        self.remove(&op_id);
+        let before = self.entries.get_mut(&previous)?;
+        before.op.kind = OpKind::UpdateText(UpdateText { base_version, version: None, ops });
+        // What the server will say is no longer what was predicted step by step.
+        before.corrected = None;
+        Some(savepoint)
+    }
+
     /// Takes in what the server ordered.
-    pub(super) fn receive(&mut self, document: &mut Document, ops: &[Op]) {
+    pub(super) fn receive(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
         let mut ops = ops;
         while let [op, rest @ ..] = ops {
             let shortcut = self.is_empty()
                 || (self.fast_paths
-                    && (self.acknowledge_in_place(document, op) || self.is_beneath(document, op)));
+                    && (self.acknowledge_in_place(document, op)
+                        || self.is_beneath(document, history, op)));
             if !shortcut {
                 break;
             }
@@ -228,7 +288,7 @@ impl Pending {
         }
         self.roll_back(document);
         for op in ops {
-            self.confirm(document, op);
+            self.confirm(document, history, op);
         }
         self.replay(document);
     }
@@ -241,14 +301,113 @@ impl Pending {
     }
 
     /// Applies an op of the server to the confirmed document.
-    pub(super) fn confirm(&mut self, document: &mut Document, op: &Op) {
-        if let Some(op_id) = &op.op_id {
-            // An answer that came before changes nothing now.
-            if !self.remove(op_id) || op.is_acknowledgement() {
-                return;
+    pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
+        let Some(op_id) = &op.op_id else {
+            let heard = document.apply(op);
+            return self.carry(history, &op.id, super::text::applied(op, &heard));
+        };
+        let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
+        let predicted = own.map(|entry| entry.op.clone());
+        // An answer that came before changes nothing now.
+        if !self.remove(op_id) {
+            return;
+        }
+        let expected = predicted.map(|op| super::text::expected(document, &op)).unwrap_or_default();
+        if op.is_acknowledgement() {
+            return self.carry(history, &expected.id(), expected.taken_back());
+        }
+        let heard = document.apply(op);
+        let found = super::text::applied(op, &heard);
+        if let Some(difference) = expected.differs_from(found) {
+            self.carry(history, &op.id, &difference);
+        }
+    }
+
+    /// Drops an op that the server refused; false if it is not pending.
+    pub(super) fn drop_rejected(
+        &mut self,
+        document: &Document,
+        history: &mut History,
+        op_id: &OpId,
+    ) -> bool {
+        let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
+        let Some(op) = own.map(|entry| entry.op.clone()) else { return false };
+        let expected = super::text::expected(document, &op);
+        self.remove(op_id);
+        self.carry(history, &op.id, expected.taken_back());
+        true
+    }
+
+    /// Makes the confirmed document that of the server, as it is after a connection was lost.
+    pub(super) fn reload(
+        &mut self,
+        document: &mut Document,
+        history: &mut History,
+        fresh: &Document,
+    ) {
+        let texts: BTreeSet<NodeId> = self
+            .iter()
+            .filter(|op| matches!(op.kind, OpKind::UpdateText(_)))
+            .map(|op| op.id.clone())
+            .collect();
+        for id in texts {
+            self.reload_text(document, history, fresh, &id);
+        }
+        document.become_copy_of(fresh);
+    }
+
+    /// Expresses the pending updates of a text on the server's text.
+    ///
+    /// Whether the update that was under way has arrived is not known yet. If the server's text
+    /// looks more as if it had, it counts as done: the server's answer will say.
+    fn reload_text(
+        &mut self,
+        document: &Document,
+        history: &mut History,
+        fresh: &Document,
+        id: &NodeId,
+    ) {
+        let (Some(before), Some(after)) =
+            (super::text::text(document, id), super::text::text(fresh, id))
+        else {
+            return;
+        };
+        if before.version() == after.version() {
+            return;
+        }
+        let (before, after) = (before.text(), after.segments());
+        let without = difference(&before.segments(), &after);
+        let under_way = self.entries.values_mut().find(|entry| entry.op.id == *id);
+        if let Some(entry) = under_way
+            && entry.delivery == Delivery::Unknown
+            && let OpKind::UpdateText(update) = &mut entry.op.kind
+        {
+            let mut done = before.clone();
+            done.apply(&update.ops);
+            let with = difference(&done.segments(), &after);
+            if extent(&with) < extent(&without) {
+                update.ops = Vec::new();
+                return self.carry(history, id, &with);
             }
         }
-        let _ = document.apply(op);
+        self.carry(history, id, &without);
+    }
+
+    /// Expresses the pending updates of a text over `ops`, which were put beneath them; and then
+    /// the undo steps, which lie on top.
+    fn carry(&mut self, history: &mut History, text: &NodeId, ops: &[TextOp]) {
+        if ops.is_empty() {
+            return;
+        }
+        let mut beneath = ops.to_vec();
+        for entry in self.entries.values_mut().filter(|entry| entry.op.id == *text) {
+            if let OpKind::UpdateText(update) = &mut entry.op.kind {
+                let (update_ops, above) = transform(&update.ops, &beneath, Order::After);
+                update.ops = update_ops;
+                beneath = above;
+            }
+        }
+        history.carry(text, beneath);
     }
 
     /// Applies the pending ops again, in order; those never sent as they are best expressed now.
@@ -259,6 +418,7 @@ impl Pending {
                     anchor.place(document, &mut entry.op);
                 }
             }
+            super::text::rebase(document, &mut entry.op);
             self.footprint.remove(&entry.touches);
             entry.touches = document.touches(&entry.op);
             self.footprint.add(&entry.touches);
@@ -299,13 +459,23 @@ impl Pending {
     ///
     /// Equal to the plain way: rolling back and replaying the pending ops neither sees the op nor
     /// changes what it sees.
-    fn is_beneath(&self, document: &mut Document, op: &Op) -> bool {
+    fn is_beneath(&self, document: &mut Document, history: &mut History, op: &Op) -> bool {
         let disjoint = op.op_id.is_none() && self.footprint.is_disjoint(document, op);
         if disjoint {
-            document.apply_beneath(op);
+            let heard = document.apply_beneath(op);
+            history.carry(&op.id, super::text::applied(op, &heard).to_vec());
         }
         disjoint
     }
+}
+
+/// How much text operations insert and delete.
+fn extent(ops: &[TextOp]) -> i64 {
+    let units = ops.iter().map(|op| match op {
+        TextOp::Insert { text, .. } => i64::try_from(text.len()).unwrap_or(i64::MAX),
+        TextOp::Delete { length, .. } | TextOp::Format { length, .. } => *length,
+    });
+    units.fold(0, i64::saturating_add)
 }
 
 fn is_push(op: &Op) -> bool {

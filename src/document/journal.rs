@@ -88,6 +88,15 @@ impl Journal {
         true
     }
 
+    /// Closes the savepoint alone, unless it is the oldest.
+    pub(super) fn merge(&mut self, savepoint: Savepoint) {
+        if let Ok(at) = self.open.binary_search(&savepoint)
+            && at > 0
+        {
+            self.open.remove(at);
+        }
+    }
+
     /// The latest entry, if it belongs to `savepoint`.
     pub(super) fn pop(&mut self, savepoint: Savepoint) -> Option<Undo> {
         if self.end() <= savepoint.entry { None } else { self.entries.pop_back() }

@@ -45,6 +45,11 @@ impl Document {
         }
     }
 
+    /// Closes one savepoint: what it covers belongs to the one before it.
+    pub(crate) fn merge_savepoint(&mut self, savepoint: Savepoint) {
+        self.journal.merge(savepoint);
+    }
+
     /// Closes the oldest savepoint and keeps what was changed up to the next one, which stays open.
     ///
     /// False, and nothing happens, if an older one is still open.
@@ -118,7 +123,7 @@ impl Document {
         object.json_bytes -= old.as_ref().map_or(0, |old| field_bytes(&key, old));
         if let Some(tracker) = &mut self.tracker {
             #[expect(clippy::indexing_slicing, reason = "I2")]
-            tracker.field(&self.nodes[node.0 as usize].id, &key, old.as_ref());
+            tracker.field(node, &self.nodes[node.0 as usize].id, &key, old.as_ref());
         }
         old
     }
@@ -139,6 +144,9 @@ impl Document {
     pub(super) fn attach_node(&mut self, node: Node) -> NodeIx {
         let id = node.id.clone();
         let ix = self.allocate(node);
+        if let Some(tracker) = &mut self.tracker {
+            tracker.created(ix);
+        }
         self.ids.insert(&id, ix);
         self.link(ix);
         if self.journal.is_recording() {
@@ -151,6 +159,9 @@ impl Document {
     pub(crate) fn detach(&mut self, top: NodeIx) {
         debug_assert!(top != NodeIx::ROOT, "I3: the root is never detached");
         self.unlink(top);
+        if let Some(tracker) = &mut self.tracker {
+            tracker.detached(top);
+        }
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
             stack.extend(self.node(ix).body.children());
@@ -203,23 +214,27 @@ impl Document {
         }
     }
 
-    fn track_text(&mut self, node: NodeIx) {
+    fn track_text(&mut self, ix: NodeIx) {
         if let Some(tracker) = &mut self.tracker {
             #[expect(clippy::indexing_slicing, reason = "I2")]
-            let node = &self.nodes[node.0 as usize];
+            let node = &self.nodes[ix.0 as usize];
             if let Body::Text(text) = &node.body {
-                tracker.text(&node.id, text);
+                tracker.text(ix, &node.id, text);
             }
         }
     }
 
     /// Puts a subtree that was detached back where it was.
     fn link_subtree(&mut self, top: NodeIx) {
+        let revived = self.tracker.as_mut().is_some_and(|tracker| tracker.is_back_from_before(top));
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
             stack.extend(self.node(ix).body.children());
             let id = self.node(ix).id.clone();
             self.ids.insert(&id, ix);
+            if revived && let Some(tracker) = &mut self.tracker {
+                tracker.revived(ix);
+            }
         }
         self.link(top);
     }
@@ -229,7 +244,7 @@ impl Document {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
         if let Some(tracker) = &mut self.tracker {
             #[expect(clippy::indexing_slicing, reason = "I2")]
-            tracker.attached(&self.nodes[parent.0 as usize], &self.nodes[ix.0 as usize]);
+            tracker.attached(&self.nodes[parent.0 as usize], ix, &self.nodes[ix.0 as usize]);
         }
         let taken = match &mut self.node_mut(parent).body {
             Body::Object(object) => {
@@ -253,7 +268,7 @@ impl Document {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
         if let Some(tracker) = &mut self.tracker {
             #[expect(clippy::indexing_slicing, reason = "I2")]
-            tracker.detached(&self.nodes[parent.0 as usize], ix, &self.nodes[ix.0 as usize]);
+            tracker.unlinked(&self.nodes[parent.0 as usize], ix, &self.nodes[ix.0 as usize]);
         }
         let found = match &mut self.node_mut(parent).body {
             Body::Object(object) => object.slots.remove(key.as_str()).is_some(),

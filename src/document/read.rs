@@ -7,10 +7,11 @@
 use serde::de::DeserializeOwned;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::keyed::{Keyed, KeyedIter};
-use super::node::{Body, NodeIx, Slot};
+use super::node::{Body, Children, NodeIx, Slot};
 use super::{Document, TextNode};
 use crate::json::error::{push_index, push_key};
 use crate::op::NodeKind;
@@ -188,8 +189,8 @@ impl Document {
 
     /// The JSON Pointer that leads to a node.
     pub(crate) fn pointer_to(&self, ix: NodeIx) -> String {
-        let mut pointer = String::new();
-        let path: Vec<NodeIx> = self.ancestors(ix).collect();
+        let mut pointer = String::with_capacity(48);
+        let path: SmallVec<[NodeIx; 16]> = self.ancestors(ix).collect();
         for ix in path.into_iter().rev().skip(1) {
             let node = self.node(ix);
             if matches!(self.node(node.parent).body, Body::List(_)) {
@@ -251,17 +252,35 @@ impl<'a> ValueRef<'a> {
 
     /// The JSON projection of the value.
     pub fn to_json(self) -> Json {
-        match self {
-            Self::Json(value) => value.clone(),
-            Self::Object(object) => {
-                Json::object(object.iter().map(|(key, value)| (key.clone(), value.to_json())))
+        // Without recursion: a frame of the stack is dear in builds without optimisation.
+        let mut open: Vec<Partial<'a>> = Vec::new();
+        let mut next = Some(self);
+        loop {
+            match next {
+                Some(value @ (Self::Object(_) | Self::Map(_))) => {
+                    let entries = value.entries();
+                    open.push(Partial::Keyed(Vec::with_capacity(entries.len()), None, entries));
+                }
+                Some(Self::List(list)) => {
+                    let items = list.document.node(list.ix).body.children();
+                    open.push(Partial::List(Vec::with_capacity(list.len()), list.document, items));
+                }
+                leaf_or_end => {
+                    let done = match leaf_or_end {
+                        Some(Self::Json(value)) => value.clone(),
+                        Some(Self::File(file)) => file.to_json(),
+                        Some(Self::Text(text)) => {
+                            Json::array(text.segments().iter().map(Segment::to_json))
+                        }
+                        _ => open.pop().map(Partial::finish).unwrap_or_default(),
+                    };
+                    match open.last_mut() {
+                        Some(above) => above.put(done),
+                        None => return done,
+                    }
+                }
             }
-            Self::Map(map) => {
-                Json::object(map.iter().map(|(key, value)| (key.clone(), value.to_json())))
-            }
-            Self::List(list) => Json::array(list.iter().map(Self::to_json)),
-            Self::Text(text) => Json::array(text.segments().iter().map(Segment::to_json)),
-            Self::File(file) => file.to_json(),
+            next = open.last_mut().and_then(Partial::next);
         }
     }
 
@@ -296,6 +315,39 @@ impl<'a> ValueRef<'a> {
     /// The JSON leaf, if this is one.
     pub fn as_json(self) -> Option<&'a Json> {
         if let Self::Json(value) = self { Some(value) } else { None }
+    }
+}
+
+/// A projection under way: what is done of a container, and what is to come.
+enum Partial<'a> {
+    Keyed(Vec<(SmallStr, Json)>, Option<&'a SmallStr>, Entries<'a>),
+    List(Vec<Json>, &'a Document, Children<'a>),
+}
+
+impl<'a> Partial<'a> {
+    fn next(&mut self) -> Option<ValueRef<'a>> {
+        match self {
+            Self::Keyed(_, at, entries) => {
+                let (key, value) = entries.next()?;
+                *at = Some(key);
+                Some(value)
+            }
+            Self::List(_, document, items) => items.next().map(|item| document.value(item)),
+        }
+    }
+
+    fn put(&mut self, value: Json) {
+        match self {
+            Self::Keyed(done, key, _) => done.extend(key.map(|key| (key.clone(), value))),
+            Self::List(done, ..) => done.push(value),
+        }
+    }
+
+    fn finish(self) -> Json {
+        match self {
+            Self::Keyed(done, ..) => Json::object(done),
+            Self::List(done, ..) => Json::array(done),
+        }
     }
 }
 
@@ -489,6 +541,16 @@ impl<'a> TextRef<'a> {
     /// The text's segments.
     pub fn segments(self) -> Vec<Segment> {
         self.text().map(TextNode::segments).unwrap_or_default()
+    }
+
+    /// The length in UTF-16 code units.
+    pub fn len(self) -> usize {
+        self.text().map_or(0, |text| text.text().len_utf16())
+    }
+
+    /// Whether the text is empty.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
     }
 
     /// How many updates the text has seen.

@@ -29,12 +29,23 @@ impl Session<'_> {
         self.create(Place::at(parent_id, key), value)
     }
 
+    /// An id that names no node. Peers can give their nodes ids in the name of any actor.
+    fn fresh_id(&mut self) -> NodeId {
+        loop {
+            let id = self.ids.node_id();
+            if !self.document.contains(&id) {
+                return id;
+            }
+        }
+    }
+
     /// Creates a value, and what is in it, as a node. Returns nothing but keeps the order of ops:
     /// a container, then its contents, depth first.
     pub(crate) fn create(&mut self, place: Place, value: Lson) -> Result<(), EditError> {
-        let mut stack = vec![(place, value)];
-        while let Some((place, value)) = stack.pop() {
-            let id = self.ids.node_id();
+        let mut stack = Vec::new();
+        let mut next = Some((place, value));
+        while let Some((place, value)) = next {
+            let id = self.fresh_id();
             let below = stack.len();
             let content = match value {
                 Lson::Json(value) => NodeContent::Register(value),
@@ -75,6 +86,7 @@ impl Session<'_> {
             let Place { parent_id, parent_key, intent, deleted_id } = place;
             let create = Create { parent_id, parent_key, intent, deleted_id, content };
             self.apply(id, OpKind::Create(create))?;
+            next = stack.pop();
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Editing a LiveList.
 
 use super::create::Place;
-use super::{EditError, MapMut, ObjectMut, Session, handle};
+use super::{EditError, MapMut, ObjectMut, Session, TextMut, handle};
 use crate::document::NodeIx;
 use crate::op::{Intent, NodeKind, OpKind};
 use crate::position::Position;
@@ -103,6 +103,15 @@ impl ListMut<'_> {
     pub fn list(&mut self, index: usize) -> Result<ListMut<'_>, EditError> {
         let child = self.item_of_kind(index, NodeKind::List)?;
         Ok(ListMut::new(self.session.reborrow(), child))
+    }
+
+    /// The LiveText at `index`.
+    ///
+    /// # Errors
+    /// If there is anything else or nothing.
+    pub fn text(&mut self, index: usize) -> Result<TextMut<'_>, EditError> {
+        let child = self.item_of_kind(index, NodeKind::Text)?;
+        Ok(TextMut::new(self.session.reborrow(), child))
     }
 
     /// Makes the list's JSON projection equal to `target` with few ops.

@@ -151,6 +151,10 @@ impl fmt::Debug for JsonError {
 /// Appends `/key` to a JSON Pointer, escaped.
 pub(crate) fn push_key(path: &mut String, key: &str) {
     path.push('/');
+    if !key.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+        path.push_str(key);
+        return;
+    }
     for c in key.chars() {
         match c {
             '~' => path.push_str("~0"),

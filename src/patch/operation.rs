@@ -79,7 +79,7 @@ impl<'a> Patcher<'a> {
 
     fn add(&mut self, pointer: &Pointer, value: Given<'_>) -> Result<(), PatchReason> {
         match resolve(self.session.document, pointer)? {
-            Place::Root => self.replace_root(value.into_lson()?),
+            Place::Root => self.replace_root(value.into_root()?),
             Place::InText { text, inside } => {
                 self.edit_text(text, inside, TextEdit::Add(value.into_json()?))
             }
@@ -99,7 +99,7 @@ impl<'a> Patcher<'a> {
 
     fn replace(&mut self, pointer: &Pointer, value: Given<'_>) -> Result<(), PatchReason> {
         match resolve(self.session.document, pointer)? {
-            Place::Root => self.replace_root(value.into_lson()?),
+            Place::Root => self.replace_root(value.into_root()?),
             Place::InText { text, inside } => {
                 self.edit_text(text, inside, TextEdit::Replace(value.into_json()?))
             }
@@ -207,15 +207,7 @@ impl<'a> Patcher<'a> {
     }
 
     /// Replaces all that the root has. The root itself stays the node it is.
-    fn replace_root(&mut self, value: Lson) -> Result<(), PatchReason> {
-        let entries = match value {
-            Lson::Object(entries) => entries,
-            Lson::Json(json @ Json::Object(_)) => match Lson::live(&json) {
-                Lson::Object(entries) => entries,
-                _ => return Err(PatchReason::RootNotObject),
-            },
-            _ => return Err(PatchReason::RootNotObject),
-        };
+    fn replace_root(&mut self, entries: Vec<(SmallStr, Lson)>) -> Result<(), PatchReason> {
         let root = self.session.document.root();
         let mut gone: Vec<SmallStr> = root.iter().map(|(key, _)| key.clone()).collect();
         let mut stay: Vec<&SmallStr> = entries.iter().map(|(key, _)| key).collect();

@@ -28,6 +28,21 @@ impl Given<'_> {
         }
     }
 
+    /// The value as what the root has. A value that says it is a LiveMap cannot be the root, but one
+    /// that is taken from the document is just an object of the JSON that the patch sees.
+    pub(super) fn into_root(self) -> Result<Vec<(SmallStr, Lson)>, PatchReason> {
+        let taken = matches!(self, Self::Lson(_));
+        let lson = match self.into_lson()? {
+            Lson::Json(json @ Json::Object(_)) => Lson::live(&json),
+            lson => lson,
+        };
+        match lson {
+            Lson::Object(entries) => Ok(entries),
+            Lson::Map(entries) if taken => Ok(entries),
+            _ => Err(PatchReason::RootNotObject),
+        }
+    }
+
     /// The value as JSON, for the inside of a text.
     pub(super) fn into_json(self) -> Result<Json, PatchReason> {
         match self {

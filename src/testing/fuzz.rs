@@ -14,6 +14,7 @@
 mod json;
 mod nodes;
 mod ops;
+mod patch;
 mod plain_lson;
 mod positions;
 mod words;
@@ -21,6 +22,7 @@ mod words;
 pub use json::json;
 pub use nodes::nodes;
 pub use ops::ops;
+pub use patch::patch;
 pub use plain_lson::plain_lson;
 pub use positions::positions;
 
@@ -30,6 +32,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("json", json),
     ("nodes", nodes),
     ("ops", ops),
+    ("patch", patch),
     ("plain_lson", plain_lson),
     ("positions", positions),
 ];

@@ -98,6 +98,40 @@ proptest! {
         prop_assert!(changes.is_empty(), "{:?}", changes);
     }
 
+    /// Savepoints opened before and during the watch are rolled back and committed in it.
+    #[test]
+    fn changes_replay_whatever_is_taken_back_meanwhile(
+        mut document in document(),
+        before in prop::collection::vec((any::<bool>(), ops(6)), 0..4),
+        during in prop::collection::vec((0..4_u8, ops(6)), 0..6),
+    ) {
+        let mut open = Vec::new();
+        for (savepoint, ops) in &before {
+            if *savepoint {
+                open.push(document.savepoint());
+            }
+            apply_all(&mut document, ops);
+        }
+        let json_before = json(&document);
+        let changes = watch(&mut document, |document| {
+            for (step, ops) in &during {
+                match (step, open.len()) {
+                    (0, _) => open.push(document.savepoint()),
+                    (1, 1..) => document.rollback(open.remove(open.len() - 1)),
+                    (2, 1..) => document.commit(open.remove(open.len() - 1)),
+                    _ => {}
+                }
+                apply_all(document, ops);
+            }
+        });
+        prop_assert_eq!(replayed(&changes, json_before)?, json(&document), "{:?}", changes);
+        prop_assert_eq!(document.check(), Ok(()));
+        if let Some(outermost) = open.first() {
+            document.rollback(*outermost);
+        }
+        prop_assert_eq!(document.check(), Ok(()));
+    }
+
     /// As a client does with every message of its server.
     #[test]
     fn a_rebase_reports_what_differs(
@@ -131,17 +165,17 @@ proptest! {
         let mut plain = copy(&document);
         let mut throws = throws.into_iter();
         let edit = |document: &mut Document, ids: &mut IdSource, key: &str, dice: &mut Dice| {
-            document.edit(ids, |root| generate::edit(dice, &mut root.object(key)?)).unwrap().ops
+            document.edit(ids, |root| generate::edit_below(dice, root, key)).unwrap().ops
         };
         let mut remote_ops = Vec::new();
         let mut remote_doc = copy(&document);
         for mut dice in throws.by_ref().take(remote) {
-            remote_ops.extend(edit(&mut remote_doc, &mut theirs, "theirs", &mut dice));
+            remote_ops.extend(edit(&mut remote_doc, &mut theirs, "/theirs", &mut dice));
         }
         let savepoint = document.savepoint();
         let mut pending = Vec::new();
         for mut dice in throws {
-            pending.extend(edit(&mut document, &mut mine, "mine", &mut dice));
+            pending.extend(edit(&mut document, &mut mine, "/mine", &mut dice));
         }
         let alone = watch_ops(&mut plain, &remote_ops);
         let changes = watch(&mut document, |document| {
@@ -181,4 +215,47 @@ fn a_watched_prefix_is_not_reported() {
     expected.as_object_mut().unwrap().remove("b");
     changes.apply_to(&mut expected).unwrap();
     assert_eq!(expected, json(&document));
+}
+
+/// The pending ops delete a node and create another of the same id, as an undo does.
+#[test]
+fn an_id_that_is_deleted_and_created_again_is_no_change() {
+    let text =
+        br#"{"liveblocksType":"LiveObject","data":{"m":{"liveblocksType":"LiveMap","data":{}}}}"#;
+    let mut document = Document::from_plain_lson(text).unwrap();
+    let pending: Vec<Op> = serde_json::from_str(
+        r#"[
+            {"type":8,"id":"1:0","opId":"1:0","parentId":"si:1","parentKey":"k","data":0},
+            {"type":5,"id":"si:1","opId":"1:1"},
+            {"type":4,"id":"si:1","opId":"1:2","parentId":"root","parentKey":"n","data":{}}
+        ]"#,
+    )
+    .unwrap();
+    let savepoint = document.savepoint();
+    apply_all(&mut document, &pending);
+    let changes = watch(&mut document, |document| {
+        document.rollback(savepoint);
+        apply_all(document, &pending);
+    });
+    assert!(changes.is_empty(), "{changes:?}");
+}
+
+/// What is created, changed and taken back while watched leaves no trace on the one before it.
+#[test]
+fn an_id_that_was_used_again_meanwhile_is_no_change() {
+    let mut document = Document::from_json(br#"{"o":{"a":5,"c":7}}"#).unwrap();
+    let again: Vec<Op> = serde_json::from_str(
+        r#"[
+            {"type":5,"id":"si:1","opId":"1:0"},
+            {"type":4,"id":"si:1","opId":"1:1","parentId":"root","parentKey":"o","data":{"a":1}},
+            {"type":3,"id":"si:1","opId":"1:2","data":{"c":2}}
+        ]"#,
+    )
+    .unwrap();
+    let changes = watch(&mut document, |document| {
+        let savepoint = document.savepoint();
+        apply_all(document, &again);
+        document.rollback(savepoint);
+    });
+    assert!(changes.is_empty(), "{changes:?}");
 }

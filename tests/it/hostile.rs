@@ -353,3 +353,17 @@ fn clocks_and_ids_of_any_size() {
     assert!(document.apply(&create(&long, 2, "root", &long)).is_accepted());
     assert_eq!(document.at(&format!("/{long}")).unwrap().id().unwrap().to_string(), long);
 }
+
+/// A peer can create nodes in the name of another actor; that one's edits must not come to nothing.
+#[test]
+fn ids_that_others_took_are_not_given_out() {
+    let mut document = Document::new();
+    for clock in 0..5 {
+        let taken = format!("1:{clock}");
+        assert!(document.apply(&create(&taken, 2, "root", &taken)).is_accepted());
+    }
+    let mut ids = IdSource::new(Actor(1));
+    document.edit(&mut ids, |root| root.set("mine", Lson::list([1, 2]))).unwrap();
+    assert_eq!(document.at("/mine").unwrap().to_json().to_string(), "[1,2]");
+    assert_eq!(document.at("/mine").unwrap().id().unwrap().to_string(), "1:5");
+}

@@ -158,24 +158,23 @@ fn the_official_suite_passes() {
 
 #[test]
 fn patches_conform() {
-    #[derive(Deserialize)]
-    struct Vector {
-        doc: Value,
-        patch: Value,
-        result: Option<Value>,
-        #[serde(default)]
-        error: bool,
-    }
     let zipped = include_bytes!("../data/conformance/patch.ndjson.gz");
     let mut text = String::new();
     GzDecoder::new(&zipped[..]).read_to_string(&mut text).unwrap();
     let mut count = 0;
     for line in text.split_terminator('\n') {
-        let vector: Vector = serde_json::from_str(line).unwrap();
-        let mut document = Document::from_json(vector.doc.to_string().as_bytes()).unwrap();
-        let result = patch_checked(&mut document, vector.patch.to_string().as_bytes());
-        assert_eq!(result.is_err(), vector.error, "{line}: {result:?}");
-        if let Some(expected) = vector.result {
+        // Taken apart as text: some pointers are half a surrogate pair, which no string can be.
+        let (doc, rest) =
+            line.strip_prefix("{\"doc\":").unwrap().split_once(",\"patch\":").unwrap();
+        let (patch, result) = match rest.rsplit_once(",\"result\":") {
+            Some((patch, result)) => (patch, Some(result.strip_suffix('}').unwrap())),
+            None => (rest.strip_suffix(",\"error\":true}").unwrap(), None),
+        };
+        let mut document = Document::from_json(doc.as_bytes()).unwrap();
+        let outcome = patch_checked(&mut document, patch.as_bytes());
+        assert_eq!(outcome.is_ok(), result.is_some(), "{line}: {outcome:?}");
+        if let Some(result) = result {
+            let expected: Value = serde_json::from_str(result).unwrap();
             assert!(same(&json_of(&document), &expected), "{line}: {}", json_of(&document));
         }
         count += 1;
@@ -579,6 +578,10 @@ fn the_root_is_replaced_but_stays_the_root() {
     assert_eq!(json_of(&document), value);
     let document = patched(SHAPES, &json!([{ "op": "copy", "from": "/shapes/a", "path": "" }]));
     assert_eq!(json_of(&document), json!({ "x": 1, "style": { "fill": "red" } }));
+    let document = patched(SHAPES, &json!([{ "op": "move", "from": "/shapes", "path": "" }]));
+    assert_eq!(json_of(&document)["plain"], json!({ "x": 1 }));
+    let document = patched(SHAPES, &json!([{ "op": "move", "from": "/style", "path": "" }]));
+    assert_eq!(json_of(&document), json!({ "fill": { "r": 1 } }));
     let map = json!({ "liveblocksType": "LiveMap", "data": {} });
     for value in [json!([]), json!(1), map] {
         let error = failure(SHAPES, &json!([{ "op": "add", "path": "", "value": value }]));

@@ -15,9 +15,11 @@ const LAYERS: &[&[&str]] = &[
     &["file", "text"],
     &["lson", "op"],
     &["node"],
+    &["message", "log"],
     &["document", "change", "limits"],
     &["apply"],
-    &["edit", "patch"],
+    &["diff", "edit", "inverse", "patch"],
+    &["server", "client"],
     &["error"],
     &["testing"],
 ];

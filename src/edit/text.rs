@@ -1,0 +1,152 @@
+//! Editing a LiveText.
+
+use super::{EditError, Session, handle};
+use crate::document::{Body, NodeIx, TextNode};
+use crate::op::{OpKind, UpdateText};
+use crate::text::{Attributes, TextOp, normalize};
+use crate::{Json, SmallStr};
+
+/// A LiveText that is being edited. Indexes and lengths are UTF-16 code units, as on the wire;
+/// what lies past the end is cut off, and no character is ever split.
+#[derive(Debug)]
+pub struct TextMut<'a> {
+    pub(super) session: Session<'a>,
+    pub(super) node: NodeIx,
+}
+
+handle!(TextMut, TextRef, Text);
+
+impl TextMut<'_> {
+    /// The length in UTF-16 code units.
+    pub fn len(&self) -> usize {
+        self.view().len()
+    }
+
+    /// Whether the text is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Inserts text without attributes before `index`.
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn insert(&mut self, index: usize, text: impl Into<SmallStr>) -> Result<(), EditError> {
+        self.update(vec![TextOp::Insert {
+            index: signed(index),
+            text: text.into(),
+            attributes: None,
+        }])
+    }
+
+    /// Inserts text with attributes before `index`.
+    ///
+    /// # Errors
+    /// If an attribute is not a scalar, or there are too many ops.
+    pub fn insert_formatted<K: Into<SmallStr>, V: Into<Json>>(
+        &mut self,
+        index: usize,
+        text: impl Into<SmallStr>,
+        attributes: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), EditError> {
+        let attributes = Some(scalars(attributes)?);
+        self.update(vec![TextOp::Insert { index: signed(index), text: text.into(), attributes }])
+    }
+
+    /// Adds text without attributes at the end.
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn push(&mut self, text: impl Into<SmallStr>) -> Result<(), EditError> {
+        self.insert(self.len(), text)
+    }
+
+    /// Removes `length` units from `index` on.
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn delete(&mut self, index: usize, length: usize) -> Result<(), EditError> {
+        self.update(vec![TextOp::Delete { index: signed(index), length: signed(length) }])
+    }
+
+    /// Replaces `length` units from `index` on by text without attributes.
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn replace(
+        &mut self,
+        index: usize,
+        length: usize,
+        text: impl Into<SmallStr>,
+    ) -> Result<(), EditError> {
+        let index = signed(index);
+        self.update(vec![
+            TextOp::Delete { index, length: signed(length) },
+            TextOp::Insert { index, text: text.into(), attributes: None },
+        ])
+    }
+
+    /// Sets attributes of `length` units from `index` on; a null value removes one.
+    ///
+    /// # Errors
+    /// If an attribute is not a scalar, or there are too many ops.
+    pub fn format<K: Into<SmallStr>, V: Into<Json>>(
+        &mut self,
+        index: usize,
+        length: usize,
+        attributes: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), EditError> {
+        let attributes = scalars(attributes)?;
+        self.update(vec![TextOp::Format {
+            index: signed(index),
+            length: signed(length),
+            attributes,
+        }])
+    }
+
+    /// Makes the text's JSON projection, its segments, equal to `target` with few ops.
+    ///
+    /// # Errors
+    /// If `target` is no array of segments.
+    pub fn reconcile(&mut self, target: impl Into<Json>) -> Result<(), EditError> {
+        self.session.reconcile(self.node, &target.into())
+    }
+
+    fn update(&mut self, ops: Vec<TextOp>) -> Result<(), EditError> {
+        self.session.update_text(self.node, ops)
+    }
+}
+
+impl Session<'_> {
+    /// Changes a text; what has no effect on it is left out.
+    pub(crate) fn update_text(&mut self, node: NodeIx, ops: Vec<TextOp>) -> Result<(), EditError> {
+        let Body::Text(text) = &self.document.node(node).body else { return Ok(()) };
+        let mut ops = normalize(text.text(), &ops);
+        ops.retain(|op| match op {
+            TextOp::Insert { text, .. } => !text.is_empty(),
+            TextOp::Delete { length, .. } | TextOp::Format { length, .. } => *length > 0,
+        });
+        if ops.is_empty() {
+            return Ok(());
+        }
+        let base_version = TextNode::version(text);
+        let update = UpdateText { base_version, version: None, ops };
+        self.apply(self.id(node), OpKind::UpdateText(update))
+    }
+}
+
+fn signed(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn scalars<K: Into<SmallStr>, V: Into<Json>>(
+    attributes: impl IntoIterator<Item = (K, V)>,
+) -> Result<Attributes, EditError> {
+    let attributes: crate::json::JsonObject =
+        attributes.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+    let nested = |value: &Json| matches!(value, Json::Array(_) | Json::Object(_));
+    if let Some((key, _)) = attributes.iter().find(|(_, value)| nested(value)) {
+        return Err(EditError::Attribute(key.clone()));
+    }
+    Ok(attributes.into())
+}
