@@ -34,7 +34,10 @@ fn main() -> ExitCode {
     }
     let (passed, failed) = (report.passed.len(), report.failures.len());
     if passed + failed == 0 {
-        eprintln!("there are no case files (*.json or *.ndjson, gzipped or not) in {}", path.display());
+        eprintln!(
+            "there are no case files (*.json or *.ndjson, gzipped or not) in {}",
+            path.display()
+        );
         return ExitCode::FAILURE;
     }
     println!("{passed} passed, {failed} failed");

@@ -18,3 +18,4 @@ pub mod fuzz;
 pub mod generate;
 pub mod model;
 pub mod probe;
+pub mod shapes;

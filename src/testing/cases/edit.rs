@@ -34,6 +34,24 @@ pub(super) fn perform(root: &mut ObjectMut<'_>, edit: &Edit) -> Result<(), EditE
             places.map_or(Ok(()), |(from, to)| list.move_item(from, to))
         }
         (Change::ListClear, NodeMut::List(mut list)) => list.clear(),
+        (Change::TextInsert(index, value, attributes), NodeMut::Text(mut text)) => {
+            let index = up_to(*index, text.len());
+            if attributes.is_empty() {
+                text.insert(index, value.clone())
+            } else {
+                text.insert_formatted(index, value.clone(), attributes.clone())
+            }
+        }
+        (Change::TextDelete(index, length), NodeMut::Text(mut text)) => {
+            below(*index, text.len()).map_or(Ok(()), |index| text.delete(index, *length))
+        }
+        (Change::TextReplace(index, length, value), NodeMut::Text(mut text)) => {
+            text.replace(below(*index, text.len()).unwrap_or(0), *length, value.clone())
+        }
+        (Change::TextFormat(index, length, attributes), NodeMut::Text(mut text)) => {
+            let index = below(*index, text.len());
+            index.map_or(Ok(()), |index| text.format(index, *length, attributes.clone()))
+        }
         _ => Ok(()),
     }
 }

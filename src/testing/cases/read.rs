@@ -192,12 +192,7 @@ struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    fn get<T>(
-        &self,
-        number: usize,
-        wanted: &str,
-        read: impl Fn(&'a Json) -> Option<T>,
-    ) -> Read<T> {
+    fn get<T>(&self, number: usize, wanted: &str, read: impl Fn(&'a Json) -> Option<T>) -> Read<T> {
         let read = self.args.get(number).and_then(read);
         read.ok_or_else(|| format!("argument {number} of {} must be {wanted}", self.name))
     }
@@ -248,7 +243,8 @@ impl Never {
         let from = match json.get("from") {
             Some(from) => index(from).ok_or("from must be the number of an event")?,
             None => {
-                let last = events.iter().rposition(|event| event.client == client && event.is_edit());
+                let last =
+                    events.iter().rposition(|event| event.client == client && event.is_edit());
                 last.map_or(0, |last| last + 1)
             }
         };

@@ -59,7 +59,11 @@ impl Room {
         for _ in 0..case.clients {
             let mut client = Client::new();
             client.set_fast_paths(options.fast_paths);
-            room.peers.push(Peer { client, mirror: Value::Object(serde_json::Map::new()), link: None });
+            room.peers.push(Peer {
+                client,
+                mirror: Value::Object(serde_json::Map::new()),
+                link: None,
+            });
         }
         for number in 0..case.clients {
             room.reconnect(number)?;
@@ -242,7 +246,8 @@ impl Room {
             .map_err(|error| format!("noThrow: the server failed: {error}"))?;
         let peer = &mut self.peers[client];
         peer.client.connected(actor);
-        peer.link = Some(Link { actor, up: VecDeque::new(), down: VecDeque::new(), within_packet: false });
+        peer.link =
+            Some(Link { actor, up: VecDeque::new(), down: VecDeque::new(), within_packet: false });
         self.flush(client);
         Ok(true)
     }
