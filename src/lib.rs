@@ -1,4 +1,10 @@
-//! livetree: a pure, in-memory engine for live documents.
+#![doc = include_str!("../README.md")]
+//! # The crate, in reading order
+//!
+//! 1. *Words*: [`Json`], [`Lson`], [`Position`], [`NodeId`], [`Op`].
+//! 2. *The document*: [`Document`] and its views.
+//! 3. *Change*: [`Document::apply`], [`Document::edit`], [`Document::patch`], [`Changes`].
+//! 4. *Replicas*: [`Server`], [`Client`] and their messages.
 #![deny(
     clippy::expect_used,
     clippy::indexing_slicing,

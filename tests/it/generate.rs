@@ -21,6 +21,24 @@ pub fn ops(len: usize) -> impl Strategy<Value = Vec<Op>> {
     })
 }
 
+/// As [`ops`], and updates of texts. The model knows nothing of these.
+pub fn ops_and_text(len: usize) -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec((dice(16), prop::bool::weighted(0.3)), 0..=len).prop_map(|dice| {
+        let mut clock = 0;
+        let op = |(dice, text): (Dice, bool)| {
+            clock += 1;
+            let mut dice = dice.with_clock(clock);
+            if !text {
+                return generate::op(&mut dice);
+            }
+            let id = generate::id(&mut dice);
+            let version = dice.below(5) as u64;
+            generate::update_text(&mut dice, id, version)
+        };
+        dice.into_iter().map(op).collect()
+    })
+}
+
 /// Documents with a handful of nodes.
 pub fn document() -> impl Strategy<Value = Document> {
     dice(120).prop_map(|mut dice| generate::document(&mut dice))

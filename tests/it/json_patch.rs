@@ -96,10 +96,10 @@ fn nested(case: Case) -> Case {
     let mut patch = case.patch;
     for operation in patch.as_array_mut().unwrap() {
         for member in ["path", "from"] {
-            if let Some(Value::String(pointer)) = operation.get_mut(member)
-                && (pointer.is_empty() || pointer.starts_with('/'))
-            {
-                pointer.insert_str(0, "/doc");
+            if let Some(Value::String(pointer)) = operation.get_mut(member) {
+                if (pointer.is_empty() || pointer.starts_with('/')) {
+                    pointer.insert_str(0, "/doc");
+                }
             }
         }
     }
