@@ -274,11 +274,13 @@ impl Pending {
     pub(super) fn receive(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
         let mut ops = ops;
         while let [op, rest @ ..] = ops {
-            let shortcut = self.is_empty()
-                || (self.fast_paths
-                    && (self.acknowledge_in_place(document, op)
-                        || self.is_beneath(document, history, op)));
-            if !shortcut {
+            if self.is_empty() {
+                // Nothing to roll back or to replay.
+                self.confirm(document, history, op);
+            } else if !(self.fast_paths
+                && (self.acknowledge_in_place(document, op)
+                    || self.is_beneath(document, history, op)))
+            {
                 break;
             }
             ops = rest;
