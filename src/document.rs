@@ -28,6 +28,7 @@ pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 
 use ids::IdIndex;
 use journal::Journal;
+pub(crate) use keyed::Keyed;
 pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
 pub(crate) use order::Positions;
 pub(crate) use text_node::{TextNode, TextUndo};

@@ -12,8 +12,10 @@
     reason = "only for tests"
 )]
 
+pub mod cases;
 pub mod conformance;
 pub mod fuzz;
 pub mod generate;
 pub mod model;
 pub mod probe;
+pub mod shapes;

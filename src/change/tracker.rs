@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::{self, TouchedItem};
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Node, NodeIx, Slot, TextNode};
+use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{Segment, apply, difference};
@@ -36,7 +36,7 @@ pub(crate) struct Tracker {
 /// The places of one node that were touched, with what was there before.
 #[derive(Debug, Default)]
 struct Touched {
-    keys: BTreeMap<SmallStr, Option<Old>>,
+    keys: Keyed<Option<Old>>,
     items: BTreeMap<NodeId, Option<OldItem>>,
     text: Option<Vec<Segment>>,
 }
@@ -81,7 +81,10 @@ impl Tracker {
     }
 
     fn touch_key(&mut self, node: &NodeId, key: SmallStr, old: Option<Old>) {
-        self.touch(node).keys.entry(key).or_insert(old);
+        let keys = &mut self.touch(node).keys;
+        if keys.at(key.as_bytes()).is_none() {
+            keys.insert(key, old);
+        }
     }
 
     /// Whether a node is that which had this id before, or continues it.
@@ -237,13 +240,15 @@ impl Tracker {
         touched: &Touched,
     ) -> Vec<(SmallStr, Option<New>)> {
         let mut changed = Vec::new();
-        for (key, old) in &touched.keys {
+        for (key, old) in touched.keys.iter() {
             let new = match &document.node(node).body {
-                Body::Object(object) => object.slots.get(key).map(|slot| match slot {
+                Body::Object(object) => object.slots.at(key.as_bytes()).map(|slot| match slot {
                     Slot::Json(value) => New::Json(value.clone()),
                     Slot::Child(child) => New::of(document, *child),
                 }),
-                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
+                Body::Map(entries) => {
+                    entries.at(key.as_bytes()).map(|child| New::of(document, *child))
+                }
                 _ => None,
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {

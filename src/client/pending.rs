@@ -274,11 +274,13 @@ impl Pending {
     pub(super) fn receive(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
         let mut ops = ops;
         while let [op, rest @ ..] = ops {
-            let shortcut = self.is_empty()
-                || (self.fast_paths
-                    && (self.acknowledge_in_place(document, op)
-                        || self.is_beneath(document, history, op)));
-            if !shortcut {
+            if self.is_empty() {
+                // Nothing to roll back or to replay.
+                self.confirm(document, history, op);
+            } else if !(self.fast_paths
+                && (self.acknowledge_in_place(document, op)
+                    || self.is_beneath(document, history, op)))
+            {
                 break;
             }
             ops = rest;
@@ -378,16 +380,17 @@ impl Pending {
         let (before, after) = (before.text(), after.segments());
         let without = difference(&before.segments(), &after);
         let under_way = self.entries.values_mut().find(|entry| entry.op.id == *id);
-        if let Some(entry) = under_way
-            && entry.delivery == Delivery::Unknown
-            && let OpKind::UpdateText(update) = &mut entry.op.kind
-        {
-            let mut done = before.clone();
-            done.apply(&update.ops);
-            let with = difference(&done.segments(), &after);
-            if extent(&with) < extent(&without) {
-                update.ops = Vec::new();
-                return self.carry(history, id, &with);
+        if let Some(entry) = under_way {
+            if entry.delivery == Delivery::Unknown {
+                if let OpKind::UpdateText(update) = &mut entry.op.kind {
+                    let mut done = before.clone();
+                    done.apply(&update.ops);
+                    let with = difference(&done.segments(), &after);
+                    if extent(&with) < extent(&without) {
+                        update.ops = Vec::new();
+                        return self.carry(history, id, &with);
+                    }
+                }
             }
         }
         self.carry(history, id, &without);

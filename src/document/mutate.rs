@@ -199,10 +199,10 @@ impl Document {
         self.track_text(node);
         let Body::Text(text) = &mut self.node_mut(node).body else { return None };
         let (result, undo) = change(text);
-        if let Some(undo) = undo
-            && self.journal.is_recording()
-        {
-            self.journal.record(Undo::Text { node, undo });
+        if let Some(undo) = undo {
+            if self.journal.is_recording() {
+                self.journal.record(Undo::Text { node, undo });
+            }
         }
         Some(result)
     }
@@ -232,7 +232,7 @@ impl Document {
             stack.extend(self.node(ix).body.children());
             let id = self.node(ix).id.clone();
             self.ids.insert(&id, ix);
-            if revived && let Some(tracker) = &mut self.tracker {
+            if let Some(tracker) = self.tracker.as_mut().filter(|_| revived) {
                 tracker.revived(ix);
             }
         }

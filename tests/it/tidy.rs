@@ -7,8 +7,8 @@ use std::process::Command;
 
 /// The modules of the crate in layers: a file may use its own layer and those above it here.
 ///
-/// Modules on one line know each other: a document notes its changes down as they are made, and
-/// limits measure it.
+/// Modules on one line know each other: a document notes its changes down as they are made, limits
+/// measure it, and an edit tells its client what it predicts.
 const LAYERS: &[&[&str]] = &[
     &["small_str"],
     &["id", "position", "json", "patch::pointer"],
@@ -18,8 +18,9 @@ const LAYERS: &[&[&str]] = &[
     &["message", "log"],
     &["document", "change", "limits"],
     &["apply"],
-    &["diff", "edit", "inverse", "patch"],
-    &["server", "client"],
+    &["diff", "inverse"],
+    &["edit", "client", "patch"],
+    &["server"],
     &["error"],
     &["testing"],
 ];
