@@ -31,7 +31,7 @@ use journal::Journal;
 pub(crate) use keyed::Keyed;
 pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
 pub(crate) use order::Positions;
-pub(crate) use text_node::{TextNode, TextUndo};
+pub(crate) use text_node::TextNode;
 
 use crate::change::Tracker;
 use crate::op::NodeKind;

@@ -105,7 +105,7 @@ fn nested(case: Case) -> Case {
     for operation in patch.as_array_mut().unwrap() {
         for member in ["path", "from"] {
             if let Some(Value::String(pointer)) = operation.get_mut(member) {
-                if (pointer.is_empty() || pointer.starts_with('/')) {
+                if pointer.is_empty() || pointer.starts_with('/') {
                     pointer.insert_str(0, "/doc");
                 }
             }
