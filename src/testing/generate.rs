@@ -292,15 +292,15 @@ pub fn op(dice: &mut Dice) -> Op {
     let kind = match dice.weighted(&[11, 4, 2, 1, 2]) {
         0 => {
             let container = match id.to_string().as_str() {
-                "0:0" | "1:0" => Some(NodeContent::List),
-                "0:1" => Some(NodeContent::Map),
+                "0:0" => Some(("list", NodeContent::List)),
+                "0:1" => Some(("map", NodeContent::Map)),
+                "1:0" => Some(("other", NodeContent::List)),
                 _ => None,
             };
             match container {
-                // Where others find it.
-                Some(content) if !dice.one_in(4) => {
-                    let key = key(dice);
-                    create(dice, NodeId::ROOT, key, content)
+                // Where others find it, and at a key that little else has.
+                Some((key, content)) if !dice.one_in(4) => {
+                    create(dice, NodeId::ROOT, key.into(), content)
                 }
                 _ => {
                     let parent = match dice.weighted(&[6, 1]) {
@@ -339,10 +339,10 @@ pub fn op_for(dice: &mut Dice, document: &Document) -> Op {
                 _ => some.id.clone(),
             };
             let kind = create(dice, parent, key, content);
-            let id = if dice.one_in(8) {
-                id(dice)
-            } else {
-                NodeId::minted(Actor(7), u64::from(dice.any() % 100_000))
+            let id = match dice.weighted(&[6, 1, 1]) {
+                0 => NodeId::minted(Actor(7), u64::from(dice.any() % 100_000)),
+                1 => id(dice),
+                _ => sibling.id.clone(),
             };
             return named(dice, Op::new(id, kind));
         }
@@ -356,7 +356,7 @@ pub fn op_for(dice: &mut Dice, document: &Document) -> Op {
 
 /// An op that makes or changes one of the texts of the small world.
 pub fn text_op(dice: &mut Dice) -> Op {
-    let id = NodeId::from(*dice.pick(&["0:0", "0:1", "1:0"]));
+    let id = NodeId::from(*dice.pick(&["1:2", "x", "01:1"]));
     if dice.below(3) > 0 {
         let version = dice.below(5) as u64;
         return update_text(dice, id, version);

@@ -87,13 +87,13 @@ fn long_streams() {
 #[test]
 fn streams_reach_every_outcome() {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for seed in 0..200 {
+    for seed in 0..400 {
         let mut dice = Dice::seeded(seed);
         let mut document = Document::new();
         for step in 0..60 {
-            let op = match step % 3 {
-                0 => generate::op(&mut dice),
-                1 => generate::op_for(&mut dice, &document),
+            let op = match step % 5 {
+                0 | 1 => generate::op(&mut dice),
+                2 | 3 => generate::op_for(&mut dice, &document),
                 _ => generate::text_op(&mut dice),
             };
             let before = document.node_count();
