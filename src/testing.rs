@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::struct_excessive_bools,
     reason = "only for tests"
 )]
 
