@@ -1,6 +1,6 @@
 //! The document: one tree of live nodes, and one journal that can take every change back.
 //!
-//! The tree is an arena of [`Node`]s, an index from ids to nodes, and in each container the order
+//! The tree is an arena of nodes, an index from ids to nodes, and in each container the order
 //! of its children. All changes are made by the five primitives of `document/mutate.rs`; what an
 //! op means in terms of them is decided in [`crate::apply`] and nowhere else.
 //!
