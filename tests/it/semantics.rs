@@ -117,3 +117,27 @@ fn streams_reach_every_outcome() {
     assert_eq!(seen.len(), 9, "{seen:?}");
     assert!(seen.values().all(|times| *times >= 20), "{seen:?}");
 }
+
+/// Nothing lies between `!` and `! `, a key that only `set` can bring in: the room is further on.
+#[test]
+fn two_items_never_hold_one_position() {
+    let op = |text: &str| serde_json::from_str::<Op>(text).unwrap();
+    let create = |id: &str, key: &str, intent: &str| {
+        op(&format!(
+            r#"{{"type":8,"id":"{id}","opId":"1:0","parentId":"1:0","parentKey":"{key}"{intent},"data":0}}"#
+        ))
+    };
+    let (mut document, mut model) = (Document::new(), Model::new());
+    for op in [
+        op(r#"{"type":2,"id":"1:0","opId":"1:0","parentId":"root","parentKey":"l"}"#),
+        create("1:1", "!", ""),
+        create("1:2", "! ", r#","intent":"set""#),
+        create("1:3", "!  ", r#","intent":"set""#),
+        create("1:4", "!", ""),
+        create("1:5", "!", ""),
+        op(r#"{"type":1,"id":"1:5","opId":"1:0","parentKey":"! "}"#),
+    ] {
+        follow(&mut document, &mut model, &op).unwrap();
+    }
+    assert_eq!(document.node_count(), 7);
+}
