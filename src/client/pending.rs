@@ -50,6 +50,8 @@ enum Delivery {
     Sent,
     /// Sent on a connection that is lost: it may have arrived, so it is sent again as it is.
     Unknown,
+    /// Sent again while the document was loading, which may or may not have it already.
+    SentAgain,
 }
 
 /// The pending ops, in order.
@@ -196,7 +198,7 @@ impl Pending {
     /// Whatever is under way is lost, and perhaps arrived.
     pub(super) fn connection_lost(&mut self) {
         for entry in self.entries.values_mut() {
-            if entry.delivery == Delivery::Sent {
+            if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
             }
         }
@@ -204,14 +206,18 @@ impl Pending {
 
     /// The ops to send now, in order. One that hangs on a push whose place is not known yet waits
     /// for it, and all behind it wait too.
-    pub(super) fn take_unsent(&mut self, document: &mut Document) -> Vec<Op> {
+    ///
+    /// While the document is `loading`, texts wait for it: an update that hangs on an old version
+    /// might be refused.
+    pub(super) fn take_unsent(&mut self, document: &mut Document, loading: bool) -> Vec<Op> {
         let mut ops = Vec::new();
         self.merge_text_updates(document);
         let mut updating = BTreeSet::new();
         for entry in self.entries.values_mut() {
             let text = matches!(entry.op.kind, OpKind::UpdateText(_));
             match entry.delivery {
-                Delivery::Sent => {}
+                Delivery::Sent | Delivery::SentAgain => {}
+                Delivery::Unsent if text && loading => break,
                 Delivery::Unsent if waits(entry, &self.pushes) => break,
                 // One update of a text is under way at a time.
                 Delivery::Unsent if text && updating.contains(&entry.op.id) => break,
@@ -221,7 +227,7 @@ impl Pending {
                     ops.push(entry.op.clone());
                 }
                 Delivery::Unknown => {
-                    entry.delivery = Delivery::Sent;
+                    entry.delivery = if loading { Delivery::SentAgain } else { Delivery::Sent };
                     ops.push(entry.sent.as_ref().unwrap_or(&entry.op).clone());
                 }
             }
@@ -354,6 +360,11 @@ impl Pending {
             .collect();
         for id in texts {
             self.reload_text(document, history, fresh, &id);
+        }
+        for entry in self.entries.values_mut() {
+            if entry.delivery == Delivery::SentAgain {
+                entry.delivery = Delivery::Sent;
+            }
         }
         document.become_copy_of(fresh);
     }
