@@ -79,8 +79,7 @@ impl Fixture {
 
     /// A position right behind the item at `index`.
     fn place_behind(&self, index: usize) -> SmallStr {
-        let position =
-            |index| self.items.get(index).map(|id| Position::verbatim(self.key_of(id)));
+        let position = |index| self.items.get(index).map(|id| Position::verbatim(self.key_of(id)));
         Position::make(position(index).as_ref(), position(index + 1).as_ref()).as_str().into()
     }
 
@@ -248,8 +247,7 @@ fn edit(c: &mut Criterion) {
                         |fixture, count| {
                             let places = fixture.distinct(count, len);
                             let pointer = |place| format!("/shapes/s{place}");
-                            let places =
-                                places.into_iter().map(|place| (place, pointer(place)));
+                            let places = places.into_iter().map(|place| (place, pointer(place)));
                             places.map(|p| (p, fixture.dice.below(len))).collect::<Vec<_>>()
                         },
                         |document, ids, ((place, pointer), other)| {

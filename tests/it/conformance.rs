@@ -78,7 +78,8 @@ fn no_vendored_file_is_left_out() {
     let source = include_str!("conformance.rs");
     for entry in std::fs::read_dir(directory).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let vectors = name.strip_suffix(".gz").is_some() && !["quirks", "server-text"].iter().any(|other| name.starts_with(other));
+        let vectors = name.strip_suffix(".gz").is_some()
+            && !["quirks", "server-text"].iter().any(|other| name.starts_with(other));
         assert!(!vectors || source.contains(&format!("\"{name}\"")), "{name} is not run");
     }
 }

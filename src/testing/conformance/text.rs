@@ -3,9 +3,7 @@
 use super::checks::{Check, Results, array, field};
 use super::compare::same;
 use crate::Json;
-use crate::text::{
-    Order, Segment, Text, TextOp, invert, normalize, transform, transform_over,
-};
+use crate::text::{Order, Segment, Text, TextOp, invert, normalize, transform, transform_over};
 
 pub(super) fn check(json: &Json) -> Results {
     let check = if json.get("a").is_some() { check_transform(json)? } else { check_text(json)? };
