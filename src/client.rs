@@ -162,7 +162,8 @@ impl Client {
 
     /// A connection is open, and the server calls it `actor`.
     ///
-    /// The document is fetched; edits that were not acknowledged are sent again once it is here.
+    /// The document is fetched, and edits that were not acknowledged are sent again behind the
+    /// request for it.
     pub fn connected(&mut self, actor: Actor) {
         match &mut self.ids {
             Some(ids) => ids.set_actor(actor),
@@ -186,11 +187,12 @@ impl Client {
                 self.link = Link::Loading(Loading::default());
                 Some(ClientMessage::FetchStorage)
             }
-            Link::Online => {
-                let ops = self.pending.take_unsent(&mut self.document);
+            Link::Online | Link::Loading(_) => {
+                let loading = matches!(self.link, Link::Loading(_));
+                let ops = self.pending.take_unsent(&mut self.document, loading);
                 (!ops.is_empty()).then_some(ClientMessage::UpdateStorage { ops })
             }
-            Link::Offline | Link::Loading(_) => None,
+            Link::Offline => None,
         }
     }
 
@@ -322,7 +324,7 @@ impl Client {
     pub fn receive(&mut self, message: ServerMessage) -> Result<Received, ClientError> {
         match (&mut self.link, message) {
             (Link::Online, ServerMessage::UpdateStorage { ops }) => Ok(self.update(&ops)),
-            (Link::Online, ServerMessage::RejectOps { op_ids, reason }) => {
+            (Link::Online | Link::Loading(_), ServerMessage::RejectOps { op_ids, reason }) => {
                 Ok(self.reject(op_ids, &reason))
             }
             (Link::Loading(loading), ServerMessage::UpdateStorage { ops }) => {

@@ -43,6 +43,13 @@ use crate::{Limits, NodeId};
 /// A fixed part of the format rather than a setting: replicas that disagree on it would diverge.
 pub const MAX_NODE_DEPTH: usize = 500;
 
+/// The longest position that a list item may get, in characters.
+///
+/// Inserting at one spot again and again makes positions longer, a character for every six items;
+/// without a bound that would take quadratic memory. As [`MAX_NODE_DEPTH`], a fixed part of the
+/// format. A [`Server`](crate::Server) keeps positions far shorter.
+pub const MAX_POSITION_LEN: usize = 1024;
+
 /// A live document: a tree of LiveObjects, LiveLists, LiveMaps, LiveTexts and LiveFiles.
 ///
 /// *Read* it through [`root`](Self::root), [`at`](Self::at) and [`get`](Self::get). *Change* it with

@@ -33,7 +33,7 @@ pub use node::SerializedNode;
 
 // 2. The document
 pub mod document;
-pub use document::{Document, MAX_NODE_DEPTH};
+pub use document::{Document, MAX_NODE_DEPTH, MAX_POSITION_LEN};
 
 // 3. Change
 pub mod apply;

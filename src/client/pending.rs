@@ -50,6 +50,8 @@ enum Delivery {
     Sent,
     /// Sent on a connection that is lost: it may have arrived, so it is sent again as it is.
     Unknown,
+    /// Sent again while the document was loading, which may or may not have it already.
+    SentAgain,
 }
 
 /// The pending ops, in order.
@@ -195,7 +197,8 @@ impl Pending {
             if is_push(&entry.op) {
                 self.pushes.remove(&entry.op.id);
             }
-            if entry.delivery == Delivery::Sent && is_text_update(&entry.op) {
+            let under_way = matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain);
+            if under_way && is_text_update(&entry.op) {
                 self.updating.remove(&entry.op.id);
             }
         }
@@ -207,7 +210,7 @@ impl Pending {
         self.unsent_from = 0;
         self.updating.clear();
         for entry in self.entries.values_mut() {
-            if entry.delivery == Delivery::Sent {
+            if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
             }
         }
@@ -215,13 +218,17 @@ impl Pending {
 
     /// The ops to send now, in order. One that hangs on a push whose place is not known yet waits
     /// for it, and all behind it wait too.
-    pub(super) fn take_unsent(&mut self, document: &mut Document) -> Vec<Op> {
+    ///
+    /// While the document is `loading`, texts wait for it: an update that hangs on an old version
+    /// might be refused.
+    pub(super) fn take_unsent(&mut self, document: &mut Document, loading: bool) -> Vec<Op> {
         let mut ops = Vec::new();
         self.merge_text_updates(document);
         for (number, entry) in self.entries.range_mut(self.unsent_from..) {
             let text = is_text_update(&entry.op);
             match entry.delivery {
-                Delivery::Sent => {}
+                Delivery::Sent | Delivery::SentAgain => {}
+                Delivery::Unsent if text && loading => break,
                 Delivery::Unsent if waits(entry, &self.pushes) => break,
                 // One update of a text is under way at a time.
                 Delivery::Unsent if text && self.updating.contains(&entry.op.id) => break,
@@ -231,7 +238,7 @@ impl Pending {
                     ops.push(entry.op.clone());
                 }
                 Delivery::Unknown => {
-                    entry.delivery = Delivery::Sent;
+                    entry.delivery = if loading { Delivery::SentAgain } else { Delivery::Sent };
                     ops.push(entry.sent.as_ref().unwrap_or(&entry.op).clone());
                 }
             }
@@ -366,6 +373,11 @@ impl Pending {
             .collect();
         for id in texts {
             self.reload_text(document, history, fresh, &id);
+        }
+        for entry in self.entries.values_mut() {
+            if entry.delivery == Delivery::SentAgain {
+                entry.delivery = Delivery::Sent;
+            }
         }
         document.become_copy_of(fresh);
     }

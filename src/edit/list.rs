@@ -178,12 +178,13 @@ impl Session<'_> {
     ) -> Result<(), EditError> {
         let item = self.item(list, from)?;
         self.item(list, to)?;
-        if from == to {
-            return Ok(());
-        }
-        // Where it will be among the others, which close up behind it.
-        let position = self.position_at(list, if from < to { to + 1 } else { to });
-        let parent_key = position.to_small_str();
+        let parent_key = if from == to {
+            // The user wants it here, wherever somebody else moves it at the same time.
+            self.document.node(item).key.to_small_str()
+        } else {
+            // Where it will be among the others, which close up behind it.
+            self.position_at(list, if from < to { to + 1 } else { to }).to_small_str()
+        };
         self.apply(self.id(item), OpKind::SetParentKey { parent_key })
     }
 

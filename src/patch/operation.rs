@@ -208,7 +208,11 @@ impl<'a, 'p> Patcher<'a, 'p> {
             None if to == "-" => others,
             None => return Err(PatchReason::NotAnIndex { token: to.to_owned() }),
         };
-        Ok(self.session.move_item(list, from, to)?)
+        // RFC 6902 gives a move to where the value is no effect.
+        if from != to {
+            self.session.move_item(list, from, to)?;
+        }
+        Ok(())
     }
 
     /// The value at a pointer.

@@ -39,7 +39,7 @@ fn judged(part: &str, changed: &str) -> String {
             "never":[{"client":1,"path":["list",0],"is":"c"},
                      {"client":0,"path":["list"],"contains":"c"},
                      {"client":0,"path":["list"],"lacks":"a"},
-                     {"client":0,"path":["list"],"order":["a","b"]}]}}"#;
+                     {"client":0,"path":["list"],"order":["b","a"]}]}}"#;
     let case = case.replacen(part, changed, 1);
     let mut report = Report::default();
     run_bytes("case.json", case.as_bytes(), false, Options::default(), &mut report);
@@ -52,10 +52,10 @@ fn the_replayer_notices_what_is_wrong() {
     assert_eq!(judged("", ""), "");
     let wrong = [
         (r#""k":1}"#, r#""k":2}"#, "finalOneOf: {"),
-        (r#""is":"c""#, r#""is":"b""#, r#"never: settling, round 1: client 1 at "/list/0" is "b""#),
+        (r#""is":"c""#, r#""is":"b""#, r#"never: settling, round 0: client 1 at "/list/0" is "b""#),
         (r#""contains":"c""#, r#""contains":"a""#, "which contains"),
         (r#""lacks":"a""#, r#""lacks":"c""#, "which lacks"),
-        (r#"["a","b"]}]}"#, r#"["b","a"]}]}"#, "is after"),
+        (r#"["b","a"]}]}"#, r#"["a","b"]}]}"#, "is after"),
         ("converge", "convergence", "there is no expectation"),
         ("list.clear", "list.empty", "there is no edit"),
         (r#""t":"redo""#, r#""t":"again""#, "event 3: there is no event"),

@@ -248,6 +248,11 @@ impl Room {
         peer.link =
             Some(Link { actor, up: VecDeque::new(), down: VecDeque::new(), within_packet: false });
         self.flush(client);
+        // The request and what is sent again with it are one message.
+        if let Some(link) = &mut self.peers[client].link {
+            let frames: Vec<Vec<u8>> = link.up.drain(..).collect();
+            link.up.push_back([&b"["[..], &frames.join(&b','), b"]"].concat());
+        }
         Ok(true)
     }
 
