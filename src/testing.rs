@@ -17,3 +17,4 @@ pub mod fuzz;
 pub mod generate;
 pub mod model;
 pub mod probe;
+pub mod world;
