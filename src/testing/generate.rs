@@ -412,10 +412,20 @@ pub fn edit_below(dice: &mut Dice, root: &mut ObjectMut<'_>, top: &str) -> Resul
                 }
             }
         }
+        NodeMut::Text(mut words) => {
+            let len = words.len();
+            match dice.below(4) {
+                0 | 1 => words.insert(dice.below(len + 1), text(dice)),
+                2 => words.delete(dice.below(len + 1), dice.below(4)),
+                _ => {
+                    words.format(dice.below(len + 1), dice.below(4), [("bold", dice.below(2) == 0)])
+                }
+            }
+        }
     }
 }
 
-/// JSON Pointers to all objects, maps and lists of a document, the root first.
+/// JSON Pointers to all objects, maps, lists and texts of a document, the root first.
 pub fn containers(root: ValueRef<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let mut stack = vec![(String::new(), root)];
@@ -431,7 +441,8 @@ pub fn containers(root: ValueRef<'_>) -> Vec<String> {
                 let items = list.iter().enumerate();
                 stack.extend(items.map(|(index, value)| (below(&index.to_string()), value)));
             }
-            ValueRef::Json(_) | ValueRef::Text(_) | ValueRef::File(_) => continue,
+            ValueRef::Text(_) => {}
+            ValueRef::Json(_) | ValueRef::File(_) => continue,
         }
         found.push(pointer);
     }
