@@ -10,6 +10,7 @@ mod check;
 pub mod link;
 pub mod oracle;
 pub mod script;
+pub mod soak;
 
 use serde_json::Value;
 
@@ -33,6 +34,16 @@ impl From<String> for Failure {
     fn from(what: String) -> Self {
         Self { what }
     }
+}
+
+impl From<&str> for Failure {
+    fn from(what: &str) -> Self {
+        what.to_owned().into()
+    }
+}
+
+fn fail<T>(user: usize, what: impl std::fmt::Display) -> Result<T, Failure> {
+    Err(Failure { what: format!("user {user}: {what}") })
 }
 
 /// What is checked after every step. All of it costs time in proportion to the document.
@@ -221,10 +232,6 @@ impl World {
         self.sabotaged
     }
 
-    fn fail<T>(&self, user: usize, what: impl std::fmt::Display) -> Result<T, Failure> {
-        Err(Failure { what: format!("user {user}: {what}") })
-    }
-
     /// Opens a connection, unless one is open.
     pub fn connect(&mut self, user: usize) -> Result<(), Failure> {
         let who = &mut self.users[user];
@@ -395,7 +402,7 @@ impl World {
                 let other = twin.poll_message();
                 if other != message {
                     let what = format!("sends {message:?}, without shortcuts {other:?}");
-                    return self.fail(user, what);
+                    return fail(user, what);
                 }
             }
             let Some(mut message) = message else { break };
@@ -468,7 +475,7 @@ impl World {
         let after = nodes(self);
         if before != after {
             let what = format!("undo and redo lead from\n{before:?} to\n{after:?}");
-            return self.fail(user, what);
+            return fail(user, what);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Failure, Sabotage, World};
+use super::{Failure, Sabotage, World, fail};
 use crate::client::{Client, Status};
 use crate::message::ServerMessage;
 use crate::node::SerializedNode;
@@ -43,7 +43,7 @@ impl World {
             let other = act(twin).unwrap_or_default();
             if other != changes {
                 let what = format!("changes {changes:?}, without shortcuts {other:?}");
-                return self.fail(user, what);
+                return fail(user, what);
             }
         }
         self.note_made(user)?;
@@ -60,15 +60,16 @@ impl World {
         if let Some(oracle) = &mut self.users[user].oracle
             && let Err(what) = oracle.hear(message)
         {
-            return self.fail(user, what);
+            return fail(user, what);
         }
         let mut quiet = false;
         for message in told {
             let before = self.before(user);
+            let shows_something = before.as_ref().is_some_and(|before| before.ids.len() > 1);
             let who = &mut self.users[user];
             let received = match who.client.receive(message.clone()) {
                 Ok(received) => received,
-                Err(error) => return self.fail(user, error),
+                Err(error) => return fail(user, error),
             };
             if let Some(twin) = &mut who.twin {
                 let other = twin.receive(message.clone());
@@ -76,11 +77,10 @@ impl World {
                     let what = format!(
                         "receives {message:?} as {received:?}, without shortcuts {other:?}"
                     );
-                    return self.fail(user, what);
+                    return fail(user, what);
                 }
             }
-            let pending = who.client.pending();
-            if pending.len() < who.known_pending.len() {
+            if who.client.pending().len() < who.known_pending.len() {
                 let left: std::collections::BTreeSet<&OpId> =
                     who.client.pending().filter_map(|op| op.op_id.as_ref()).collect();
                 let answered = who.known_pending.len() - left.len();
@@ -98,7 +98,7 @@ impl World {
                 && user == 0
                 && !self.sabotaged
                 && !changes.is_empty()
-                && before.as_ref().is_some_and(|before| !before.ids.is_empty())
+                && shows_something
             {
                 changes = Changes::default();
                 quiet = true;
@@ -141,7 +141,7 @@ impl World {
         who.known_pending = kept;
         for op_id in gone {
             if !texts {
-                return self.fail(user, format!("{op_id} was dropped before it was sent"));
+                return fail(user, format!("{op_id} was dropped before it was sent"));
             }
             if let Some(audit) = &mut self.audit {
                 audit.merged(&op_id)?;
@@ -165,33 +165,33 @@ impl World {
         if let (Some(mirror), Some(before)) = (&mut who.mirror, before) {
             let after = document.to_json();
             if let Err(error) = changes.apply_to(mirror) {
-                return self.fail(user, format!("{error}: {changes:?} over {}", before.json));
+                return fail(user, format!("{error}: {changes:?} over {}", before.json));
             }
             if Json::from(mirror.clone()) != after {
                 let what = format!(
                     "the changes {changes:?} lead from {} to {mirror}, not to {after}",
                     before.json
                 );
-                return self.fail(user, what);
+                return fail(user, what);
             }
             *mirror = Value::from(&after);
             if !changes.is_empty() && after == before.json && ids(document) == before.ids {
-                return self.fail(user, format!("{after} is the same, but changed: {changes:?}"));
+                return fail(user, format!("{after} is the same, but changed: {changes:?}"));
             }
         }
         let shown = (who.twin.is_some() || who.oracle.is_some()).then(|| nodes(document));
         let Some(shown) = shown else { return Ok(()) };
         if let Err(broken) = document.check() {
-            return self.fail(user, broken);
+            return fail(user, broken);
         }
         if let Some(twin) = &who.twin {
             let other = nodes(twin.document());
             if shown != other {
                 let what = format!("shows\n{shown:?}, without shortcuts\n{other:?}");
-                return self.fail(user, what);
+                return fail(user, what);
             }
             if !who.client.pending().eq(twin.pending()) {
-                return self.fail(user, "other ops are pending without shortcuts");
+                return fail(user, "other ops are pending without shortcuts");
             }
         }
         if let Some(oracle) = &who.oracle {
@@ -201,7 +201,7 @@ impl World {
                     "shows\n{shown:?}, which is not what it heard plus what is pending:\n{:?}",
                     expected.unwrap_or_default()
                 );
-                return self.fail(user, what);
+                return fail(user, what);
             }
             let pending = who.client.pending();
             let known = pending.filter_map(|op| op.op_id.as_ref());
@@ -212,7 +212,7 @@ impl World {
                     "{count} ops are pending, not the {} that were not answered",
                     oracle.pending_len()
                 );
-                return self.fail(user, what);
+                return fail(user, what);
             }
         }
         Ok(())
@@ -232,21 +232,21 @@ impl World {
             let who = &mut self.users[user];
             let status = who.client.status();
             if status != Status::Synchronized {
-                return self.fail(user, format!("all is quiet, but it is {status:?}"));
+                return fail(user, format!("all is quiet, but it is {status:?}"));
             }
             let shown = nodes(who.client.document());
             if shown != server {
                 let what = format!("has\n{shown:?}, but the server has\n{server:?}");
-                return self.fail(user, what);
+                return fail(user, what);
             }
             who.client.document().check()?;
             if who.client.confirmed_nodes() != shown {
-                return self.fail(user, "nothing is pending, but something is not confirmed");
+                return fail(user, "nothing is pending, but something is not confirmed");
             }
             if let Some(oracle) = &who.oracle
                 && oracle.confirmed().as_ref() != Some(&server)
             {
-                return self.fail(user, "what it was told does not add up to the document");
+                return fail(user, "what it was told does not add up to the document");
             }
         }
         if let Some(audit) = &self.audit {

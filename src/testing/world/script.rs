@@ -9,7 +9,7 @@ use arbitrary::Arbitrary;
 pub use edits::{Content, Edit, TextEdit};
 pub use families::Family;
 
-use super::{Checks, Failure, Sabotage, Setup, Stats, World};
+use super::{Checks, Failure, Sabotage, Setup, Stats, World, fail};
 use crate::client::{UndoOptions, UndoPolicy};
 use crate::server::{Access, ServerOptions};
 use crate::testing::generate::Dice;
@@ -315,7 +315,7 @@ impl World {
         let (found, wanted) =
             (versions_apart(nodes(self)), versions_apart(first.nodes().collect()));
         if found != wanted {
-            return self.fail(0, format!("undo of all leads to\n{found:?}, not to\n{wanted:?}"));
+            return fail(0, format!("undo of all leads to\n{found:?}, not to\n{wanted:?}"));
         }
         self.settle()?;
         while self.users[0].client.can_redo() {
@@ -323,7 +323,7 @@ impl World {
         }
         let found = versions_apart(nodes(self));
         if found != last {
-            return self.fail(0, format!("redo of all leads to\n{found:?}, not to\n{last:?}"));
+            return fail(0, format!("redo of all leads to\n{found:?}, not to\n{last:?}"));
         }
         self.settle()
     }

@@ -153,12 +153,13 @@ impl Mix {
             5 => Step::Flush { user },
             6 => Step::Up { user, frames: 1 + dice.below(3) as u8 },
             7 => Step::Down { user, frames: 1 + dice.below(4) as u8 },
-            8 => Step::Cut {
-                user,
-                up: *dice.pick(&[0, 255, byte(dice), byte(dice)]),
-                down: *dice.pick(&[0, 0, 255, byte(dice)]),
-                late: dice.one_in(2),
-            },
+            8 => {
+                let (somewhere, up) = (byte(dice), dice.below(4));
+                let up = *[0, 255].get(up).unwrap_or(&somewhere);
+                let (somewhere, down) = (byte(dice), dice.below(4));
+                let down = *[0, 0, 255].get(down).unwrap_or(&somewhere);
+                Step::Cut { user, up, down, late: dice.one_in(2) }
+            }
             9 => Step::Connect { user },
             10 => Step::Ghost { which: byte(dice) },
             11 => Step::Patch { edit: self.edit(dice) },
