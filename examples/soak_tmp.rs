@@ -11,6 +11,6 @@ fn main(){
         for seed in from..from+n { r.run(family,seed,steps,&Rules::default()); }
         println!("{}: {r} in {:?}",family.name(), t.elapsed().unwrap());
         let mut f=r.failures.clone(); f.sort_by_key(|f|f.broken.step);
-        for x in f.iter().take(shrink){ println!("{}", x.shrunk(&Rules::default())); }
+        for x in f.iter().take(3){println!("{x}");} for x in f.iter().take(shrink){ println!("{}", x.shrunk(&Rules::default())); }
     }
 }

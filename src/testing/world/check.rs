@@ -1,12 +1,15 @@
 //! The promises, checked: after every act and message of a client, and when all is quiet.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
+use super::oracle::Oracle;
 use super::{Failure, Sabotage, World, fail};
 use crate::client::{Client, Status};
 use crate::message::ServerMessage;
 use crate::node::SerializedNode;
-use crate::op::OpKind;
+use crate::op::{NodeContent, OpKind};
 use crate::{Changes, Document, Json, NodeId, OpId};
 
 /// What a document is like, as far as a check compares it with a later state.
@@ -21,6 +24,49 @@ fn ids(document: &Document) -> Vec<NodeId> {
 
 fn nodes(document: &Document) -> Vec<SerializedNode> {
     document.nodes().collect()
+}
+
+/// How two sets of nodes differ, apart from the versions of texts, which count what it took to
+/// get there; `None` if they do not.
+pub(super) fn difference(found: &[SerializedNode], wanted: &[SerializedNode]) -> Option<String> {
+    let unversioned = |nodes: &[SerializedNode]| -> Vec<SerializedNode> {
+        let mut nodes = nodes.to_vec();
+        for node in &mut nodes {
+            if let NodeContent::Text { version, .. } = &mut node.content {
+                *version = 0;
+            }
+        }
+        nodes
+    };
+    exact_difference(&unversioned(found), &unversioned(wanted))
+}
+
+/// How two sets of nodes differ.
+fn exact_difference(found: &[SerializedNode], wanted: &[SerializedNode]) -> Option<String> {
+    let by_id = |nodes: &[SerializedNode]| -> BTreeMap<NodeId, SerializedNode> {
+        nodes.iter().map(|node| (node.id.clone(), node.clone())).collect()
+    };
+    let (found, wanted) = (by_id(found), by_id(wanted));
+    let mut lines = String::new();
+    for id in found.keys().chain(wanted.keys()).collect::<BTreeSet<_>>() {
+        let text = |node: Option<&SerializedNode>| match node {
+            Some(node) => String::from_utf8_lossy(&{
+                let mut out = Vec::new();
+                node.write_compact(&mut out);
+                out
+            })
+            .into_owned(),
+            None => "nothing".to_owned(),
+        };
+        if found.get(id) != wanted.get(id) {
+            lines += &format!(
+                "\n  {}\n    instead of {}",
+                text(found.get(id)),
+                text(wanted.get(id))
+            );
+        }
+    }
+    (!lines.is_empty()).then_some(lines)
 }
 
 impl World {
@@ -81,7 +127,7 @@ impl World {
                 }
             }
             if who.client.pending().len() < who.known_pending.len() {
-                let left: std::collections::BTreeSet<&OpId> =
+                let left: BTreeSet<&OpId> =
                     who.client.pending().filter_map(|op| op.op_id.as_ref()).collect();
                 let answered = who.known_pending.len() - left.len();
                 self.stats.ops += answered;
@@ -133,7 +179,7 @@ impl World {
         if who.client.pending().len() == who.known_pending.len() {
             return Ok(());
         }
-        let left: std::collections::BTreeSet<OpId> =
+        let left: BTreeSet<OpId> =
             who.client.pending().filter_map(|op| op.op_id.clone()).collect();
         let texts = who.client.pending().any(|op| matches!(op.kind, OpKind::UpdateText(_)));
         let (kept, gone): (Vec<OpId>, Vec<OpId>) =
@@ -186,9 +232,8 @@ impl World {
         }
         if let Some(twin) = &who.twin {
             let other = nodes(twin.document());
-            if shown != other {
-                let what = format!("shows\n{shown:?}, without shortcuts\n{other:?}");
-                return fail(user, what);
+            if let Some(difference) = difference(&shown, &other) {
+                return fail(user, format!("not as without shortcuts:{difference}"));
             }
             if !who.client.pending().eq(twin.pending()) {
                 return fail(user, "other ops are pending without shortcuts");
@@ -196,11 +241,8 @@ impl World {
         }
         if let Some(oracle) = &who.oracle {
             let expected = oracle.shown(who.client.pending());
-            if expected.as_ref().is_some_and(|expected| *expected != shown) {
-                let what = format!(
-                    "shows\n{shown:?}, which is not what it heard plus what is pending:\n{:?}",
-                    expected.unwrap_or_default()
-                );
+            if let Some(difference) = expected.and_then(|other| difference(&shown, &other)) {
+                let what = format!("not what it heard plus what is pending:{difference}");
                 return fail(user, what);
             }
             let pending = who.client.pending();
@@ -235,18 +277,17 @@ impl World {
                 return fail(user, format!("all is quiet, but it is {status:?}"));
             }
             let shown = nodes(who.client.document());
-            if shown != server {
-                let what = format!("has\n{shown:?}, but the server has\n{server:?}");
-                return fail(user, what);
+            if let Some(difference) = exact_difference(&shown, &server) {
+                return fail(user, format!("not as the server:{difference}"));
             }
             who.client.document().check()?;
-            if who.client.confirmed_nodes() != shown {
-                return fail(user, "nothing is pending, but something is not confirmed");
+            if let Some(difference) = exact_difference(&who.client.confirmed_nodes(), &server) {
+                return fail(user, format!("what is confirmed is not as the server:{difference}"));
             }
-            if let Some(oracle) = &who.oracle
-                && oracle.confirmed().as_ref() != Some(&server)
+            if let Some(confirmed) = who.oracle.as_ref().and_then(Oracle::confirmed)
+                && let Some(difference) = exact_difference(&confirmed, &server)
             {
-                return fail(user, "what it was told does not add up to the document");
+                return fail(user, format!("what it was told does not add up:{difference}"));
             }
         }
         if let Some(audit) = &self.audit {

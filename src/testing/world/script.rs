@@ -9,7 +9,7 @@ use arbitrary::Arbitrary;
 pub use edits::{Content, Edit, TextEdit};
 pub use families::Family;
 
-use super::{Checks, Failure, Sabotage, Setup, Stats, World, fail};
+use super::{Checks, Failure, Sabotage, Setup, Stats, World, check, fail};
 use crate::client::{UndoOptions, UndoPolicy};
 use crate::server::{Access, ServerOptions};
 use crate::testing::generate::Dice;
@@ -171,11 +171,14 @@ impl Script {
                     }
                 }
             }
-            for less in [
-                Self { users: best.users.saturating_sub(1).max(1), ..best.clone() },
-                Self { reader: false, ..best.clone() },
-                Self { keep_foreign: false, ..best.clone() },
-            ] {
+            let simplify: [fn(&mut Self); 3] = [
+                |script| script.users = script.users.saturating_sub(1).max(1),
+                |script| script.reader = false,
+                |script| script.keep_foreign = false,
+            ];
+            for simplify in simplify {
+                let mut less = best.clone();
+                simplify(&mut less);
                 if less != best && fails(&less) {
                     best = less;
                     shrunk = true;
@@ -296,34 +299,23 @@ impl World {
     /// the last.
     fn undo_all_and_redo_all(&mut self, first: &Document) -> Result<(), Failure> {
         let nodes = |world: &Self| world.users[0].client.document().nodes().collect::<Vec<_>>();
-        let versions_apart = |nodes: Vec<crate::SerializedNode>| -> Vec<_> {
-            let plain = nodes.into_iter().map(|mut node| {
-                if let crate::op::NodeContent::Text { version, .. } = &mut node.content {
-                    *version = 0;
-                }
-                node
-            });
-            plain.collect()
-        };
-        let last = versions_apart(nodes(self));
+        let last = nodes(self);
         if self.stats.patches > 0 {
             return Ok(());
         }
         while self.users[0].client.can_undo() {
             self.undo(0)?;
         }
-        let (found, wanted) =
-            (versions_apart(nodes(self)), versions_apart(first.nodes().collect()));
-        if found != wanted {
-            return fail(0, format!("undo of all leads to\n{found:?}, not to\n{wanted:?}"));
+        let wanted: Vec<_> = first.nodes().collect();
+        if let Some(difference) = check::difference(&nodes(self), &wanted) {
+            return fail(0, format!("undo of all leads elsewhere:{difference}"));
         }
         self.settle()?;
         while self.users[0].client.can_redo() {
             self.redo(0)?;
         }
-        let found = versions_apart(nodes(self));
-        if found != last {
-            return fail(0, format!("redo of all leads to\n{found:?}, not to\n{last:?}"));
+        if let Some(difference) = check::difference(&nodes(self), &last) {
+            return fail(0, format!("redo of all leads elsewhere:{difference}"));
         }
         self.settle()
     }
