@@ -83,14 +83,14 @@ impl Document {
             OpKind::Create(create) => self.apply_create(op, create),
             OpKind::SetParentKey { parent_key } => self.apply_set_parent_key(op, parent_key),
             OpKind::UpdateObject { data } => {
-                if let Some(node) = self.find(&op.id)
-                    && matches!(self.node(node).body, Body::Object(_))
-                {
-                    for (key, value) in data.iter() {
-                        if let Some(child) = self.child(node, key) {
-                            self.detach(child);
+                if let Some(node) = self.find(&op.id) {
+                    if matches!(self.node(node).body, Body::Object(_)) {
+                        for (key, value) in data.iter() {
+                            if let Some(child) = self.child(node, key) {
+                                self.detach(child);
+                            }
+                            self.set_field(node, key.clone(), Some(value.clone()));
                         }
-                        self.set_field(node, key.clone(), Some(value.clone()));
                     }
                 }
                 Outcome::ACCEPTED
@@ -128,10 +128,10 @@ impl Document {
     pub(crate) fn clear_key(&mut self, node: NodeIx, key: &SmallStr) {
         if let Some(child) = self.child(node, key) {
             self.detach(child);
-        } else if let Body::Object(object) = &self.node(node).body
-            && let Some(Slot::Json(_)) = object.slots.get(key)
-        {
-            self.set_field(node, key.clone(), None);
+        } else if let Body::Object(object) = &self.node(node).body {
+            if let Some(Slot::Json(_)) = object.slots.get(key) {
+                self.set_field(node, key.clone(), None);
+            }
         }
     }
 }

@@ -130,12 +130,14 @@ impl Differ<'_> {
     fn text(&mut self, before: NodeIx, after: NodeIx) {
         if let (Body::Text(old), Body::Text(new)) =
             (&self.prev.node(before).body, &self.next.node(after).body)
-            && !same_text(old, new)
-            && let Some(ops) = text_update(old, new)
         {
-            let update = UpdateText { base_version: old.version(), version: None, ops };
-            let id = self.next.node(after).id.clone();
-            self.changes.push(Op::new(id, OpKind::UpdateText(update)));
+            if !same_text(old, new) {
+                if let Some(ops) = text_update(old, new) {
+                    let update = UpdateText { base_version: old.version(), version: None, ops };
+                    let id = self.next.node(after).id.clone();
+                    self.changes.push(Op::new(id, OpKind::UpdateText(update)));
+                }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The document: one tree of live nodes, and one journal that can take every change back.
 //!
-//! The tree is an arena of [`Node`]s, an index from ids to nodes, and in each container the order
+//! The tree is an arena of nodes, an index from ids to nodes, and in each container the order
 //! of its children. All changes are made by the five primitives of `document/mutate.rs`; what an
 //! op means in terms of them is decided in [`crate::apply`] and nowhere else.
 //!
@@ -28,9 +28,10 @@ pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 
 use ids::IdIndex;
 use journal::Journal;
+pub(crate) use keyed::Keyed;
 pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
 pub(crate) use order::Positions;
-pub(crate) use text_node::{TextNode, TextUndo};
+pub(crate) use text_node::TextNode;
 
 use crate::change::Tracker;
 use crate::op::NodeKind;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::document::{Body, NodeIx, Slot};
+use crate::document::{Body, NodeIx};
 use crate::op::{Create, Intent, Op, OpKind, UpdateText};
 use crate::text::{invert, normalize};
 use crate::{Document, Json, NodeId, SmallStr};
@@ -23,11 +23,11 @@ impl Document {
                 }
             }
             OpKind::DeleteObjectKey { key } => {
-                if let Some(node) = self.find(&op.id)
-                    && self.has_key(node, key)
-                {
-                    let keys = std::iter::once(key);
-                    self.restore_keys(node, keys, Intent::Insert, &mut inverse);
+                if let Some(node) = self.find(&op.id) {
+                    if self.has_key(node, key) {
+                        let keys = std::iter::once(key);
+                        self.restore_keys(node, keys, Intent::Insert, &mut inverse);
+                    }
                 }
             }
             OpKind::DeleteCrdt => {
@@ -90,9 +90,7 @@ impl Document {
         for key in keys {
             if let Some(child) = self.child(node, key) {
                 self.restore_subtree(child, intent, ops);
-            } else if let Body::Object(object) = &self.node(node).body
-                && let Some(Slot::Json(value)) = object.slots.get(key)
-            {
+            } else if let Some(value) = self.field(node, key) {
                 fields.push((key.clone(), value.clone()));
             } else {
                 ops.push(Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() }));

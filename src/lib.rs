@@ -1,4 +1,6 @@
-//! livetree: a pure, in-memory engine for live documents.
+//! The front page is the README; after it, the modules follow in reading order.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 #![deny(
     clippy::expect_used,
     clippy::indexing_slicing,

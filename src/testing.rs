@@ -9,12 +9,15 @@
     clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::struct_excessive_bools,
     reason = "only for tests"
 )]
 
+pub mod cases;
 pub mod conformance;
 pub mod fuzz;
 pub mod generate;
 pub mod model;
 pub mod probe;
+pub mod shapes;
 pub mod world;

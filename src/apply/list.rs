@@ -41,11 +41,10 @@ impl Document {
 
     /// Replaces the item that the sender meant, and then whatever else sits at the position.
     fn apply_set_in_list(&mut self, op: &Op, create: &Create, list: NodeIx) -> Outcome {
-        if let Some(meant) = create.deleted_id.as_ref().and_then(|id| self.find(id))
-            && meant != NodeIx::ROOT
-            && self.node(meant).parent == list
-        {
-            self.detach(meant);
+        if let Some(meant) = create.deleted_id.as_ref().and_then(|id| self.find(id)) {
+            if meant != NodeIx::ROOT && self.node(meant).parent == list {
+                self.detach(meant);
+            }
         }
         let fix = self.child(list, &create.parent_key).map(|unexpected| {
             let id = self.node(unexpected).id.clone();
@@ -99,7 +98,7 @@ impl Document {
     fn place_at_end(&self, list: NodeIx, key: &str) -> Position {
         let wanted = Position::clamp(key);
         match self.last_position(list) {
-            Some(last) if wanted <= *last => last.after(),
+            Some(end) if wanted <= *end => end.after(),
             _ => wanted,
         }
     }

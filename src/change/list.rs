@@ -99,11 +99,12 @@ pub(super) fn steps(mut items: Vec<TouchedItem>, rank: impl Fn(&Position) -> usi
     }
     // A new item at the very position of one that is gone takes its place.
     for (position, is) in &mut olds {
-        if is.is_none()
-            && let Ok(number) = places.binary_search(position)
-            && finals.get(number).is_some_and(|(item, _)| item.value.is_some())
-        {
-            *is = Some(number);
+        if is.is_none() {
+            if let Ok(number) = places.binary_search(position) {
+                if finals.get(number).is_some_and(|(item, _)| item.value.is_some()) {
+                    *is = Some(number);
+                }
+            }
         }
     }
     olds.sort_by(|a, b| a.0.cmp(&b.0));
@@ -142,10 +143,11 @@ impl Rearrangement {
     /// Puts new values in the places of old ones.
     fn replace(&mut self) {
         for (at, item) in self.row.iter().enumerate() {
-            if let Is::Staying(number) = item.is
-                && let Some(value) = self.finals.get_mut(number).and_then(|item| item.value.take())
-            {
-                self.steps.push(Step::Set { index: item.gap + at, value });
+            if let Is::Staying(number) = item.is {
+                if let Some(value) = self.finals.get_mut(number).and_then(|item| item.value.take())
+                {
+                    self.steps.push(Step::Set { index: item.gap + at, value });
+                }
             }
         }
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::{self, TouchedItem};
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Node, NodeIx, Slot, TextNode};
+use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::text::Segment;
+use crate::text::{Segment, apply, difference};
 use crate::{Document, Json, NodeId, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
@@ -36,7 +36,7 @@ pub(crate) struct Tracker {
 /// The places of one node that were touched, with what was there before.
 #[derive(Debug, Default)]
 struct Touched {
-    keys: BTreeMap<SmallStr, Option<Old>>,
+    keys: Keyed<Option<Old>>,
     items: BTreeMap<NodeId, Option<OldItem>>,
     text: Option<Vec<Segment>>,
 }
@@ -81,7 +81,10 @@ impl Tracker {
     }
 
     fn touch_key(&mut self, node: &NodeId, key: SmallStr, old: Option<Old>) {
-        self.touch(node).keys.entry(key).or_insert(old);
+        let keys = &mut self.touch(node).keys;
+        if keys.at(key.as_bytes()).is_none() {
+            keys.insert(key, old);
+        }
     }
 
     /// Whether a node is that which had this id before, or continues it.
@@ -195,9 +198,38 @@ impl Tracker {
                 let node = document.node(*new);
                 let continues =
                     ix == new || self.uncreated.contains(ix) && !self.revived.contains(new);
-                continues && *id == node.id && *kind == node.body.kind()
+                continues
+                    && *id == node.id
+                    && *kind == node.body.kind()
+                    && self.is_text_change(document, *new)
             }
             _ => false,
+        }
+    }
+
+    /// Whether text operations lead from what a text was to what it is; trivially so for any other
+    /// node. They always make a text whose segments are normalised, and not all texts are.
+    fn is_text_change(&self, document: &Document, ix: NodeIx) -> bool {
+        let node = document.node(ix);
+        let (Body::Text(text), Some(touched)) = (&node.body, self.touched.get(&node.id)) else {
+            return true;
+        };
+        let Some(before) = &touched.text else { return true };
+        let after = text.segments();
+        *before == after || apply(before, &difference(before, &after)) == after
+    }
+
+    /// Touches the places of texts that text operations cannot make what they are, so that they are
+    /// reported whole.
+    fn touch_replaced_texts(&mut self, document: &Document) {
+        let texts = self.touched.iter().filter(|(_, touched)| touched.text.is_some());
+        let replaced: Vec<NodeIx> = texts
+            .filter_map(|(id, _)| document.find(id))
+            .filter(|ix| !self.is_text_change(document, *ix))
+            .collect();
+        for ix in replaced {
+            let node = document.node(ix);
+            self.touch_link(document.node(node.parent), node, Some(Old::of(ix, node)));
         }
     }
 
@@ -208,13 +240,15 @@ impl Tracker {
         touched: &Touched,
     ) -> Vec<(SmallStr, Option<New>)> {
         let mut changed = Vec::new();
-        for (key, old) in &touched.keys {
+        for (key, old) in touched.keys.iter() {
             let new = match &document.node(node).body {
-                Body::Object(object) => object.slots.get(key).map(|slot| match slot {
+                Body::Object(object) => object.slots.at(key.as_bytes()).map(|slot| match slot {
                     Slot::Json(value) => New::Json(value.clone()),
                     Slot::Child(child) => New::of(document, *child),
                 }),
-                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
+                Body::Map(entries) => {
+                    entries.at(key.as_bytes()).map(|child| New::of(document, *child))
+                }
                 _ => None,
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {
@@ -250,7 +284,8 @@ impl Tracker {
     }
 
     /// Compares what was there with what is there.
-    pub(crate) fn finish(self, document: &mut Document) -> Changes {
+    pub(crate) fn finish(mut self, document: &mut Document) -> Changes {
+        self.touch_replaced_texts(document);
         let mut found: Vec<(NodeIx, Found)> = Vec::new();
         let mut fresh = BTreeSet::new();
         for (id, touched) in &self.touched {
@@ -272,9 +307,10 @@ impl Tracker {
                 }
                 Body::Text(text) => {
                     let Some(before) = &touched.text else { continue };
-                    let ops = crate::text::difference(before, &text.segments());
-                    if !ops.is_empty() {
-                        found.push((ix, Found::Text(ops)));
+                    let after = text.segments();
+                    // Perhaps without operations: then all that changed is that it is normalised.
+                    if *before != after {
+                        found.push((ix, Found::Text(difference(before, &after))));
                     }
                 }
                 Body::Register(_) | Body::File(_) => {}

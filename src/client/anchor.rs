@@ -124,18 +124,18 @@ fn between(
 
 /// An undo that puts an item in place of another: where that is now, or beside where it was.
 pub(super) fn in_place_of(document: &Document, mut op: Op) -> Op {
-    if let OpKind::Create(create) = &mut op.kind
-        && let Some(item) = &create.deleted_id
-    {
-        let found = document.find(item).filter(|found| {
-            *found != NodeIx::ROOT
-                && document.node(document.node(*found).parent).id == create.parent_id
-        });
-        match found {
-            Some(found) => create.parent_key = document.node(found).key.to_small_str(),
-            None => {
-                create.deleted_id = None;
-                create.intent = Intent::Insert;
+    if let OpKind::Create(create) = &mut op.kind {
+        if let Some(item) = &create.deleted_id {
+            let found = document.find(item).filter(|found| {
+                *found != NodeIx::ROOT
+                    && document.node(document.node(*found).parent).id == create.parent_id
+            });
+            match found {
+                Some(found) => create.parent_key = document.node(found).key.to_small_str(),
+                None => {
+                    create.deleted_id = None;
+                    create.intent = Intent::Insert;
+                }
             }
         }
     }

@@ -124,10 +124,10 @@ impl History {
     }
 
     pub(super) fn resume(&mut self) {
-        if let Some(step) = self.open.take()
-            && !step.ops.is_empty()
-        {
-            self.undo.push_back(step);
+        if let Some(step) = self.open.take() {
+            if !step.ops.is_empty() {
+                self.undo.push_back(step);
+            }
         }
         self.trim();
     }

@@ -61,6 +61,10 @@ pub(super) struct Pending {
     footprint: Footprint,
     /// Own pushes that are not acknowledged: where they end up is not known.
     pushes: BTreeSet<NodeId>,
+    /// Texts of which an update is under way.
+    updating: BTreeSet<NodeId>,
+    /// All ops before this one are under way on the present connection.
+    unsent_from: u64,
     fast_paths: bool,
 }
 
@@ -72,6 +76,8 @@ impl Default for Pending {
             next: 0,
             footprint: Footprint::default(),
             pushes: BTreeSet::new(),
+            updating: BTreeSet::new(),
+            unsent_from: 0,
             fast_paths: true,
         }
     }
@@ -189,12 +195,17 @@ impl Pending {
             if is_push(&entry.op) {
                 self.pushes.remove(&entry.op.id);
             }
+            if entry.delivery == Delivery::Sent && is_text_update(&entry.op) {
+                self.updating.remove(&entry.op.id);
+            }
         }
         true
     }
 
     /// Whatever is under way is lost, and perhaps arrived.
     pub(super) fn connection_lost(&mut self) {
+        self.unsent_from = 0;
+        self.updating.clear();
         for entry in self.entries.values_mut() {
             if entry.delivery == Delivery::Sent {
                 entry.delivery = Delivery::Unknown;
@@ -207,14 +218,13 @@ impl Pending {
     pub(super) fn take_unsent(&mut self, document: &mut Document) -> Vec<Op> {
         let mut ops = Vec::new();
         self.merge_text_updates(document);
-        let mut updating = BTreeSet::new();
-        for entry in self.entries.values_mut() {
-            let text = matches!(entry.op.kind, OpKind::UpdateText(_));
+        for (number, entry) in self.entries.range_mut(self.unsent_from..) {
+            let text = is_text_update(&entry.op);
             match entry.delivery {
                 Delivery::Sent => {}
                 Delivery::Unsent if waits(entry, &self.pushes) => break,
                 // One update of a text is under way at a time.
-                Delivery::Unsent if text && updating.contains(&entry.op.id) => break,
+                Delivery::Unsent if text && self.updating.contains(&entry.op.id) => break,
                 Delivery::Unsent => {
                     entry.sent = text.then(|| entry.op.clone());
                     entry.delivery = Delivery::Sent;
@@ -226,8 +236,9 @@ impl Pending {
                 }
             }
             if text {
-                updating.insert(entry.op.id.clone());
+                self.updating.insert(entry.op.id.clone());
             }
+            self.unsent_from = number + 1;
         }
         ops
     }
@@ -236,7 +247,8 @@ impl Pending {
     /// while an update was under way goes out at once.
     fn merge_text_updates(&mut self, document: &mut Document) {
         let mut previous: Option<u64> = None;
-        let numbers: Vec<u64> = self.entries.keys().copied().collect();
+        let unsent = self.entries.range(self.unsent_from..);
+        let numbers: Vec<u64> = unsent.map(|(number, _)| *number).collect();
         for number in numbers {
             let merged = previous.and_then(|previous| self.merge_into(previous, number));
             match merged {
@@ -274,11 +286,13 @@ impl Pending {
     pub(super) fn receive(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
         let mut ops = ops;
         while let [op, rest @ ..] = ops {
-            let shortcut = self.is_empty()
-                || (self.fast_paths
-                    && (self.acknowledge_in_place(document, op)
-                        || self.is_beneath(document, history, op)));
-            if !shortcut {
+            if self.is_empty() {
+                // Nothing to roll back or to replay.
+                self.confirm(document, history, op);
+            } else if !(self.fast_paths
+                && (self.acknowledge_in_place(document, op)
+                    || self.is_beneath(document, history, op)))
+            {
                 break;
             }
             ops = rest;
@@ -378,16 +392,17 @@ impl Pending {
         let (before, after) = (before.text(), after.segments());
         let without = difference(&before.segments(), &after);
         let under_way = self.entries.values_mut().find(|entry| entry.op.id == *id);
-        if let Some(entry) = under_way
-            && entry.delivery == Delivery::Unknown
-            && let OpKind::UpdateText(update) = &mut entry.op.kind
-        {
-            let mut done = before.clone();
-            done.apply(&update.ops);
-            let with = difference(&done.segments(), &after);
-            if extent(&with) < extent(&without) {
-                update.ops = Vec::new();
-                return self.carry(history, id, &with);
+        if let Some(entry) = under_way {
+            if entry.delivery == Delivery::Unknown {
+                if let OpKind::UpdateText(update) = &mut entry.op.kind {
+                    let mut done = before.clone();
+                    done.apply(&update.ops);
+                    let with = difference(&done.segments(), &after);
+                    if extent(&with) < extent(&without) {
+                        update.ops = Vec::new();
+                        return self.carry(history, id, &with);
+                    }
+                }
             }
         }
         self.carry(history, id, &without);
@@ -476,6 +491,10 @@ fn extent(ops: &[TextOp]) -> i64 {
         TextOp::Delete { length, .. } | TextOp::Format { length, .. } => *length,
     });
     units.fold(0, i64::saturating_add)
+}
+
+fn is_text_update(op: &Op) -> bool {
+    matches!(op.kind, OpKind::UpdateText(_))
 }
 
 fn is_push(op: &Op) -> bool {

@@ -90,10 +90,10 @@ impl Journal {
 
     /// Closes the savepoint alone, unless it is the oldest.
     pub(super) fn merge(&mut self, savepoint: Savepoint) {
-        if let Ok(at) = self.open.binary_search(&savepoint)
-            && at > 0
-        {
-            self.open.remove(at);
+        if let Ok(at) = self.open.binary_search(&savepoint) {
+            if at > 0 {
+                self.open.remove(at);
+            }
         }
     }
 

@@ -35,8 +35,8 @@ impl<V> Default for Keyed<V> {
     }
 }
 
-fn search<V>(entries: &[(SmallStr, V)], key: &str) -> Result<usize, usize> {
-    entries.binary_search_by(|(k, _)| k.as_bytes().cmp(key.as_bytes()))
+fn search<V>(entries: &[(SmallStr, V)], key: &[u8]) -> Result<usize, usize> {
+    entries.binary_search_by(|(k, _)| k.as_bytes().cmp(key))
 }
 
 impl<V> Keyed<V> {
@@ -50,9 +50,14 @@ impl<V> Keyed<V> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&V> {
+        self.at(key.as_bytes())
+    }
+
+    /// As [`get`](Self::get), for the bytes of a key; they need no check.
+    pub(crate) fn at(&self, key: &[u8]) -> Option<&V> {
         match self {
             Self::Small(entries) => entries.get(search(entries, key).ok()?).map(|(_, v)| v),
-            Self::Large(entries) => entries.get(key.as_bytes()),
+            Self::Large(entries) => entries.get(key),
         }
     }
 
@@ -63,7 +68,7 @@ impl<V> Keyed<V> {
                 // Documents are mostly read in the order of their keys.
                 let place = match entries.last() {
                     Some((last, _)) if *last < key => Err(entries.len()),
-                    _ => search(entries, &key),
+                    _ => search(entries, key.as_bytes()),
                 };
                 match place {
                     Ok(at) => entries.get_mut(at).map(|(_, old)| std::mem::replace(old, value)),
@@ -90,7 +95,7 @@ impl<V> Keyed<V> {
     pub(crate) fn remove(&mut self, key: &str) -> Option<V> {
         match self {
             Self::Small(entries) => {
-                let at = search(entries, key).ok()?;
+                let at = search(entries, key.as_bytes()).ok()?;
                 Some(entries.remove(at).1)
             }
             Self::Large(entries) => {

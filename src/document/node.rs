@@ -131,8 +131,8 @@ impl ObjectBody {
 }
 
 /// Size of one JSON field of an object: key and value.
-pub(crate) fn field_bytes(key: &str, value: &Json) -> usize {
-    key.len() + value.json_len()
+pub(crate) fn field_bytes(key: &SmallStr, value: &Json) -> usize {
+    key.as_bytes().len() + value.json_len()
 }
 
 /// Iterates over a node's children.

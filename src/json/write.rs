@@ -71,6 +71,9 @@ pub(crate) fn write_u64(integer: u64, out: &mut Vec<u8>) {
 
 /// The length of a number's text.
 pub(super) fn number_len(number: Number) -> usize {
+    if let Some(integer) = small_integer(number) {
+        return itoa::Buffer::new().format(integer).len();
+    }
     let mut text = Vec::with_capacity(24);
     write_number(number, &mut text);
     text.len()
@@ -134,14 +137,19 @@ fn write_str_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 /// Appends a number.
 #[inline]
 pub(crate) fn write_number(number: Number, out: &mut Vec<u8>) {
+    match small_integer(number) {
+        Some(integer) => out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes()),
+        None => write_unusual(number.get(), out),
+    }
+}
+
+/// The number as an integer, if it is one that fits.
+#[inline]
+fn small_integer(number: Number) -> Option<i64> {
     let value = number.get();
     #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and is checked")]
     #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "exactness is the question")]
-    let integer = Some(value as i64).filter(|&i| i as f64 == value && i < 1 << 62);
-    match integer {
-        Some(integer) => out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes()),
-        None => write_unusual(value, out),
-    }
+    Some(value as i64).filter(|&i| i as f64 == value && i < 1 << 62)
 }
 
 /// Appends a number that is no small integer.

@@ -5,7 +5,7 @@ use json_patch::PatchOperation;
 use super::PatchReason;
 use super::equal::{equal, equal_json, test_failed};
 use super::place::{Place, existing, resolve};
-use super::pointer::{Pointer, Walk, index_of};
+use super::pointer::{Pointer, Walk, decoded, index_of};
 use super::text_view::{self, TextEdit};
 use super::value::{Given, Take, take};
 use crate::document::{Body, NodeIx, ValueRef};
@@ -26,17 +26,21 @@ fn at<'p>(pointer: &'p Pointer) -> impl FnOnce(PatchReason) -> Fault<'p> {
 }
 
 /// A patch under way.
-pub(super) struct Patcher<'a> {
+pub(super) struct Patcher<'a, 'p> {
     session: Session<'a>,
+    /// The container that a pointer has last led to, with the pointer to it. Operations often come
+    /// in groups on one container. It stays right for as long as it stays the last: an operation
+    /// changes only what is in the container that its pointer has just led to.
+    last: Option<(&'p str, NodeIx)>,
 }
 
-impl<'a> Patcher<'a> {
+impl<'a, 'p> Patcher<'a, 'p> {
     pub(super) fn new(session: Session<'a>) -> Self {
-        Self { session }
+        Self { session, last: None }
     }
 
     /// Does one operation. If it fails it may be half done.
-    pub(super) fn run<'p>(
+    pub(super) fn run(
         &mut self,
         index: usize,
         operation: &'p PatchOperation,
@@ -63,9 +67,29 @@ impl<'a> Patcher<'a> {
         }
     }
 
-    fn test(&self, pointer: &Pointer, expected: &serde_json::Value) -> Result<(), PatchReason> {
+    /// Resolves a pointer.
+    fn resolve(&mut self, pointer: &'p Pointer) -> Result<Place<'p>, PatchReason> {
+        let split = pointer.as_str().rsplit_once('/');
+        if let (Some((path, token)), Some((last, parent))) = (split, self.last) {
+            if path == last {
+                return Ok(Place::Child { parent, token: decoded(token) });
+            }
+        }
+        let place = resolve(self.session.document, pointer)?;
+        if let (Some((path, _)), Place::Child { parent, .. }) = (split, &place) {
+            self.last = Some((path, *parent));
+        }
+        Ok(place)
+    }
+
+    fn test(
+        &mut self,
+        pointer: &'p Pointer,
+        expected: &serde_json::Value,
+    ) -> Result<(), PatchReason> {
+        let place = self.resolve(pointer)?;
         let document = &*self.session.document;
-        let found = match resolve(document, pointer)? {
+        let found = match place {
             Place::Root => ValueRef::Object(document.root()),
             Place::Child { parent, token } => existing(document, parent, &token)?,
             Place::InText { text, inside } => {
@@ -77,8 +101,8 @@ impl<'a> Patcher<'a> {
         if equal(found, expected) { Ok(()) } else { Err(test_failed(expected, &found)) }
     }
 
-    fn add(&mut self, pointer: &Pointer, value: Given<'_>) -> Result<(), PatchReason> {
-        match resolve(self.session.document, pointer)? {
+    fn add(&mut self, pointer: &'p Pointer, value: Given<'_>) -> Result<(), PatchReason> {
+        match self.resolve(pointer)? {
             Place::Root => self.replace_root(value.into_root()?),
             Place::InText { text, inside } => {
                 self.edit_text(text, inside, TextEdit::Add(value.into_json()?))
@@ -97,8 +121,8 @@ impl<'a> Patcher<'a> {
         }
     }
 
-    fn replace(&mut self, pointer: &Pointer, value: Given<'_>) -> Result<(), PatchReason> {
-        match resolve(self.session.document, pointer)? {
+    fn replace(&mut self, pointer: &'p Pointer, value: Given<'_>) -> Result<(), PatchReason> {
+        match self.resolve(pointer)? {
             Place::Root => self.replace_root(value.into_root()?),
             Place::InText { text, inside } => {
                 self.edit_text(text, inside, TextEdit::Replace(value.into_json()?))
@@ -115,8 +139,8 @@ impl<'a> Patcher<'a> {
         }
     }
 
-    fn remove(&mut self, pointer: &Pointer) -> Result<(), PatchReason> {
-        match resolve(self.session.document, pointer)? {
+    fn remove(&mut self, pointer: &'p Pointer) -> Result<(), PatchReason> {
+        match self.resolve(pointer)? {
             Place::Root => Err(PatchReason::RootRemoved),
             Place::InText { text, inside } => self.edit_text(text, inside, TextEdit::Remove),
             Place::Child { parent, token } => {
@@ -132,7 +156,7 @@ impl<'a> Patcher<'a> {
     }
 
     /// The operation `move`. Its target is meant as the document is once the source is gone.
-    fn relocate<'p>(&mut self, from: &'p Pointer, to: &'p Pointer) -> Result<(), Fault<'p>> {
+    fn relocate(&mut self, from: &'p Pointer, to: &'p Pointer) -> Result<(), Fault<'p>> {
         let list = self.source(from).map_err(at(from))?;
         let below = to.as_str().strip_prefix(from.as_str());
         if below == Some("") {
@@ -142,12 +166,14 @@ impl<'a> Patcher<'a> {
             let from = from.as_str().to_owned();
             return Err(at(to)(PatchReason::MoveIntoItself { from }));
         }
-        if let Some((list, index)) = list
-            && let (Some((from_list, _)), Some((to_list, target))) =
+        if let Some((list, index)) = list {
+            if let (Some((from_list, _)), Some((to_list, target))) =
                 (from.as_str().rsplit_once('/'), to.as_str().rsplit_once('/'))
-            && from_list == to_list
-        {
-            return self.move_item(list, index, target).map_err(at(to));
+            {
+                if from_list == to_list {
+                    return self.move_item(list, index, target).map_err(at(to));
+                }
+            }
         }
         let value = self.read(from, Take::Same).map_err(at(from))?;
         self.remove(from).map_err(at(from))?;
@@ -155,8 +181,8 @@ impl<'a> Patcher<'a> {
     }
 
     /// Makes sure that there is something at a pointer; tells list and index if it is an item.
-    fn source(&self, pointer: &Pointer) -> Result<Option<(NodeIx, usize)>, PatchReason> {
-        match resolve(self.session.document, pointer)? {
+    fn source(&mut self, pointer: &'p Pointer) -> Result<Option<(NodeIx, usize)>, PatchReason> {
+        match self.resolve(pointer)? {
             Place::Root => {}
             Place::InText { text, inside } => {
                 text_view::read(&self.view(text), inside)?;
@@ -186,9 +212,10 @@ impl<'a> Patcher<'a> {
     }
 
     /// The value at a pointer.
-    fn read(&self, pointer: &Pointer, how: Take) -> Result<Lson, PatchReason> {
+    fn read(&mut self, pointer: &'p Pointer, how: Take) -> Result<Lson, PatchReason> {
+        let place = self.resolve(pointer)?;
         let document = &*self.session.document;
-        match resolve(document, pointer)? {
+        match place {
             Place::Root => Ok(take(ValueRef::Object(document.root()), how)),
             Place::Child { parent, token } => Ok(take(existing(document, parent, &token)?, how)),
             Place::InText { text, inside } => {
@@ -208,6 +235,7 @@ impl<'a> Patcher<'a> {
 
     /// Replaces all that the root has. The root itself stays the node it is.
     fn replace_root(&mut self, entries: Vec<(SmallStr, Lson)>) -> Result<(), PatchReason> {
+        self.last = None;
         let root = self.session.document.root();
         let mut gone: Vec<SmallStr> = root.iter().map(|(key, _)| key.clone()).collect();
         let mut stay: Vec<&SmallStr> = entries.iter().map(|(key, _)| key).collect();

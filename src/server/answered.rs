@@ -34,10 +34,10 @@ impl Answered {
             return;
         }
         self.order.push_back(op_id);
-        if self.order.len() > self.window
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.answers.remove(&oldest);
+        if self.order.len() > self.window {
+            if let Some(oldest) = self.order.pop_front() {
+                self.answers.remove(&oldest);
+            }
         }
     }
 }

@@ -43,11 +43,11 @@ impl Server {
             let start = rank.saturating_sub(window / 2);
             let end = (start + window).min(len);
             let whole = end - start == len;
-            if let Some(places) = self.places_within(list, start, end)
-                && (whole
-                    || places.iter().all(|place| place.len() <= self.options.position_len / 2))
-            {
-                return self.move_to(list, start, places);
+            if let Some(places) = self.places_within(list, start, end) {
+                if whole || places.iter().all(|place| place.len() <= self.options.position_len / 2)
+                {
+                    return self.move_to(list, start, places);
+                }
             }
             if whole {
                 return Vec::new();

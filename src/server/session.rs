@@ -75,10 +75,10 @@ impl Session {
 
     /// Notes which node ids are in use.
     pub(super) fn saw(&mut self, op: &Op) {
-        if matches!(op.kind, OpKind::Create(_))
-            && let Some((_, clock)) = op.id.actor_and_clock()
-        {
-            self.nodes = self.nodes.max(clock.saturating_add(1));
+        if matches!(op.kind, OpKind::Create(_)) {
+            if let Some((_, clock)) = op.id.actor_and_clock() {
+                self.nodes = self.nodes.max(clock.saturating_add(1));
+            }
         }
     }
 

@@ -180,7 +180,7 @@ pub fn run(path: &Path) -> io::Result<Report> {
     Ok(report)
 }
 
-fn collect_files(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+pub(super) fn collect_files(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if !fs::metadata(path)?.is_dir() {
         files.push(path.to_owned());
         return Ok(());
@@ -213,7 +213,7 @@ fn run_file(name: &Path, path: &Path, report: &mut Report) {
     }
 }
 
-fn unzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn unzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut unzipped = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut unzipped)?;
     Ok(unzipped)

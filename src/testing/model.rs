@@ -57,7 +57,7 @@ impl Model {
                     for (key, value) in data.iter() {
                         self.remove_key(&op.id, key);
                         self.change_fields(&op.id, |fields| {
-                            fields.push((key.clone(), value.clone()))
+                            fields.push((key.clone(), value.clone()));
                         });
                     }
                 }
@@ -104,10 +104,10 @@ impl Model {
             return accepted();
         }
         if create.intent == Intent::Set {
-            if let Some(meant) = &create.deleted_id
-                && self.parent(meant).is_some_and(|(p, _)| p == parent)
-            {
-                self.delete(meant);
+            if let Some(meant) = &create.deleted_id {
+                if self.parent(meant).is_some_and(|(p, _)| p == parent) {
+                    self.delete(meant);
+                }
             }
             let unexpected = self.child(&parent, &key);
             if let Some(unexpected) = &unexpected {
@@ -118,13 +118,13 @@ impl Model {
             return Outcome::Accepted { corrected: None, fix };
         }
         let wanted = Position::clamp(&key);
-        let last = self.positions(&parent).pop();
-        let place = match last {
-            Some(last) if create.intent == Intent::Push => {
-                if wanted > last {
+        let end = self.positions(&parent).pop();
+        let place = match end {
+            Some(end) if create.intent == Intent::Push => {
+                if wanted > end {
                     wanted
                 } else {
-                    Position::make(Some(&last), None)
+                    Position::make(Some(&end), None)
                 }
             }
             _ => self.free_place(&parent, wanted),
@@ -232,12 +232,12 @@ impl Model {
     }
 
     fn change_fields(&mut self, id: &NodeId, change: impl FnOnce(&mut Vec<(SmallStr, Json)>)) {
-        if let Some(node) = self.nodes.get_mut(&id.to_string())
-            && let NodeContent::Object(fields) = &mut node.content
-        {
-            let mut entries = fields.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-            change(&mut entries);
-            *fields = Arc::new(entries.into_iter().collect::<JsonObject>());
+        if let Some(node) = self.nodes.get_mut(&id.to_string()) {
+            if let NodeContent::Object(fields) = &mut node.content {
+                let mut entries = fields.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                change(&mut entries);
+                *fields = Arc::new(entries.into_iter().collect::<JsonObject>());
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use livetree::{Actor, Changes, Document, IdSource, Op, lson};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::generate::{cases, dice, document, ops};
+use crate::generate::{cases, dice, document, ops_and_text};
 
 /// A copy with the same nodes.
 fn copy(document: &Document) -> Document {
@@ -72,7 +72,7 @@ proptest! {
     }
 
     #[test]
-    fn changes_of_any_ops_replay_over_the_json(mut document in document(), ops in ops(30)) {
+    fn changes_of_any_ops_replay_over_the_json(mut document in document(), ops in ops_and_text(30)) {
         let before = json(&document);
         let changes = watch_ops(&mut document, &ops);
         prop_assert_eq!(replayed(&changes, before)?, json(&document), "{:?}", changes);
@@ -82,8 +82,8 @@ proptest! {
     #[test]
     fn what_is_taken_back_and_done_again_is_no_change(
         mut document in document(),
-        prefix in ops(6),
-        pending in ops(16),
+        prefix in ops_and_text(6),
+        pending in ops_and_text(16),
     ) {
         apply_all(&mut document, &prefix);
         let savepoint = document.savepoint();
@@ -102,8 +102,8 @@ proptest! {
     #[test]
     fn changes_replay_whatever_is_taken_back_meanwhile(
         mut document in document(),
-        before in prop::collection::vec((any::<bool>(), ops(6)), 0..4),
-        during in prop::collection::vec((0..4_u8, ops(6)), 0..6),
+        before in prop::collection::vec((any::<bool>(), ops_and_text(6)), 0..4),
+        during in prop::collection::vec((0..4_u8, ops_and_text(6)), 0..6),
     ) {
         let mut open = Vec::new();
         for (savepoint, ops) in &before {
@@ -136,8 +136,8 @@ proptest! {
     #[test]
     fn a_rebase_reports_what_differs(
         mut document in document(),
-        pending in ops(12),
-        remote in ops(4),
+        pending in ops_and_text(12),
+        remote in ops_and_text(4),
         kept in any::<prop::sample::Index>(),
     ) {
         let savepoint = document.savepoint();
@@ -258,4 +258,28 @@ fn an_id_that_was_used_again_meanwhile_is_no_change() {
         document.rollback(savepoint);
     });
     assert!(changes.is_empty(), "{changes:?}");
+}
+
+/// Text operations normalise; so what is not normalised can only be reported whole.
+#[test]
+fn a_text_that_is_not_normalised_is_reported_whole() {
+    let mut document = Document::new();
+    let create: Op = serde_json::from_str(
+        r#"{"type":9,"id":"0:0","opId":"1:0","parentId":"root","parentKey":"t","data":[["a"],["b"]],"version":0}"#,
+    )
+    .unwrap();
+    let update: Op = serde_json::from_str(
+        r#"{"type":10,"id":"0:0","opId":"1:1","baseVersion":0,"ops":[{"type":"insert","index":2,"text":"c"}]}"#,
+    )
+    .unwrap();
+    let _ = document.apply(&create);
+    let savepoint = document.savepoint();
+    let before = json(&document);
+    let changes = watch_ops(&mut document, &[update]);
+    let after = json(&document);
+    assert_eq!(after.to_string(), r#"{"t":[["abc"]]}"#);
+    assert_eq!(replayed(&changes, before.clone()).unwrap(), after);
+    let changes = watch(&mut document, |document| document.rollback(savepoint));
+    assert_eq!(json(&document), before);
+    assert_eq!(replayed(&changes, after).unwrap(), before);
 }

@@ -1,5 +1,6 @@
 //! One integration binary; each file is named for what it promises.
 
+mod cases;
 mod conformance;
 mod conversions;
 mod crashes;

@@ -7,7 +7,7 @@ use livetree::testing::probe::{apply_all, commit_oldest};
 use livetree::{Document, Op};
 use proptest::prelude::*;
 
-use crate::generate::{cases, dice, document, ops};
+use crate::generate::{cases, dice, document, ops_and_text};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -36,7 +36,7 @@ proptest! {
     #![proptest_config(cases(4000))]
 
     #[test]
-    fn apply_then_rollback_is_identity(mut document in document(), ops in ops(30)) {
+    fn apply_then_rollback_is_identity(mut document in document(), ops in ops_and_text(30)) {
         let before = nodes_of(&document);
         let order: Vec<_> = document.nodes().collect();
         let savepoint = document.savepoint();

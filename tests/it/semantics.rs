@@ -1,5 +1,8 @@
 //! Any stream of ops means to the engine what it means to a naive model.
 
+use std::collections::BTreeMap;
+
+use livetree::op::{Intent, OpKind};
 use livetree::testing::generate::{self, Dice};
 use livetree::testing::model::{Model, nodes_of};
 use livetree::{Document, Op, Outcome};
@@ -78,4 +81,39 @@ fn long_streams() {
             }
         }
     }
+}
+
+/// The generators reach what the properties are about, or these would promise nothing.
+#[test]
+fn streams_reach_every_outcome() {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for seed in 0..400 {
+        let mut dice = Dice::seeded(seed);
+        let mut document = Document::new();
+        for step in 0..60 {
+            let op = match step % 5 {
+                0 | 1 => generate::op(&mut dice),
+                2 | 3 => generate::op_for(&mut dice, &document),
+                _ => generate::text_op(&mut dice),
+            };
+            let before = document.node_count();
+            let text = matches!(op.kind, OpKind::UpdateText(_));
+            let set = matches!(&op.kind, OpKind::Create(c) if c.intent == Intent::Set);
+            let name = match document.apply(&op) {
+                Outcome::Accepted { .. } if text => "text updated",
+                Outcome::Accepted { corrected: Some(_), fix: Some(_) } => "corrected",
+                Outcome::Accepted { fix: Some(_), .. } => "replaced what was not expected",
+                Outcome::Accepted { .. } if set => "set",
+                Outcome::Accepted { .. } if document.node_count() + 1 < before => "subtree gone",
+                Outcome::Accepted { .. } => "accepted",
+                Outcome::Ignored => "ignored",
+                Outcome::Rectified { .. } => "rectified",
+                Outcome::Rejected(_) => "rejected",
+            };
+            *seen.entry(name).or_default() += 1;
+        }
+    }
+    println!("{seen:?}");
+    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert!(seen.values().all(|times| *times >= 20), "{seen:?}");
 }

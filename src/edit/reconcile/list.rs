@@ -66,10 +66,10 @@ impl Session<'_> {
 
         let mut gone = vec![true; old.len()];
         for item in &items {
-            if let Item::Stays(number) | Item::Moves(number) | Item::Replaces(number) = item
-                && let Some(gone) = gone.get_mut(*number)
-            {
-                *gone = false;
+            if let Item::Stays(number) | Item::Moves(number) | Item::Replaces(number) = item {
+                if let Some(gone) = gone.get_mut(*number) {
+                    *gone = false;
+                }
             }
         }
         for (ix, _) in old.iter().zip(&gone).filter(|(_, gone)| **gone) {
@@ -80,10 +80,10 @@ impl Session<'_> {
             self.renumber(list, &order)?;
         }
         for ((item, ix), target) in items.iter().zip(order).zip(new) {
-            if let Item::Stays(number) | Item::Moves(number) = item
-                && equal.get(*number) == Some(&false)
-            {
-                work.push((ix, target));
+            if let Item::Stays(number) | Item::Moves(number) = item {
+                if equal.get(*number) == Some(&false) {
+                    work.push((ix, target));
+                }
             }
         }
         Ok(())
@@ -181,13 +181,13 @@ impl Session<'_> {
         let canonical = |ix: &NodeIx| {
             Some(&self.document.node(*ix).key).filter(|key| key.is_canonical()).cloned()
         };
-        let mut last =
+        let mut end =
             self.document.node(list).body.children().filter_map(|ix| canonical(&ix)).last();
         for id in ids {
-            let position = Position::make(last.as_ref(), None);
+            let position = Position::make(end.as_ref(), None);
             let parent_key = position.to_small_str();
             self.apply(id, OpKind::SetParentKey { parent_key })?;
-            last = Some(position);
+            end = Some(position);
         }
         Ok(())
     }
