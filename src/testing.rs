@@ -20,3 +20,4 @@ pub mod generate;
 pub mod model;
 pub mod probe;
 pub mod shapes;
+pub mod world;
