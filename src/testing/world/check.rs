@@ -126,8 +126,6 @@ impl World {
             if who.client.pending().len() < who.known_pending.len() {
                 let left: BTreeSet<&OpId> =
                     who.client.pending().filter_map(|op| op.op_id.as_ref()).collect();
-                let answered = who.known_pending.len() - left.len();
-                self.stats.ops += answered;
                 let left: Vec<OpId> = who
                     .known_pending
                     .iter()
