@@ -28,6 +28,9 @@ pub(crate) struct Tracker {
     created_log: Vec<NodeIx>,
     /// Tops of the subtrees that were taken out since.
     detached: BTreeSet<NodeIx>,
+    /// Nodes from before that were taken out since, by id. If one is created again, as undo does,
+    /// the new node continues it.
+    gone: BTreeMap<NodeId, NodeIx>,
     /// Nodes that had been taken out before, and were put back since.
     revived: BTreeSet<NodeIx>,
     freed: Vec<NodeIx>,
@@ -105,9 +108,15 @@ impl Tracker {
         self.created_log.push(ix);
     }
 
-    /// `node` is about to be entered in `parent`.
-    pub(crate) fn attached(&mut self, parent: &Node, ix: NodeIx, node: &Node) {
+    /// The node at `ix` is about to be entered in its parent.
+    pub(crate) fn attached(&mut self, nodes: &[Node], ix: NodeIx) {
+        let (Some(node), Some(parent)) = (at(nodes, ix), parent_in(nodes, ix)) else { return };
         self.touch_link(parent, node, None);
+        if let Some(old) = self.gone.get(&node.id).copied() {
+            if old != ix && self.is_created(ix) && self.uncreated.insert(old) {
+                self.recreated(nodes, old);
+            }
+        }
         if !self.uncreated_ids.is_empty()
             && self.uncreated_ids.contains(&node.id)
             && self.counts(ix, &node.id)
@@ -116,14 +125,37 @@ impl Tracker {
         }
     }
 
-    /// `node` is about to be taken out of `parent`.
-    pub(crate) fn unlinked(&mut self, parent: &Node, ix: NodeIx, node: &Node) {
+    /// The node at `ix` is about to be taken out of its parent.
+    pub(crate) fn unlinked(&mut self, nodes: &[Node], ix: NodeIx) {
+        let (Some(node), Some(parent)) = (at(nodes, ix), parent_in(nodes, ix)) else { return };
         self.touch_link(parent, node, Some(Old::of(ix, node)));
     }
 
     /// A subtree was taken out.
-    pub(crate) fn detached(&mut self, top: NodeIx) {
+    pub(crate) fn detached(&mut self, nodes: &[Node], top: NodeIx) {
         self.detached.insert(top);
+        self.note_gone(nodes, top);
+    }
+
+    fn note_gone(&mut self, nodes: &[Node], ix: NodeIx) {
+        if !self.revived.contains(&ix) && !self.is_created(ix) {
+            if let Some(node) = at(nodes, ix) {
+                self.gone.insert(node.id.clone(), ix);
+            }
+        }
+    }
+
+    /// A node from before, which was taken out, is about to be created again: notes down all that
+    /// it held, as if its creation had been taken back.
+    fn recreated(&mut self, nodes: &[Node], old: NodeIx) {
+        let Some(node) = at(nodes, old) else { return };
+        self.uncreated_ids.insert(node.id.clone());
+        self.touch_content(node, true);
+        for child in node.body.children() {
+            let Some(below) = at(nodes, child) else { continue };
+            self.touch_link(node, below, Some(Old::of(child, below)));
+            self.note_gone(nodes, child);
+        }
     }
 
     /// A subtree is about to be put back. Whether it had been taken out before changes were watched:
@@ -366,6 +398,14 @@ impl Found {
         };
         Update { node: node.id.clone(), path: document.pointer_to(ix), detail }
     }
+}
+
+fn at(nodes: &[Node], ix: NodeIx) -> Option<&Node> {
+    nodes.get(ix.0 as usize)
+}
+
+fn parent_in(nodes: &[Node], ix: NodeIx) -> Option<&Node> {
+    at(nodes, at(nodes, ix)?.parent)
 }
 
 impl Old {

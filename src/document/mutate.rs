@@ -160,7 +160,7 @@ impl Document {
         debug_assert!(top != NodeIx::ROOT, "I3: the root is never detached");
         self.unlink(top);
         if let Some(tracker) = &mut self.tracker {
-            tracker.detached(top);
+            tracker.detached(&self.nodes, top);
         }
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
@@ -243,8 +243,7 @@ impl Document {
     fn link(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
         if let Some(tracker) = &mut self.tracker {
-            #[expect(clippy::indexing_slicing, reason = "I2")]
-            tracker.attached(&self.nodes[parent.0 as usize], ix, &self.nodes[ix.0 as usize]);
+            tracker.attached(&self.nodes, ix);
         }
         let taken = match &mut self.node_mut(parent).body {
             Body::Object(object) => {
@@ -267,8 +266,7 @@ impl Document {
     fn unlink(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
         if let Some(tracker) = &mut self.tracker {
-            #[expect(clippy::indexing_slicing, reason = "I2")]
-            tracker.unlinked(&self.nodes[parent.0 as usize], ix, &self.nodes[ix.0 as usize]);
+            tracker.unlinked(&self.nodes, ix);
         }
         let found = match &mut self.node_mut(parent).body {
             Body::Object(object) => object.slots.remove(key.as_str()).is_some(),

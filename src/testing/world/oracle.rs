@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::document::ValueRef;
+use crate::op::OpKind;
 use crate::{Document, Op, OpId, SerializedNode, ServerMessage};
 
 /// The naive replica of one client.
@@ -113,7 +115,14 @@ impl Oracle {
     pub fn shown<'a>(&self, pending: impl Iterator<Item = &'a Op>) -> Option<Vec<SerializedNode>> {
         let (mut document, _) = Document::from_nodes(self.confirmed.as_ref()?.nodes()).ok()?;
         for op in pending {
-            let _ = document.apply(op);
+            let mut op = op.clone();
+            // Where a pending update applies is said by its place in the order, not by a version.
+            if let (OpKind::UpdateText(update), Some(ValueRef::Text(text))) =
+                (&mut op.kind, document.get(&op.id))
+            {
+                update.base_version = text.version();
+            }
+            let _ = document.apply(&op);
         }
         Some(document.nodes().collect())
     }
