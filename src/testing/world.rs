@@ -93,8 +93,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         // Small numbers, so that their limits are met: chunks of a few nodes, short positions.
-        let options =
-            ServerOptions::default().chunk_size(256).position_len(12).log_len(1_000_000);
+        let options = ServerOptions::default().chunk_size(256).position_len(12).log_len(1_000_000);
         Self {
             options,
             checks: Checks::ALL,
@@ -116,8 +115,42 @@ pub struct Stats {
     pub bytes_down: usize,
     pub connects: usize,
     pub cuts: usize,
-    /// Ops that were answered: what the audit counts, when it is off.
-    pub ops: usize,
+    pub answers: Answers,
+}
+
+/// How the server answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    pub accepted: usize,
+    pub ignored: usize,
+    pub rejected: usize,
+    /// Ops that had been sent before and were not applied again.
+    pub repeated: usize,
+    pub fixes: usize,
+}
+
+impl Answers {
+    /// Counts a reply, with how many named ops were logged since the one before.
+    fn add(&mut self, reply: &Reply, logged: usize) {
+        let mut answered = 0;
+        for message in &reply.sender {
+            match message {
+                ServerMessage::UpdateStorage { ops } => {
+                    for op in ops {
+                        match &op.op_id {
+                            None => self.fixes += 1,
+                            Some(_) if op.is_acknowledgement() => self.ignored += 1,
+                            Some(_) => answered += 1,
+                        }
+                    }
+                }
+                ServerMessage::RejectOps { op_ids, .. } => self.rejected += op_ids.len(),
+                _ => {}
+            }
+        }
+        self.accepted += logged;
+        self.repeated += answered - logged.min(answered);
+    }
 }
 
 /// The server, the clients and what is between them.
@@ -315,10 +348,17 @@ impl World {
         self.now += 1;
         self.stats.messages_up += 1;
         self.stats.bytes_up += frame.len();
+        let before = self.server.log().last_seq();
         let reply = self
             .server
             .receive_frame(actor, frame, self.now)
             .map_err(|error| format!("the server does not take an honest frame: {error}"))?;
+        let new = self
+            .server
+            .log()
+            .since(before)
+            .map_or(0, |entries| entries.filter(|entry| entry.op.op_id.is_some()).count());
+        self.stats.answers.add(&reply, new);
         if let Some(audit) = &mut self.audit {
             let messages = ClientMessage::read_frame(frame).map_err(|error| error.to_string())?;
             let log = self.server.log().since(audit.last_seq()).ok_or("the log is too short")?;

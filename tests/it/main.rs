@@ -2,6 +2,7 @@
 
 mod cases;
 mod conformance;
+mod convergence;
 mod conversions;
 mod crashes;
 mod edits;

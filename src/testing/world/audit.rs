@@ -188,10 +188,7 @@ impl Audit {
     }
 
     /// The server changed the document by itself and logged it.
-    pub fn published<'a>(
-        &mut self,
-        log: impl Iterator<Item = &'a LogEntry>,
-    ) -> Result<(), String> {
+    pub fn published<'a>(&mut self, log: impl Iterator<Item = &'a LogEntry>) -> Result<(), String> {
         let log: Vec<&Op> = log.map(|entry| &entry.op).collect();
         self.last_seq += log.len() as u64;
         self.server_ops(log.into_iter())

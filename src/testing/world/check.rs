@@ -59,11 +59,8 @@ fn exact_difference(found: &[SerializedNode], wanted: &[SerializedNode]) -> Opti
             None => "nothing".to_owned(),
         };
         if found.get(id) != wanted.get(id) {
-            lines += &format!(
-                "\n  {}\n    instead of {}",
-                text(found.get(id)),
-                text(wanted.get(id))
-            );
+            lines +=
+                &format!("\n  {}\n    instead of {}", text(found.get(id)), text(wanted.get(id)));
         }
     }
     (!lines.is_empty()).then_some(lines)
@@ -140,8 +137,6 @@ impl World {
             if who.client.pending().len() < who.known_pending.len() {
                 let left: BTreeSet<&OpId> =
                     who.client.pending().filter_map(|op| op.op_id.as_ref()).collect();
-                let answered = who.known_pending.len() - left.len();
-                self.stats.ops += answered;
                 let left: Vec<OpId> = who
                     .known_pending
                     .iter()
@@ -190,8 +185,7 @@ impl World {
         if who.client.pending().len() == who.known_pending.len() {
             return Ok(());
         }
-        let left: BTreeSet<OpId> =
-            who.client.pending().filter_map(|op| op.op_id.clone()).collect();
+        let left: BTreeSet<OpId> = who.client.pending().filter_map(|op| op.op_id.clone()).collect();
         let texts = who.client.pending().any(|op| matches!(op.kind, OpKind::UpdateText(_)));
         let (kept, gone): (Vec<OpId>, Vec<OpId>) =
             std::mem::take(&mut who.known_pending).into_iter().partition(|op| left.contains(op));
@@ -260,8 +254,7 @@ impl World {
             let pending = who.client.pending();
             let known = pending.filter_map(|op| op.op_id.as_ref());
             let count = who.client.pending().len();
-            if count != oracle.pending_len() || !known.into_iter().all(|id| oracle.is_pending(id))
-            {
+            if count != oracle.pending_len() || !known.into_iter().all(|id| oracle.is_pending(id)) {
                 let what = format!(
                     "{count} ops are pending, not the {} that were not answered",
                     oracle.pending_len()

@@ -19,30 +19,67 @@ use crate::{Document, lson};
 #[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A batch of edits.
-    Edit { user: u8, edits: Vec<Edit> },
-    Undo { user: u8 },
-    Redo { user: u8 },
+    Edit {
+        user: u8,
+        edits: Vec<Edit>,
+    },
+    Undo {
+        user: u8,
+    },
+    Redo {
+        user: u8,
+    },
     /// An undo and a redo at once: nothing may come of it.
-    UndoRedo { user: u8 },
-    Pause { user: u8 },
-    Resume { user: u8 },
+    UndoRedo {
+        user: u8,
+    },
+    Pause {
+        user: u8,
+    },
+    Resume {
+        user: u8,
+    },
     /// Sends what is to be sent.
-    Flush { user: u8 },
+    Flush {
+        user: u8,
+    },
     /// Delivers a number of frames to the server.
-    Up { user: u8, frames: u8 },
+    Up {
+        user: u8,
+        frames: u8,
+    },
     /// Delivers a number of frames to the client.
-    Down { user: u8, frames: u8 },
+    Down {
+        user: u8,
+        frames: u8,
+    },
     /// Breaks the connection; `up` and `down` are parts in 256 of the bytes under way that arrive.
-    Cut { user: u8, up: u8, down: u8, late: bool },
-    Connect { user: u8 },
+    Cut {
+        user: u8,
+        up: u8,
+        down: u8,
+        late: bool,
+    },
+    Connect {
+        user: u8,
+    },
     /// Lets a broken connection deliver a frame, or end.
-    Ghost { which: u8 },
+    Ghost {
+        which: u8,
+    },
     /// A JSON Patch on the server.
-    Patch { edit: Edit },
+    Patch {
+        edit: Edit,
+    },
     /// A JSON Patch by a client.
-    ClientPatch { user: u8, edit: Edit },
+    ClientPatch {
+        user: u8,
+        edit: Edit,
+    },
     /// Replaces the document on the server.
-    Replace { dice: u8 },
+    Replace {
+        dice: u8,
+    },
     /// Everybody gets everything.
     Settle,
 }
@@ -213,9 +250,7 @@ impl Step {
             Self::Cut { user, up, down, late } => {
                 let cut = |up, down, late| Self::Cut { user: *user, up, down, late };
                 let all = [cut(0, 0, false), cut(255, 0, false), cut(*up, *down, false)];
-                all.into_iter()
-                    .take_while(|simpler| simpler != &cut(*up, *down, *late))
-                    .collect()
+                all.into_iter().take_while(|simpler| simpler != &cut(*up, *down, *late)).collect()
             }
             _ => Vec::new(),
         }

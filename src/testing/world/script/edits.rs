@@ -48,18 +48,51 @@ pub enum TextEdit {
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Of an object or map.
-    Set { at: u8, key: u8, content: Content },
+    Set {
+        at: u8,
+        key: u8,
+        content: Content,
+    },
     /// Of an object or map.
-    Delete { at: u8, key: u8 },
-    Push { at: u8, content: Content },
-    Insert { at: u8, index: u8, content: Content },
-    Replace { at: u8, index: u8, content: Content },
-    Move { at: u8, from: u8, to: u8 },
-    Remove { at: u8, index: u8 },
-    Clear { at: u8 },
+    Delete {
+        at: u8,
+        key: u8,
+    },
+    Push {
+        at: u8,
+        content: Content,
+    },
+    Insert {
+        at: u8,
+        index: u8,
+        content: Content,
+    },
+    Replace {
+        at: u8,
+        index: u8,
+        content: Content,
+    },
+    Move {
+        at: u8,
+        from: u8,
+        to: u8,
+    },
+    Remove {
+        at: u8,
+        index: u8,
+    },
+    Clear {
+        at: u8,
+    },
     /// Makes a list what it should be.
-    Reconcile { at: u8, rotate: u8 },
-    Text { at: u8, edit: TextEdit },
+    Reconcile {
+        at: u8,
+        rotate: u8,
+    },
+    Text {
+        at: u8,
+        edit: TextEdit,
+    },
     /// Fails, so that nothing of its batch happens.
     Fail,
 }

@@ -1,0 +1,69 @@
+//! Everybody ends up with the same document, nothing is lost or done twice, nothing flickers.
+//!
+//! The simulated world checks all of that after every message; here it is run over every family of
+//! scripts. `cargo test --release --test it convergence -- --ignored` runs far more.
+
+use livetree::server::ServerOptions;
+use livetree::testing::world::script::{Family, Rules, Script};
+use livetree::testing::world::soak::{self, Report};
+use livetree::testing::world::{Checks, Sabotage};
+
+/// Families in which two updates of one text meet; see `tests/it/text_resend.rs` for those.
+fn with_text(family: Family) -> bool {
+    family.name().contains("text")
+}
+
+fn soak(families: impl Iterator<Item = Family>, seeds: std::ops::Range<u64>, steps: usize) {
+    let rules = Rules::default();
+    for family in families {
+        let mut report = Report::default();
+        for seed in seeds.clone() {
+            report.run(family, seed, steps, &rules);
+        }
+        println!("{}: {report}", family.name());
+        if let Some(failure) = report.failures.first() {
+            panic!("{}", failure.shrunk(&rules));
+        }
+    }
+}
+
+#[test]
+fn every_family_converges() {
+    soak(Family::ALL.into_iter().filter(|family| !with_text(*family)), 0..40, 60);
+}
+
+#[test]
+#[ignore = "takes minutes; the numbers it prints are for people"]
+fn every_family_converges_for_long() {
+    let seeds: u64 = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
+    soak(Family::ALL.into_iter().filter(|family| !with_text(*family)), 0..seeds, 200);
+}
+
+/// Whether some script of some family fails under the rules.
+fn is_noticed(rules: &Rules) -> bool {
+    let families = Family::ALL.into_iter().filter(|family| !with_text(*family));
+    families.into_iter().any(|family| {
+        (0..60).any(|seed| soak::run(&Script::generate(family, seed, 60), rules).is_err())
+    })
+}
+
+#[test]
+fn a_rule_broken_on_purpose_is_noticed() {
+    for sabotage in [
+        Sabotage::LoseAnswer,
+        Sabotage::ReverseOps,
+        Sabotage::RepeatMessage,
+        Sabotage::ForgetChanges,
+        Sabotage::LoseOp,
+    ] {
+        let rules = Rules { sabotage, ..Rules::default() };
+        assert!(is_noticed(&rules), "{sabotage:?} goes unnoticed");
+    }
+}
+
+#[test]
+fn a_server_without_memory_is_noticed() {
+    let options = ServerOptions::default().chunk_size(256).log_len(1_000_000).resend_window(0);
+    let rules = Rules { options: Some(options), checks: Checks::ALL, ..Rules::default() };
+    assert!(is_noticed(&rules));
+}
