@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::oracle::Oracle;
 use super::{Failure, Sabotage, World, fail};
 use crate::client::{Client, Status};
-use crate::message::ServerMessage;
+use crate::message::{ClientMessage, ServerMessage};
 use crate::node::SerializedNode;
 use crate::op::{NodeContent, OpKind};
 use crate::{Changes, Document, Json, NodeId, Op, OpId};
@@ -73,6 +73,26 @@ fn without_version(op: &Op) -> Op {
         update.base_version = 0;
     }
     op
+}
+
+/// Whether two messages are the same, apart from what updates of deleted texts are based on: those
+/// are not brought up to date.
+pub(super) fn says_the_same(
+    message: Option<&ClientMessage>,
+    other: Option<&ClientMessage>,
+    document: &Document,
+) -> bool {
+    let comparable = |message: &ClientMessage| match message {
+        ClientMessage::UpdateStorage { ops } => {
+            let ops = ops.iter().map(|op| match document.contains(&op.id) {
+                true => op.clone(),
+                false => without_version(op),
+            });
+            ClientMessage::UpdateStorage { ops: ops.collect() }
+        }
+        message => message.clone(),
+    };
+    message.map(comparable) == other.map(comparable)
 }
 
 impl World {
