@@ -11,6 +11,8 @@ use std::time::Instant;
 use livetree::edit::NodeMut;
 use livetree::server::{Access, ServerOptions};
 use livetree::testing::generate::{self, Dice};
+use livetree::testing::world::script::{Family, Rules};
+use livetree::testing::world::soak::Report;
 use livetree::testing::world::{Checks, Setup, World};
 use livetree::{Document, EditError, Json, Lson, ObjectMut};
 
@@ -21,12 +23,18 @@ const HELP: &str = "\
 Simulates a room and checks that everybody ends up with the same document.
 
 usage: convergence [--document PATH] [--seed N] [--clients N] [--ops N] [--chaos]
+       convergence --runs N [--seed N] [--family NAME] [--steps N]
 
   --document PATH  JSON or plain LSON, gzipped or not   (an Excalidraw library)
   --seed N         repeats a run exactly                (1)
   --clients N      how many people edit                 (5)
   --ops N          how many edits they make in all      (20000)
   --chaos          cut connections, read-only clients, patches by the server
+
+  --runs N         instead, N small rooms of every family of scripts, each watched closely:
+                   after every message each client is compared with a naive recomputation
+  --family NAME    only one family
+  --steps N        how long the scripts are             (100)
 ";
 
 struct Options {
@@ -35,6 +43,9 @@ struct Options {
     clients: usize,
     ops: usize,
     chaos: bool,
+    runs: u64,
+    family: Option<Family>,
+    steps: usize,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +60,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if options.runs > 0 {
+        return soak(&options);
+    }
     let document = match load(&options.document) {
         Ok(document) => document,
         Err(error) => {
@@ -62,8 +76,16 @@ fn main() -> ExitCode {
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-    let mut options =
-        Options { document: DOCUMENT.to_owned(), seed: 1, clients: 5, ops: 20_000, chaos: false };
+    let mut options = Options {
+        document: DOCUMENT.to_owned(),
+        seed: 1,
+        clients: 5,
+        ops: 20_000,
+        chaos: false,
+        runs: 0,
+        family: None,
+        steps: 100,
+    };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         let number = |text: String| text.parse().map_err(|_| format!("{text:?} is not a number"));
@@ -73,6 +95,15 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, St
             "--clients" => options.clients = number(value()?)? as usize,
             "--ops" => options.ops = number(value()?)? as usize,
             "--chaos" => options.chaos = true,
+            "--runs" => options.runs = number(value()?)?,
+            "--steps" => options.steps = number(value()?)? as usize,
+            "--family" => {
+                let name = value()?;
+                let family = Family::ALL.into_iter().find(|family| family.name() == name);
+                let names = Family::ALL.map(Family::name).join(", ");
+                let unknown = || format!("there is no family {name:?}, only {names}");
+                options.family = Some(family.ok_or_else(unknown)?);
+            }
             "--help" | "-h" => return Ok(None),
             _ => return Err(format!("there is no option {arg:?}")),
         }
@@ -81,6 +112,33 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, St
         return Err("--clients must be from 1 to 1000".to_owned());
     }
     Ok(Some(options))
+}
+
+/// Many small rooms, watched closely.
+fn soak(options: &Options) -> ExitCode {
+    let rules = Rules::default();
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut all = Report::default();
+    for family in Family::ALL {
+        if options.family.is_some_and(|only| only != family) {
+            continue;
+        }
+        let mut report = Report::default();
+        let started = Instant::now();
+        for seed in options.seed..options.seed + options.runs {
+            report.run(family, seed, options.steps, &rules);
+        }
+        println!("{}: {report} in {:.1} s", family.name(), started.elapsed().as_secs_f64());
+        let mut failures = report.failures.clone();
+        failures.sort_by_key(|failure| failure.broken.step);
+        for failure in failures.iter().take(2) {
+            println!("{}", failure.shrunk(&rules));
+        }
+        all.merge(report);
+    }
+    println!("all: {all}");
+    println!("converged: {}", if all.failures.is_empty() { "yes" } else { "no" });
+    if all.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn load(path: &str) -> Result<Document, Box<dyn Error>> {

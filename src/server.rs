@@ -280,8 +280,12 @@ impl Server {
     }
 
     /// Takes one op: it is a repetition, is refused, or takes its place in the order.
-    fn take(&mut self, from: Actor, op: Op, now: u64, batch: &mut Batch) {
+    fn take(&mut self, from: Actor, mut op: Op, now: u64, batch: &mut Batch) {
         let Some(op_id) = op.op_id.clone() else { return };
+        if let OpKind::UpdateText(update) = &mut op.kind {
+            // Only an authority names versions.
+            update.version = None;
+        }
         let outcome = match (self.answered.get(&op_id), &op.kind) {
             // A text knows which part of a re-sent update is new.
             (Some(Answer::Accepted), OpKind::UpdateText(update)) => {

@@ -91,7 +91,7 @@ impl Document {
     ///
     /// Among keys that are not canonical there may be nothing in between (nothing lies between `!`
     /// and `! `); then it is the first room further on. After the last item there always is some.
-    fn place_at(&self, list: NodeIx, key: &str) -> Position {
+    pub(crate) fn place_at(&self, list: NodeIx, key: &str) -> Position {
         let mut place = Position::clamp(key);
         let Body::List(order) = &self.node(list).body else { return place };
         let mut taken = &place.clone();

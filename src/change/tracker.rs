@@ -164,9 +164,20 @@ impl Tracker {
         !self.detached.remove(&top)
     }
 
-    /// A node is about to be put back that had been taken out before changes were watched.
-    pub(crate) fn revived(&mut self, ix: NodeIx) {
-        self.revived.insert(ix);
+    /// The node at `ix` is about to be put back; it had been taken out before changes were
+    /// watched. It may continue one that took its id meanwhile.
+    pub(crate) fn revived(&mut self, nodes: &[Node], ix: NodeIx) {
+        let Some(node) = at(nodes, ix) else { return };
+        if !self.uncreated_ids.contains(&node.id) {
+            self.revived.insert(ix);
+            return;
+        }
+        self.touch_content(node, false);
+        for child in node.body.children() {
+            if let Some(below) = at(nodes, child) {
+                self.touch_link(node, below, None);
+            }
+        }
     }
 
     /// The creation of `node` is about to be taken back.

@@ -122,6 +122,30 @@ fn between(
     Some(Position::make(before.map(position), Some(position(next))))
 }
 
+/// An undo that puts an item where another is by now: said as it comes out, so that its neighbours
+/// are those it will have.
+pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
+    let is_list = |ix: &NodeIx| matches!(document.node(*ix).body, Body::List(_));
+    let item = document.find(&op.id);
+    match &mut op.kind {
+        OpKind::Create(create) if create.intent == Intent::Insert && item.is_none() => {
+            if let Some(list) = document.find(&create.parent_id).filter(is_list) {
+                create.parent_key = document.place_at(list, &create.parent_key).to_small_str();
+            }
+        }
+        OpKind::SetParentKey { parent_key } => {
+            let node = item.map(|item| document.node(item));
+            if let Some(node) = node.filter(|node| {
+                is_list(&node.parent) && node.key.as_str() != parent_key.as_str()
+            }) {
+                *parent_key = document.place_at(node.parent, parent_key).to_small_str();
+            }
+        }
+        _ => {}
+    }
+    op
+}
+
 /// An undo that puts an item in place of another: where that is now, or beside where it was.
 pub(super) fn in_place_of(document: &Document, mut op: Op) -> Op {
     if let OpKind::Create(create) = &mut op.kind {

@@ -116,7 +116,8 @@ impl Session<'_> {
 
     /// Applies an op of an undo step, unless it no longer makes sense.
     pub(super) fn apply_inverse(&mut self, op: Op) {
-        let mut op = super::anchor::in_place_of(self.document, op);
+        let op = super::anchor::in_place_of(self.document, op);
+        let mut op = super::anchor::in_free_place(self.document, op);
         super::text::rebase(self.document, &mut op);
         if self.document.would_change(&op) {
             op.op_id = Some(self.ids.op_id());
@@ -273,7 +274,11 @@ impl Pending {
         else {
             return None;
         };
-        let unsent = |entry: &Entry| entry.delivery == Delivery::Unsent && entry.accepted;
+        // One without operations is not accepted when it is replayed, and goes with any other.
+        let unsent = |entry: &Entry| {
+            let nothing = matches!(&entry.op.kind, OpKind::UpdateText(u) if u.ops.is_empty());
+            entry.delivery == Delivery::Unsent && (entry.accepted || nothing)
+        };
         if before.op.id != after.op.id || !unsent(before) || !unsent(after) {
             return None;
         }

@@ -233,7 +233,7 @@ impl Document {
             let id = self.node(ix).id.clone();
             self.ids.insert(&id, ix);
             if let Some(tracker) = self.tracker.as_mut().filter(|_| revived) {
-                tracker.revived(ix);
+                tracker.revived(&self.nodes, ix);
             }
         }
         self.link(top);

@@ -35,6 +35,20 @@ impl TextNode {
     /// Takes an update as an authority does.
     pub(crate) fn update(&mut self, op_id: Option<&OpId>, update: &UpdateText) -> Outcome {
         let Self { text, version, history } = self;
+        // An authority names the version of what it orders, also of an update that was left with
+        // nothing to do by those before it.
+        let ordered = update.version == Some(update.base_version.saturating_add(1));
+        if ordered && update.ops.is_empty() && update.base_version == *version {
+            let (applied, undo) = text.apply_normalized(&[]);
+            return Outcome::Accepted(history.record(
+                version,
+                op_id,
+                update.base_version,
+                &[],
+                applied,
+                undo,
+            ));
+        }
         history.receive(text, version, op_id, update.base_version, &update.ops)
     }
 
