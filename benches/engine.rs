@@ -28,7 +28,6 @@ const CHUNK: usize = 64;
 /// A document of about `nodes` nodes with all that is needed to make ops on it.
 struct Fixture {
     document: Document,
-    nodes: usize,
     shapes: Vec<NodeId>,
     items: Vec<NodeId>,
     map: NodeId,
@@ -57,7 +56,7 @@ impl Fixture {
         let ValueRef::List(order) = document.at("/order").unwrap() else { unreachable!() };
         let items = (0..order.len()).map(|index| order.id_at(index).unwrap().clone()).collect();
         let dice = Dice::seeded(1);
-        Self { document, nodes, shapes, items, map, list, text, dice, ids }
+        Self { document, shapes, items, map, list, text, dice, ids }
     }
 
     /// So many different numbers below `below`.
@@ -278,8 +277,8 @@ fn make_patch(place: usize, fails: bool) -> Patch {
         r#"{{"op":"replace","path":"/shapes/s{place}/x","value":10001}},
         {{"op":"add","path":"/order/-","value":"s{place}"}}"#
     );
-    let text = if fails { format!("[{changes},{test}]") } else { format!("[{test},{changes}]") };
-    patch::from_slice(text.as_bytes()).unwrap()
+    let all = if fails { format!("[{changes},{test}]") } else { format!("[{test},{changes}]") };
+    patch::from_slice(all.as_bytes()).unwrap()
 }
 
 fn patches(c: &mut Criterion) {
@@ -357,52 +356,44 @@ fn rollback(c: &mut Criterion) {
 
 /// Reading and writing whole documents, beside `serde_json` on the same bytes.
 fn convert(c: &mut Criterion) {
-    let documents: [(&str, fn() -> Document); 2] = [
-        ("shapes", || Document::from_plain_lson(&shapes::plain_lson(100_000)).unwrap()),
-        ("excalidraw", || Document::from_json(&excalidraw()).unwrap()),
+    let documents = [
+        ("shapes", Document::from_plain_lson(&shapes::plain_lson(100_000)).unwrap()),
+        ("excalidraw", Document::from_json(&excalidraw()).unwrap()),
     ];
-    for (name, make) in documents {
-        let document = OnceLock::new();
-        let document = || document.get_or_init(make);
+    for (name, document) in &documents {
         for notation in ["json", "lson"] {
-            let text = OnceLock::new();
-            let text: &dyn Fn() -> &'_ Vec<u8> = &|| {
-                text.get_or_init(|| match notation {
-                    "json" => document().to_json_text(),
-                    _ => document().to_plain_lson(),
-                })
+            let write = |document: &Document| match notation {
+                "json" => document.to_json_text(),
+                _ => document.to_plain_lson(),
             };
+            let text = write(document);
+            let bytes = text.len() as u64;
             let mut group = c.benchmark_group(format!("load/{notation}"));
             group.sample_size(10);
-            let bytes = text().len() as u64;
             group.throughput(Throughput::Bytes(bytes));
-            group.bench_function(BenchmarkId::new("livetree", name), |b| {
+            group.bench_function(BenchmarkId::new("livetree", *name), |b| {
                 let read = |text: &[u8]| match notation {
                     "json" => Document::from_json(text).unwrap(),
                     _ => Document::from_plain_lson(text).unwrap(),
                 };
-                assert_eq!(read(text()).to_json(), document().to_json());
-                b.iter_with_large_drop(|| read(black_box(text())));
+                assert_eq!(read(&text).to_json(), document.to_json());
+                b.iter_with_large_drop(|| read(black_box(&text)));
             });
-            group.bench_function(BenchmarkId::new("serde_json", name), |b| {
+            group.bench_function(BenchmarkId::new("serde_json", *name), |b| {
                 b.iter_with_large_drop(|| {
-                    serde_json::from_slice::<serde_json::Value>(black_box(text())).unwrap()
+                    serde_json::from_slice::<serde_json::Value>(black_box(&text)).unwrap()
                 });
             });
             group.finish();
             let mut group = c.benchmark_group(format!("save/{notation}"));
             group.sample_size(10);
             group.throughput(Throughput::Bytes(bytes));
-            group.bench_function(BenchmarkId::new("livetree", name), |b| {
-                let write = |document: &Document| match notation {
-                    "json" => document.to_json_text(),
-                    _ => document.to_plain_lson(),
-                };
-                assert_eq!(write(document()), *text());
-                b.iter_with_large_drop(|| write(black_box(document())));
+            group.bench_function(BenchmarkId::new("livetree", *name), |b| {
+                assert_eq!(write(document), text);
+                b.iter_with_large_drop(|| write(black_box(document)));
             });
-            group.bench_function(BenchmarkId::new("serde_json", name), |b| {
-                let value: serde_json::Value = serde_json::from_slice(text()).unwrap();
+            group.bench_function(BenchmarkId::new("serde_json", *name), |b| {
+                let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
                 b.iter_with_large_drop(|| serde_json::to_vec(black_box(&value)).unwrap());
             });
         }
