@@ -24,6 +24,9 @@ use livetree::{Actor, Document, IdSource, Json, Lson, NodeId, Op, Position, Smal
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 /// So many ops are timed at once.
 const CHUNK: usize = 64;
+/// Ends the name of a case whose changes are all in one neighbourhood, as those of a person are.
+/// Changes anywhere also pay for fetching the place from memory.
+const NEARBY: &str = "-nearby";
 
 /// A document of about `nodes` nodes with all that is needed to make ops on it.
 struct Fixture {
@@ -103,9 +106,19 @@ impl Fixture {
         op
     }
 
+    /// Places to change: anywhere, or all in one neighbourhood.
+    fn places(&mut self, count: usize, nearby: bool) -> Vec<usize> {
+        if nearby {
+            let start = self.shapes.len() / 3;
+            return self.distinct(count, 128).into_iter().map(|place| start + place).collect();
+        }
+        self.distinct(count, self.shapes.len())
+    }
+
     /// Ops of one kind, each for another place.
     fn ops(&mut self, kind: &str, count: usize) -> Vec<Op> {
-        let places = self.distinct(count, self.shapes.len());
+        let (kind, nearby) = kind.strip_suffix(NEARBY).map_or((kind, false), |kind| (kind, true));
+        let places = self.places(count, nearby);
         let mut ops = Vec::with_capacity(count);
         for (n, place) in places.into_iter().enumerate() {
             let shape = self.shapes[place].clone();
@@ -202,6 +215,7 @@ fn fields<const N: usize>(fields: [(&str, Json); N]) -> Arc<JsonObject> {
 fn apply(c: &mut Criterion) {
     for kind in [
         "update-object",
+        "update-object-nearby",
         "delete-object-key",
         "create-object",
         "create-map",
@@ -233,7 +247,8 @@ fn apply(c: &mut Criterion) {
 
 /// Through handles: an id is minted, an op made and applied, and the net changes reported.
 fn edit(c: &mut Criterion) {
-    for case in ["field", "list-insert", "list-move", "list-push"] {
+    for case in ["field", "field-nearby", "list-insert", "list-move", "list-push"] {
+        let nearby = case.ends_with(NEARBY);
         let mut group = c.benchmark_group(format!("edit/{case}"));
         group.throughput(Throughput::Elements(1));
         for size in SIZES {
@@ -244,19 +259,21 @@ fn edit(c: &mut Criterion) {
                     fixture.time(
                         iterations,
                         |fixture, count| {
-                            let places = fixture.distinct(count, len);
+                            let places = fixture.places(count, nearby);
                             let pointer = |place| format!("/shapes/s{place}");
                             let places = places.into_iter().map(|place| (place, pointer(place)));
                             places.map(|p| (p, fixture.dice.below(len))).collect::<Vec<_>>()
                         },
                         |document, ids, ((place, pointer), other)| {
                             let edited = document.edit(ids, |root| match case {
-                                "field" => root.at(pointer).and_then(|shape| match shape {
-                                    livetree::edit::NodeMut::Object(mut shape) => {
-                                        shape.set("x", 10_001)
-                                    }
-                                    _ => unreachable!(),
-                                }),
+                                "field" | "field-nearby" => {
+                                    root.at(pointer).and_then(|shape| match shape {
+                                        livetree::edit::NodeMut::Object(mut shape) => {
+                                            shape.set("x", 10_001)
+                                        }
+                                        _ => unreachable!(),
+                                    })
+                                }
                                 "list-insert" => root.list("order")?.insert(*place, "s7"),
                                 "list-push" => root.list("order")?.push("s7"),
                                 _ => root.list("order")?.move_item(*place, *other),
@@ -282,18 +299,23 @@ fn make_patch(place: usize, fails: bool) -> Patch {
 }
 
 fn patches(c: &mut Criterion) {
-    for (case, fails) in [("three-ops", false), ("failing", true)] {
+    for (case, fails) in [
+        ("three-ops", false),
+        ("three-ops-nearby", false),
+        ("failing", true),
+        ("failing-nearby", true),
+    ] {
+        let nearby = case.ends_with(NEARBY);
         let mut group = c.benchmark_group(format!("patch/{case}"));
         group.throughput(Throughput::Elements(3));
         for size in SIZES {
             group.bench_function(BenchmarkId::from_parameter(size), |b| {
                 let mut fixture = fixture(size).lock().unwrap();
-                let len = fixture.items.len();
                 b.iter_custom(|iterations| {
                     fixture.time(
                         iterations,
                         |fixture, count| {
-                            let places = fixture.distinct(count, len);
+                            let places = fixture.places(count, nearby);
                             places.into_iter().map(|place| make_patch(place, fails)).collect()
                         },
                         |document, ids, patch: &Patch| document.patch(ids, patch).is_err() == fails,
@@ -303,7 +325,7 @@ fn patches(c: &mut Criterion) {
         }
         // The same patches by the crate of that name on plain values, which keep no ids, make no
         // ops and tell no changes.
-        for size in &SIZES[..2] {
+        for size in SIZES[..2].iter().filter(|_| !nearby) {
             group.bench_function(BenchmarkId::new("json-patch-crate", size), |b| {
                 let mut value: serde_json::Value =
                     serde_json::from_slice(&shapes::json(size / 2)).unwrap();

@@ -49,6 +49,10 @@ pub enum Rejection {
     /// A text update is expressed against a version that is no longer remembered.
     #[error("LiveText operation is older than retained history")]
     TextVersionTooOld,
+    /// A list item's position would be longer than
+    /// [`MAX_POSITION_LEN`](crate::MAX_POSITION_LEN).
+    #[error("the position would be longer than {} characters", crate::MAX_POSITION_LEN)]
+    PositionTooLong,
     /// A node would lie deeper than [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH).
     #[error("the node would be nested deeper than {} levels", crate::MAX_NODE_DEPTH)]
     TooDeep,

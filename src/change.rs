@@ -1,6 +1,6 @@
 //! Net changes: what a document's subscribers are told.
 //!
-//! A [`Tracker`] sees every primitive mutation, forward and back, and notes what was there before
+//! A `Tracker` sees every primitive mutation, forward and back, and notes what was there before
 //! the first one that touched a place. At the end those places are compared with what is there now:
 //! what was rolled back and replayed to the same result is no change. The cost follows the number
 //! of places touched.

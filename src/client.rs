@@ -249,7 +249,7 @@ impl Client {
     /// The inverse is an edit like any other and takes its place in the server's order.
     pub fn undo(&mut self) -> Option<Changes> {
         let step = self.history.pop_undo().filter(|_| self.loaded)?;
-        let (inverse, changes) = self.run_step(step)?;
+        let (inverse, changes) = self.run_step(&step)?;
         self.history.undone(inverse);
         Some(changes.from(Origin::Undo))
     }
@@ -257,19 +257,19 @@ impl Client {
     /// Takes back the latest undo. `None` if there is none, or an edit came after it.
     pub fn redo(&mut self) -> Option<Changes> {
         let step = self.history.pop_redo().filter(|_| self.loaded)?;
-        let (inverse, changes) = self.run_step(step)?;
+        let (inverse, changes) = self.run_step(&step)?;
         self.history.redone(inverse);
         Some(changes.from(Origin::Redo))
     }
 
-    fn run_step(&mut self, step: Step) -> Option<(Step, Changes)> {
+    fn run_step(&mut self, step: &Step) -> Option<(Step, Changes)> {
         let ids = self.ids.as_mut()?;
         let history = &self.history;
         let mut trail = Trail { ops: Vec::new(), predictions: Some(Vec::new()) };
         let ((), changes) = self.document.watch(|document| {
             let mut session = Session { document, ids, trail: &mut trail };
             for op in step.ops() {
-                if let Some(op) = history.permitted(&step, op) {
+                if let Some(op) = history.permitted(step, op) {
                     session.apply_inverse(op);
                 }
             }
@@ -323,7 +323,7 @@ impl Client {
     /// If it completes a document that cannot be loaded.
     pub fn receive(&mut self, message: ServerMessage) -> Result<Received, ClientError> {
         match (&mut self.link, message) {
-            (Link::Online, ServerMessage::UpdateStorage { ops }) => Ok(self.update(ops)),
+            (Link::Online, ServerMessage::UpdateStorage { ops }) => Ok(self.update(&ops)),
             (Link::Online | Link::Loading(_), ServerMessage::RejectOps { op_ids, reason }) => {
                 Ok(self.reject(op_ids, &reason))
             }
@@ -376,21 +376,21 @@ impl Client {
         self.document = fresh;
         let mut changes = everything(&self.document).from(Origin::Remote);
         if !later.is_empty() {
-            self.update(later);
+            self.update(&later);
             changes = everything(&self.document).from(Origin::Remote);
         }
         Ok(Received { changes, rejected: Vec::new() })
     }
 
     /// Takes over what the server ordered.
-    fn update(&mut self, ops: Vec<Op>) -> Received {
+    fn update(&mut self, ops: &[Op]) -> Received {
         let Self { document, pending, history, .. } = self;
-        for op in &ops {
+        for op in ops {
             if !pending.is_own(op) {
                 history.heard(document, op);
             }
         }
-        let ((), changes) = document.watch(|document| pending.receive(document, history, &ops));
+        let ((), changes) = document.watch(|document| pending.receive(document, history, ops));
         Received { changes: changes.from(Origin::Remote), rejected: Vec::new() }
     }
 

@@ -1,6 +1,6 @@
 //! The document: one tree of live nodes, and one journal that can take every change back.
 //!
-//! The tree is an arena of [`Node`]s, an index from ids to nodes, and in each container the order
+//! The tree is an arena of nodes, an index from ids to nodes, and in each container the order
 //! of its children. All changes are made by the five primitives of `document/mutate.rs`; what an
 //! op means in terms of them is decided in [`crate::apply`] and nowhere else.
 //!
@@ -31,7 +31,7 @@ use journal::Journal;
 pub(crate) use keyed::Keyed;
 pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
 pub(crate) use order::Positions;
-pub(crate) use text_node::{TextNode, TextUndo};
+pub(crate) use text_node::TextNode;
 
 use crate::change::Tracker;
 use crate::op::NodeKind;
@@ -42,6 +42,13 @@ use crate::{Limits, NodeId};
 ///
 /// A fixed part of the format rather than a setting: replicas that disagree on it would diverge.
 pub const MAX_NODE_DEPTH: usize = 500;
+
+/// The longest position that a list item may get, in characters.
+///
+/// Inserting at one spot again and again makes positions longer, a character for every six items;
+/// without a bound that would take quadratic memory. As [`MAX_NODE_DEPTH`], a fixed part of the
+/// format. A [`Server`](crate::Server) keeps positions far shorter.
+pub const MAX_POSITION_LEN: usize = 1024;
 
 /// A live document: a tree of LiveObjects, LiveLists, LiveMaps, LiveTexts and LiveFiles.
 ///

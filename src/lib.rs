@@ -1,10 +1,6 @@
+//! The front page is the README; after it, the modules follow in reading order.
+#![doc = ""]
 #![doc = include_str!("../README.md")]
-//! # The crate, in reading order
-//!
-//! 1. *Words*: [`Json`], [`Lson`], [`Position`], [`NodeId`], [`Op`].
-//! 2. *The document*: [`Document`] and its views.
-//! 3. *Change*: [`Document::apply`], [`Document::edit`], [`Document::patch`], [`Changes`].
-//! 4. *Replicas*: [`Server`], [`Client`] and their messages.
 #![deny(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -37,7 +33,7 @@ pub use node::SerializedNode;
 
 // 2. The document
 pub mod document;
-pub use document::{Document, MAX_NODE_DEPTH};
+pub use document::{Document, MAX_NODE_DEPTH, MAX_POSITION_LEN};
 
 // 3. Change
 pub mod apply;

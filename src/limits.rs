@@ -83,7 +83,7 @@ impl Default for Limits {
             object_size: 128 * 1024,
             value_size: 128 * 1024,
             depth: crate::MAX_NODE_DEPTH,
-            position_len: 1024,
+            position_len: crate::MAX_POSITION_LEN,
             ops: 100_000,
         }
     }

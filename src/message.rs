@@ -145,7 +145,7 @@ impl ServerMessage {
             Self::UpdateStorage { ops } => write_update(ops, out),
             Self::StorageChunk { nodes } => {
                 out.extend_from_slice(br#"{"type":210,"nodes":["#);
-                write_list(nodes, out, |node, out| node.write_compact(out));
+                write_list(nodes, out, SerializedNode::write_compact);
                 out.extend_from_slice(b"]}");
             }
             Self::StorageEnd => out.extend_from_slice(br#"{"type":211}"#),

@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::struct_excessive_bools,
     reason = "only for tests"
 )]
 
@@ -19,3 +20,4 @@ pub mod generate;
 pub mod model;
 pub mod probe;
 pub mod shapes;
+pub mod world;

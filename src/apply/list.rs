@@ -1,8 +1,8 @@
 //! Places in a list: two items never hold the same position.
 
-use super::Outcome;
+use super::{Outcome, Rejection};
 use crate::Document;
-use crate::document::{Body, NodeIx};
+use crate::document::{Body, MAX_POSITION_LEN, NodeIx};
 use crate::op::{Create, Intent, Op, OpKind};
 use crate::position::Position;
 
@@ -26,6 +26,9 @@ impl Document {
         } else {
             self.place_at(list, &create.parent_key)
         };
+        if place.len() > MAX_POSITION_LEN {
+            return Outcome::Rejected(Rejection::PositionTooLong);
+        }
         let corrected = place.as_str() != create.parent_key.as_str();
         let outcome = if corrected {
             Outcome::Accepted {
@@ -41,6 +44,9 @@ impl Document {
 
     /// Replaces the item that the sender meant, and then whatever else sits at the position.
     fn apply_set_in_list(&mut self, op: &Op, create: &Create, list: NodeIx) -> Outcome {
+        if create.parent_key.len() > MAX_POSITION_LEN {
+            return Outcome::Rejected(Rejection::PositionTooLong);
+        }
         if let Some(meant) = create.deleted_id.as_ref().and_then(|id| self.find(id)) {
             if meant != NodeIx::ROOT && self.node(meant).parent == list {
                 self.detach(meant);
@@ -67,6 +73,9 @@ impl Document {
         }
         // The item still counts as occupying its old place, so it may be its own neighbour.
         let place = self.place_at(list, parent_key);
+        if place.len() > MAX_POSITION_LEN {
+            return Outcome::Rejected(Rejection::PositionTooLong);
+        }
         let outcome = if place.as_str() == parent_key {
             Outcome::ACCEPTED
         } else {
@@ -98,7 +107,7 @@ impl Document {
     fn place_at_end(&self, list: NodeIx, key: &str) -> Position {
         let wanted = Position::clamp(key);
         match self.last_position(list) {
-            Some(last) if wanted <= *last => last.after(),
+            Some(end) if wanted <= *end => end.after(),
             _ => wanted,
         }
     }

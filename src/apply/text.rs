@@ -1,7 +1,7 @@
 //! Updates of a text: brought up to date with what was accepted since, then applied.
 
 use super::{Outcome, Rejection};
-use crate::document::{NodeIx, TextNode, TextUndo};
+use crate::document::{NodeIx, TextNode};
 use crate::op::{Op, OpKind, UpdateText};
 use crate::text::{self, Refusal};
 use crate::{Document, OpId};
@@ -38,7 +38,7 @@ impl Document {
             text::Outcome::Accepted(accepted) => {
                 let op = stored(accepted.base_version, accepted.version, &accepted.ops);
                 let outcome = Outcome::Accepted { corrected: Some(op), fix: None };
-                (outcome, Some(TextUndo::Update(accepted.revert)))
+                (outcome, Some(accepted.revert))
             }
             text::Outcome::Ignored => (Outcome::Ignored, None),
             text::Outcome::Rectified { base_version, version, ops } => {

@@ -60,9 +60,11 @@ impl Footprint {
         }
         match &op.kind {
             OpKind::Create(create) => {
-                let pushed_out = document.child_by_key(target, &create.parent_key);
+                // In a list only `set` pushes anything out, but whatever is there is near.
+                let there = document.child(target, &create.parent_key);
+                let meant = create.deleted_id.as_ref().and_then(|id| document.find(id));
                 !document.contains(&op.id)
-                    && pushed_out.is_none_or(|top| self.spares(document, top))
+                    && there.into_iter().chain(meant).all(|top| self.spares(document, top))
             }
             OpKind::UpdateObject { data } => data
                 .iter()

@@ -63,6 +63,10 @@ pub(super) struct Pending {
     footprint: Footprint,
     /// Own pushes that are not acknowledged: where they end up is not known.
     pushes: BTreeSet<NodeId>,
+    /// Texts of which an update is under way.
+    updating: BTreeSet<NodeId>,
+    /// All ops before this one are under way on the present connection.
+    unsent_from: u64,
     fast_paths: bool,
 }
 
@@ -74,6 +78,8 @@ impl Default for Pending {
             next: 0,
             footprint: Footprint::default(),
             pushes: BTreeSet::new(),
+            updating: BTreeSet::new(),
+            unsent_from: 0,
             fast_paths: true,
         }
     }
@@ -191,12 +197,18 @@ impl Pending {
             if is_push(&entry.op) {
                 self.pushes.remove(&entry.op.id);
             }
+            let under_way = matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain);
+            if under_way && is_text_update(&entry.op) {
+                self.updating.remove(&entry.op.id);
+            }
         }
         true
     }
 
     /// Whatever is under way is lost, and perhaps arrived.
     pub(super) fn connection_lost(&mut self) {
+        self.unsent_from = 0;
+        self.updating.clear();
         for entry in self.entries.values_mut() {
             if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
@@ -212,15 +224,14 @@ impl Pending {
     pub(super) fn take_unsent(&mut self, document: &mut Document, loading: bool) -> Vec<Op> {
         let mut ops = Vec::new();
         self.merge_text_updates(document);
-        let mut updating = BTreeSet::new();
-        for entry in self.entries.values_mut() {
-            let text = matches!(entry.op.kind, OpKind::UpdateText(_));
+        for (number, entry) in self.entries.range_mut(self.unsent_from..) {
+            let text = is_text_update(&entry.op);
             match entry.delivery {
                 Delivery::Sent | Delivery::SentAgain => {}
                 Delivery::Unsent if text && loading => break,
                 Delivery::Unsent if waits(entry, &self.pushes) => break,
                 // One update of a text is under way at a time.
-                Delivery::Unsent if text && updating.contains(&entry.op.id) => break,
+                Delivery::Unsent if text && self.updating.contains(&entry.op.id) => break,
                 Delivery::Unsent => {
                     entry.sent = text.then(|| entry.op.clone());
                     entry.delivery = Delivery::Sent;
@@ -232,8 +243,9 @@ impl Pending {
                 }
             }
             if text {
-                updating.insert(entry.op.id.clone());
+                self.updating.insert(entry.op.id.clone());
             }
+            self.unsent_from = number + 1;
         }
         ops
     }
@@ -242,7 +254,8 @@ impl Pending {
     /// while an update was under way goes out at once.
     fn merge_text_updates(&mut self, document: &mut Document) {
         let mut previous: Option<u64> = None;
-        let numbers: Vec<u64> = self.entries.keys().copied().collect();
+        let unsent = self.entries.range(self.unsent_from..);
+        let numbers: Vec<u64> = unsent.map(|(number, _)| *number).collect();
         for number in numbers {
             let merged = previous.and_then(|previous| self.merge_into(previous, number));
             match merged {
@@ -490,6 +503,10 @@ fn extent(ops: &[TextOp]) -> i64 {
         TextOp::Delete { length, .. } | TextOp::Format { length, .. } => *length,
     });
     units.fold(0, i64::saturating_add)
+}
+
+fn is_text_update(op: &Op) -> bool {
+    matches!(op.kind, OpKind::UpdateText(_))
 }
 
 fn is_push(op: &Op) -> bool {

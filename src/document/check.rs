@@ -68,16 +68,7 @@ impl Document {
                 }
             }
             Body::List(order) => {
-                let keys: Vec<_> = order.iter().map(|item| &self.node(item).key).collect();
-                if !keys.is_sorted_by(|a, b| a < b) {
-                    return Err(format!(
-                        "I5: the positions of {} are not distinct and sorted",
-                        node.id
-                    ));
-                }
-                if keys.len() != order.len() {
-                    return Err(format!("I5: {} counts its items wrong", node.id));
-                }
+                order.check(self).map_err(|broken| format!("I5: in {}: {broken}", node.id))?;
             }
             Body::Map(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => {}
         }

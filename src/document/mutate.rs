@@ -76,7 +76,7 @@ impl Document {
     fn take_back(&mut self, undo: Undo) {
         match undo {
             Undo::Field { node, key, old } => {
-                self.put_field(node, key, old);
+                self.put_field(node, &key, old);
             }
             Undo::Attached(node) => {
                 if let Some(tracker) = &mut self.tracker {
@@ -99,18 +99,18 @@ impl Document {
 
     /// Sets or removes a JSON field of an object; there must be no child at the key.
     pub(crate) fn set_field(&mut self, node: NodeIx, key: SmallStr, value: Option<Json>) {
-        let old = self.put_field(node, key.clone(), value);
+        let old = self.put_field(node, &key, value);
         if self.journal.is_recording() {
             self.journal.record(Undo::Field { node, key, old });
         }
     }
 
-    fn put_field(&mut self, node: NodeIx, key: SmallStr, value: Option<Json>) -> Option<Json> {
+    fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<Json>) -> Option<Json> {
         let Body::Object(object) = &mut self.node_mut(node).body else { return None };
-        object.json_bytes += value.as_ref().map_or(0, |value| field_bytes(&key, value));
+        object.json_bytes += value.as_ref().map_or(0, |value| field_bytes(key, value));
         let old = match value {
             Some(value) => object.slots.insert(key.clone(), Slot::Json(value)),
-            None => object.slots.remove(&key),
+            None => object.slots.remove(key),
         };
         let old = match old {
             Some(Slot::Json(old)) => Some(old),
@@ -120,10 +120,10 @@ impl Document {
                 None
             }
         };
-        object.json_bytes -= old.as_ref().map_or(0, |old| field_bytes(&key, old));
+        object.json_bytes -= old.as_ref().map_or(0, |old| field_bytes(key, old));
         if let Some(tracker) = &mut self.tracker {
             #[expect(clippy::indexing_slicing, reason = "I2")]
-            tracker.field(node, &self.nodes[node.0 as usize].id, &key, old.as_ref());
+            tracker.field(node, &self.nodes[node.0 as usize].id, key, old.as_ref());
         }
         old
     }

@@ -59,11 +59,13 @@ struct Probe<'a, P> {
 
 impl Order {
     /// An empty list.
+    #[cfg(test)]
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// A list of nodes that ascend by their positions, packed densely. O(n).
+    #[cfg(test)]
     pub(crate) fn from_sorted(
         nodes: impl IntoIterator<Item = NodeIx>,
         positions: &impl Positions,
@@ -94,11 +96,13 @@ impl Order {
     }
 
     /// Whether there are no items.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Removes all items.
+    #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         *self = Self::new();
     }
@@ -256,6 +260,7 @@ impl Order {
     }
 
     /// The item with the greatest position less than this one, whether or not that is taken.
+    #[cfg(test)]
     pub(crate) fn prev_before(
         &self,
         position: &Position,
@@ -286,12 +291,12 @@ impl Order {
     }
 
     /// Bytes on the heap.
+    #[cfg(test)]
     pub(crate) fn heap_bytes(&self) -> usize {
         self.root.heap_bytes()
     }
 
     /// Says which invariant is broken, if any.
-    #[cfg(any(test, feature = "__testing"))]
     pub(crate) fn check(&self, positions: &impl Positions) -> Result<(), String> {
         let mut depths = Vec::new();
         self.root.check(0, &mut depths)?;

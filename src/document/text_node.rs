@@ -12,14 +12,8 @@ pub(crate) struct TextNode {
     history: History,
 }
 
-/// How to take back one change of a text.
-#[derive(Debug)]
-pub(crate) enum TextUndo {
-    /// An accepted update.
-    Update(Revert),
-    /// The whole node was replaced.
-    Whole(Box<TextNode>),
-}
+/// How to take back an accepted update.
+pub(crate) type TextUndo = Revert;
 
 impl TextNode {
     pub(crate) fn new(segments: Vec<Segment>, version: u64) -> Self {
@@ -59,11 +53,6 @@ impl TextNode {
     }
 
     pub(crate) fn take_back(&mut self, undo: TextUndo) {
-        match undo {
-            TextUndo::Update(revert) => {
-                self.history.revert(&mut self.text, &mut self.version, revert);
-            }
-            TextUndo::Whole(before) => *self = *before,
-        }
+        self.history.revert(&mut self.text, &mut self.version, undo);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::create::Place;
 use super::{EditError, MapMut, ObjectMut, Session, TextMut, handle};
-use crate::document::NodeIx;
+use crate::document::{Body, NodeIx};
 use crate::op::{Intent, NodeKind, OpKind};
 use crate::position::Position;
 use crate::{Json, Lson};
@@ -143,9 +143,10 @@ impl Session<'_> {
 
     /// A position between the items now at `index - 1` and `index`.
     fn position_at(&self, list: NodeIx, index: usize) -> Position {
-        let key =
-            |index| self.document.list_item(list, index).map(|ix| &self.document.node(ix).key);
-        Position::make(key(index.checked_sub(1)), key(Some(index)))
+        let Body::List(order) = &self.document.node(list).body else { return Position::FIRST };
+        let (before, after) = order.around(index);
+        let key = |item: NodeIx| &self.document.node(item).key;
+        Position::make(before.map(key), after.map(key))
     }
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {

@@ -113,15 +113,15 @@ impl TextMut<'_> {
     }
 
     fn update(&mut self, ops: Vec<TextOp>) -> Result<(), EditError> {
-        self.session.update_text(self.node, ops)
+        self.session.update_text(self.node, &ops)
     }
 }
 
 impl Session<'_> {
     /// Changes a text; what has no effect on it is left out.
-    pub(crate) fn update_text(&mut self, node: NodeIx, ops: Vec<TextOp>) -> Result<(), EditError> {
+    pub(crate) fn update_text(&mut self, node: NodeIx, ops: &[TextOp]) -> Result<(), EditError> {
         let Body::Text(text) = &self.document.node(node).body else { return Ok(()) };
-        let mut ops = normalize(text.text(), &ops);
+        let mut ops = normalize(text.text(), ops);
         ops.retain(|op| match op {
             TextOp::Insert { text, .. } => !text.is_empty(),
             TextOp::Delete { length, .. } | TextOp::Format { length, .. } => *length > 0,

@@ -98,6 +98,7 @@ pub(crate) fn read_live_json<S: Sink>(
 }
 
 /// A whole document from plain LSON that was read as JSON.
+#[cfg(test)]
 pub(crate) fn feed_plain<S: Sink>(
     json: &Json,
     limits: ReadLimits,
@@ -107,6 +108,7 @@ pub(crate) fn feed_plain<S: Sink>(
 }
 
 /// A whole document from JSON, made live throughout.
+#[cfg(test)]
 pub(crate) fn feed_live<S: Sink>(
     json: &Json,
     limits: ReadLimits,
@@ -125,6 +127,7 @@ pub(crate) fn feed_lson<S: Sink>(
 }
 
 /// One value, of any kind, into a parent; it may be nested `levels` deep.
+#[cfg(test)]
 pub(crate) fn feed_at<S: Sink>(
     source: Source<'_>,
     levels: usize,

@@ -70,10 +70,10 @@ impl<'a, 'p> Patcher<'a, 'p> {
     /// Resolves a pointer.
     fn resolve(&mut self, pointer: &'p Pointer) -> Result<Place<'p>, PatchReason> {
         let split = pointer.as_str().rsplit_once('/');
-        if let (Some((path, token)), Some((last, parent))) = (split, self.last)
-            && path == last
-        {
-            return Ok(Place::Child { parent, token: decoded(token) });
+        if let (Some((path, token)), Some((last, parent))) = (split, self.last) {
+            if path == last {
+                return Ok(Place::Child { parent, token: decoded(token) });
+            }
         }
         let place = resolve(self.session.document, pointer)?;
         if let (Some((path, _)), Place::Child { parent, .. }) = (split, &place) {

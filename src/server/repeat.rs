@@ -16,7 +16,7 @@ impl Server {
         match answer {
             Answer::Ignored => batch.replies.push(Op::acknowledgement(op_id)),
             Answer::Rejected => {
-                batch.rejected.push((vec![op_id], "the operation was rejected before".to_owned()))
+                batch.rejected.push((vec![op_id], "the operation was rejected before".to_owned()));
             }
             Answer::Accepted => {
                 let (echo, fixes) = self.document.echo_again(op);

@@ -26,9 +26,12 @@ pub use patch::patch;
 pub use plain_lson::plain_lson;
 pub use positions::positions;
 
+/// A target: takes any bytes and panics if a promise is broken.
+pub type Target = fn(&[u8]);
+
 /// All targets by name: the name of their file in `fuzz/fuzz_targets` and of the folder in
 /// `tests/crashes` that keeps their saved inputs.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("json", json),
     ("nodes", nodes),
     ("ops", ops),

@@ -51,7 +51,7 @@ pub struct Dice {
 
 #[derive(Clone, Debug)]
 enum Throws {
-    /// SplitMix64 (Steele, Lea and Flood 2014).
+    /// `SplitMix64` (Steele, Lea and Flood 2014).
     Seeded(u64),
     /// Given; zeros after the last.
     Given { throws: Vec<u32>, at: usize },
@@ -82,9 +82,7 @@ impl Dice {
                 let mut z = *state;
                 z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
                 z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                #[expect(clippy::cast_possible_truncation, reason = "the upper half of the bits")]
-                let upper = ((z ^ (z >> 31)) >> 32) as u32;
-                upper
+                ((z ^ (z >> 31)) >> 32) as u32
             }
             Throws::Given { throws, at } => {
                 let throw = throws.get(*at).copied().unwrap_or(0);
@@ -146,7 +144,7 @@ pub fn id(dice: &mut Dice) -> NodeId {
 pub fn text(dice: &mut Dice) -> SmallStr {
     let mut text = String::new();
     for _ in 0..dice.below(4) {
-        text.push_str(*dice.pick::<&str>(&CHARACTERS));
+        text.push_str(dice.pick::<&str>(&CHARACTERS));
     }
     text.into()
 }
@@ -273,27 +271,47 @@ pub fn content(dice: &mut Dice) -> NodeContent {
     }
 }
 
-fn create(dice: &mut Dice, parent_id: NodeId, parent_key: SmallStr) -> OpKind {
-    let content = content(dice);
+fn create(
+    dice: &mut Dice,
+    parent_id: NodeId,
+    parent_key: SmallStr,
+    content: NodeContent,
+) -> OpKind {
     let intent = *dice.pick(&[Intent::Insert, Intent::Set, Intent::Push]);
     let deleted_id = dice.one_in(3).then(|| id(dice));
     OpKind::Create(Create { parent_id, parent_key, intent, deleted_id, content })
 }
 
+/// The ids that are mostly containers, and so mostly parents.
+const PARENTS: [&str; 4] = ["0:0", "root", "0:1", "1:0"];
+
 /// An op of the small world, whatever the document: ids that exist or not, parents of any kind,
 /// positions that collide, keys that are taken.
 pub fn op(dice: &mut Dice) -> Op {
     let id = id(dice);
-    let kind = match dice.weighted(&[10, 3, 3, 2, 2]) {
+    let kind = match dice.weighted(&[11, 4, 2, 1, 2]) {
         0 => {
-            // Mostly near the root, or little would ever be attached.
-            let parent = if dice.one_in(4) {
-                self::id(dice)
-            } else {
-                NodeId::from(*dice.pick(&["root", "0:0", "0:1", "1:0"]))
+            let container = match id.to_string().as_str() {
+                "0:0" => Some(("list", NodeContent::List)),
+                "0:1" => Some(("map", NodeContent::Map)),
+                "1:0" => Some(("other", NodeContent::List)),
+                _ => None,
             };
-            let key = parent_key(dice);
-            create(dice, parent, key)
+            match container {
+                // Where others find it, and at a key that little else has.
+                Some((key, content)) if !dice.one_in(4) => {
+                    create(dice, NodeId::ROOT, key.into(), content)
+                }
+                _ => {
+                    let parent = match dice.weighted(&[6, 1]) {
+                        0 => NodeId::from(PARENTS[dice.weighted(&[5, 2, 2, 2])]),
+                        _ => self::id(dice),
+                    };
+                    let key = parent_key(dice);
+                    let content = content(dice);
+                    create(dice, parent, key, content)
+                }
+            }
         }
         1 => OpKind::SetParentKey { parent_key: parent_key(dice) },
         2 => OpKind::UpdateObject { data: Arc::new(fields(dice, 1)) },
@@ -315,14 +333,16 @@ pub fn op_for(dice: &mut Dice, document: &Document) -> Op {
     let kind = match dice.weighted(&[8, 4, 3, 2, 2]) {
         0 => {
             let key = beside(dice);
-            let kind = match (&sibling.parent, dice.one_in(2)) {
-                (Some((parent, _)), false) => create(dice, parent.clone(), key),
-                _ => create(dice, some.id.clone(), key),
+            let content = content(dice);
+            let parent = match &sibling.parent {
+                Some((parent, _)) if !dice.one_in(2) => parent.clone(),
+                _ => some.id.clone(),
             };
-            let id = if dice.one_in(8) {
-                id(dice)
-            } else {
-                NodeId::minted(Actor(7), u64::from(dice.any() % 100_000))
+            let kind = create(dice, parent, key, content);
+            let id = match dice.weighted(&[6, 1, 1]) {
+                0 => NodeId::minted(Actor(7), u64::from(dice.any() % 100_000)),
+                1 => id(dice),
+                _ => sibling.id.clone(),
             };
             return named(dice, Op::new(id, kind));
         }
@@ -334,7 +354,25 @@ pub fn op_for(dice: &mut Dice, document: &Document) -> Op {
     named(dice, Op::new(some.id, kind))
 }
 
-/// An update of one of the texts of the small world.
+/// An op that makes or changes one of the texts of the small world.
+pub fn text_op(dice: &mut Dice) -> Op {
+    let id = NodeId::from(*dice.pick(&["1:2", "x", "01:1"]));
+    if dice.below(3) > 0 {
+        let version = dice.below(5) as u64;
+        return update_text(dice, id, version);
+    }
+    let content = NodeContent::Text { segments: segments(dice), version: dice.below(3) as u64 };
+    let create = Create {
+        parent_id: NodeId::ROOT,
+        parent_key: key(dice),
+        intent: Intent::Insert,
+        deleted_id: None,
+        content,
+    };
+    named(dice, Op::new(id, OpKind::Create(create)))
+}
+
+/// An update of a text.
 pub fn update_text(dice: &mut Dice, id: NodeId, version: u64) -> Op {
     let len = 1 + dice.below(3);
     let ops = (0..len)

@@ -57,7 +57,7 @@ impl Model {
                     for (key, value) in data.iter() {
                         self.remove_key(&op.id, key);
                         self.change_fields(&op.id, |fields| {
-                            fields.push((key.clone(), value.clone()))
+                            fields.push((key.clone(), value.clone()));
                         });
                     }
                 }
@@ -118,13 +118,13 @@ impl Model {
             return Outcome::Accepted { corrected: None, fix };
         }
         let wanted = Position::clamp(&key);
-        let last = self.positions(&parent).pop();
-        let place = match last {
-            Some(last) if create.intent == Intent::Push => {
-                if wanted > last {
+        let end = self.positions(&parent).pop();
+        let place = match end {
+            Some(end) if create.intent == Intent::Push => {
+                if wanted > end {
                     wanted
                 } else {
-                    Position::make(Some(&last), None)
+                    Position::make(Some(&end), None)
                 }
             }
             _ => self.free_place(&parent, wanted),

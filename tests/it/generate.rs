@@ -5,12 +5,12 @@ use livetree::{Document, Json, Op};
 use proptest::prelude::*;
 
 /// Dice for one thing that needs up to `throws` decisions.
-pub fn dice(throws: usize) -> impl Strategy<Value = Dice> {
+pub(crate) fn dice(throws: usize) -> impl Strategy<Value = Dice> {
     prop::collection::vec(any::<u32>(), 0..=throws).prop_map(Dice::given)
 }
 
 /// Ops of the small world, each with its own name.
-pub fn ops(len: usize) -> impl Strategy<Value = Vec<Op>> {
+pub(crate) fn ops(len: usize) -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(dice(14), 0..=len).prop_map(|dice| {
         let mut clock = 0;
         let op = |dice: Dice| {
@@ -22,30 +22,25 @@ pub fn ops(len: usize) -> impl Strategy<Value = Vec<Op>> {
 }
 
 /// As [`ops`], and updates of texts. The model knows nothing of these.
-pub fn ops_and_text(len: usize) -> impl Strategy<Value = Vec<Op>> {
+pub(crate) fn ops_and_text(len: usize) -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec((dice(16), prop::bool::weighted(0.3)), 0..=len).prop_map(|dice| {
         let mut clock = 0;
         let op = |(dice, text): (Dice, bool)| {
             clock += 1;
             let mut dice = dice.with_clock(clock);
-            if !text {
-                return generate::op(&mut dice);
-            }
-            let id = generate::id(&mut dice);
-            let version = dice.below(5) as u64;
-            generate::update_text(&mut dice, id, version)
+            if text { generate::text_op(&mut dice) } else { generate::op(&mut dice) }
         };
         dice.into_iter().map(op).collect()
     })
 }
 
 /// Documents with a handful of nodes.
-pub fn document() -> impl Strategy<Value = Document> {
+pub(crate) fn document() -> impl Strategy<Value = Document> {
     dice(120).prop_map(|mut dice| generate::document(&mut dice))
 }
 
 /// JSON objects to reconcile with.
-pub fn state() -> impl Strategy<Value = Json> {
+pub(crate) fn state() -> impl Strategy<Value = Json> {
     dice(90).prop_map(|mut dice| {
         let entries =
             (0..3).map(|n| (["todos", "a", "b"][n].into(), generate::state(&mut dice, 3)));
@@ -54,6 +49,6 @@ pub fn state() -> impl Strategy<Value = Json> {
 }
 
 /// Few cases where every test is to be run quickly.
-pub fn cases(cases: u32) -> ProptestConfig {
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, ..ProptestConfig::default() }
 }

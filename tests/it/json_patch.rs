@@ -5,12 +5,12 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 use livetree::patch::{self, PatchError, PatchReason, Patched};
-use livetree::{Actor, Document, IdSource, Json, Limits, Lson, NodeId, SerializedNode, lson};
-use proptest::prelude::*;
+use livetree::{Actor, Document, IdSource, Json, Limits, NodeId, SerializedNode, lson};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 mod naive;
+mod properties;
 
 fn nodes(document: &Document) -> BTreeSet<String> {
     document.nodes().map(|node| serde_json::to_string(&node).unwrap()).collect()
@@ -30,9 +30,17 @@ fn json_of(document: &Document) -> Value {
 /// Patches, and checks what must hold whatever the patch: a failure leaves every node as it was; a
 /// success can be repeated by replaying the ops on a copy, and by replaying the changes on JSON.
 fn patch_checked(document: &mut Document, patch: &[u8]) -> Result<Patched, PatchError> {
+    patch_checked_as(&mut IdSource::new(Actor(7)), document, patch)
+}
+
+fn patch_checked_as(
+    ids: &mut IdSource,
+    document: &mut Document,
+    patch: &[u8],
+) -> Result<Patched, PatchError> {
     let (nodes_before, mut json, mut replica) =
         (nodes(document), json_of(document), copy(document));
-    let result = document.patch_text(&mut IdSource::new(Actor(7)), patch);
+    let result = document.patch_text(ids, patch);
     document.check().unwrap();
     match &result {
         Err(_) => assert_eq!(nodes(document), nodes_before),
@@ -97,7 +105,7 @@ fn nested(case: Case) -> Case {
     for operation in patch.as_array_mut().unwrap() {
         for member in ["path", "from"] {
             if let Some(Value::String(pointer)) = operation.get_mut(member) {
-                if (pointer.is_empty() || pointer.starts_with('/')) {
+                if pointer.is_empty() || pointer.starts_with('/') {
                     pointer.insert_str(0, "/doc");
                 }
             }
@@ -180,164 +188,6 @@ fn patches_conform() {
         count += 1;
     }
     assert_eq!(count, 4000);
-}
-
-// Properties
-
-/// A choice of how to make the next operation; see [`operation`].
-type Choice = (u8, u16, u16, u8, Value);
-
-const TOKENS: [&str; 10] = ["a", "b", "m", "", "~01", "~1", "0", "1", "2", "-"];
-
-fn value() -> impl Strategy<Value = Value> {
-    let scalar = prop_oneof![
-        Just(json!(null)),
-        any::<bool>().prop_map(Value::from),
-        (-2..3_i32).prop_map(Value::from),
-        Just(json!(1.0)),
-        "[a-c]{0,2}".prop_map(Value::from),
-    ];
-    scalar.prop_recursive(3, 12, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            object(inner),
-        ]
-    })
-}
-
-fn object(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
-    let key = prop::sample::select(vec!["a", "b", "m", "", "~1", "/", "0", "1"]);
-    let entries = prop::collection::vec((key, inner), 0..4);
-    entries.prop_map(|entries| entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
-}
-
-fn choices(len: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = Vec<Choice>> {
-    prop::collection::vec((any::<u8>(), any::<u16>(), any::<u16>(), any::<u8>(), value()), len)
-}
-
-fn pointers(value: &Value, at: String, all: &mut Vec<String>) {
-    match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                pointers(item, format!("{at}/{index}"), all);
-            }
-        }
-        Value::Object(entries) => {
-            for (key, value) in entries {
-                let token = key.replace('~', "~0").replace('/', "~1");
-                pointers(value, format!("{at}/{token}"), all);
-            }
-        }
-        _ => {}
-    }
-    all.push(at);
-}
-
-/// An operation that has a good chance to apply to `model`.
-fn operation(model: &Value, (kind, place, other, token, value): &Choice) -> Value {
-    let mut all = Vec::new();
-    pointers(model, String::new(), &mut all);
-    let existing = |n: &u16| all[usize::from(*n) % all.len()].clone();
-    let token = TOKENS[usize::from(*token) % TOKENS.len()];
-    let beside = match existing(other) {
-        pointer if other % 3 == 0 => pointer,
-        pointer if other % 3 == 1 => format!("{pointer}/{token}"),
-        pointer => {
-            let (parent, _) = pointer.rsplit_once('/').unwrap_or_default();
-            format!("{parent}/{token}")
-        }
-    };
-    match kind % 8 {
-        0 | 1 => json!({ "op": "add", "path": beside, "value": value }),
-        2 => json!({ "op": "remove", "path": existing(place) }),
-        3 => json!({ "op": "replace", "path": existing(place), "value": value }),
-        4 | 5 => json!({ "op": "move", "from": existing(place), "path": beside }),
-        6 => json!({ "op": "copy", "from": existing(place), "path": beside }),
-        _ => {
-            let path = existing(place);
-            let value = if *token == *"-" { value } else { model.pointer(&path).unwrap() };
-            json!({ "op": "test", "path": path, "value": value })
-        }
-    }
-}
-
-/// Everything live, and what hangs at a key `m` a LiveMap.
-fn with_maps(value: &Value, map: bool) -> Lson {
-    match value {
-        Value::Object(entries) => {
-            let entries = entries.iter().map(|(k, v)| (k.as_str(), with_maps(v, k == "m")));
-            if map { Lson::map(entries) } else { Lson::object(entries) }
-        }
-        Value::Array(items) => Lson::list(items.iter().map(|item| with_maps(item, false))),
-        scalar => Lson::json(scalar),
-    }
-}
-
-/// Patches a document and the naive model, whose answers must agree.
-fn agree(document: &mut Document, patch: &[Value]) -> Result<(), TestCaseError> {
-    let model = naive::patch(&json_of(document), patch);
-    let text = Value::from(patch.to_vec()).to_string();
-    match (patch_checked(document, text.as_bytes()), model) {
-        (Ok(_), Ok(expected)) => {
-            prop_assert!(
-                same(&json_of(document), &expected),
-                "{} not {expected}",
-                json_of(document)
-            );
-        }
-        (Err(error), Err(failing)) => prop_assert_eq!(error.operation, failing, "{}", error),
-        (ours, model) => prop_assert!(false, "{ours:?} but the model says {model:?}"),
-    }
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
-
-    #[test]
-    fn a_patch_does_what_a_naive_one_does(doc in object(value()), choices in choices(1..8)) {
-        let mut document = Document::from_lson(&with_maps(&doc, false)).unwrap();
-        // Operations that fail are kept only now and then, so that many patches succeed.
-        let (mut model, mut patch) = (json_of(&document), Vec::new());
-        for choice in &choices {
-            let operation = operation(&model, choice);
-            match naive::patch(&model, std::slice::from_ref(&operation)) {
-                Ok(next) => model = next,
-                Err(_) if choice.3 % 4 != 0 => continue,
-                Err(_) => {}
-            }
-            patch.push(operation);
-        }
-        agree(&mut document, &patch)?;
-    }
-
-    #[test]
-    fn a_failing_patch_changes_nothing_wherever_it_fails(
-        doc in object(value()),
-        choices in choices(1..8),
-        at in any::<prop::sample::Index>(),
-    ) {
-        let mut document = Document::from_lson(&with_maps(&doc, false)).unwrap();
-        let (mut model, mut patch) = (json_of(&document), Vec::new());
-        for choice in &choices {
-            let operation = operation(&model, choice);
-            if let Ok(next) = naive::patch(&model, std::slice::from_ref(&operation)) {
-                model = next;
-                patch.push(operation);
-            }
-        }
-        let at = at.index(patch.len() + 1);
-        patch.insert(at, json!({ "op": "remove", "path": "/a/there is no such thing" }));
-        let text = Value::from(patch).to_string();
-        let error = patch_checked(&mut document, text.as_bytes()).unwrap_err();
-        prop_assert_eq!(error.operation, at);
-    }
-
-    #[test]
-    fn any_text_is_a_patch_or_an_error(text in r#"[\[\]{}",: a-z/~0-9opathvluefrm]{0,60}"#) {
-        let mut document = Document::from_json(br#"{"a":[1]}"#).unwrap();
-        let _ = patch_checked(&mut document, text.as_bytes());
-    }
 }
 
 // Promises
@@ -534,6 +384,63 @@ fn a_text_is_seen_as_plain_lson() {
 }
 
 #[test]
+fn a_text_is_edited_in_place() {
+    let bold = || json!({ "bold": true });
+    let mut document = Document::from_plain_lson(SHAPES.as_bytes()).unwrap();
+    let mut ids = IdSource::new(Actor(7));
+    let node = id_at(&document, "/note");
+    let patch = json!([{ "op": "replace", "path": "/note/data/0/0", "value": "Hello big " }]);
+    let patched = patch_checked_as(&mut ids, &mut document, patch.to_string().as_bytes()).unwrap();
+    let op = json!({
+        "type": 10, "id": node.to_string(), "opId": "7:0", "baseVersion": 0,
+        "ops": [{ "type": "insert", "index": 6, "text": "big " }],
+    });
+    assert_eq!(json!(patched.ops), json!([op]));
+    for (operation, expected) in [
+        (
+            json!({ "op": "replace", "path": "/note/data/1/0", "value": "sea" }),
+            json!([["Hello big "], ["sea", bold()]]),
+        ),
+        (
+            json!({ "op": "add", "path": "/note/data/-", "value": ["!"] }),
+            json!([["Hello big "], ["sea", bold()], ["!"]]),
+        ),
+        (json!({ "op": "remove", "path": "/note/data/1" }), json!([["Hello big !"]])),
+        (
+            json!({ "op": "add", "path": "/note/data/0/1", "value": { "bold": false } }),
+            json!([["Hello big !", { "bold": false }]]),
+        ),
+        (
+            json!({ "op": "replace", "path": "/note/data/0/1/bold", "value": true }),
+            json!([["Hello big !", bold()]]),
+        ),
+        (
+            json!({ "op": "copy", "from": "/note/data/0/0", "path": "/order/0" }),
+            json!([["Hello big !", bold()]]),
+        ),
+        (json!({ "op": "move", "from": "/note/data/0", "path": "/segment" }), json!([])),
+        (
+            json!({ "op": "copy", "from": "/segment", "path": "/note/data/0" }),
+            json!([["Hello big !", bold()]]),
+        ),
+        (json!({ "op": "replace", "path": "/note/data", "value": [["new"]] }), json!([["new"]])),
+    ] {
+        patch_checked_as(&mut ids, &mut document, json!([operation]).to_string().as_bytes())
+            .unwrap();
+        assert_eq!(json_of(&document)["note"], expected, "{operation}");
+        assert_eq!(id_at(&document, "/note"), node);
+    }
+}
+
+#[test]
+fn several_edits_of_a_text_follow_each_other_and_fail_together() {
+    let edit = |text: &str| json!({ "op": "replace", "path": "/note/data/0/0", "value": text });
+    let document = patched(SHAPES, &json!([edit("Good "), edit("Bye ")]));
+    assert_eq!(json_of(&document)["note"][0], json!(["Bye "]));
+    failure(SHAPES, &json!([edit("Good "), edit("Bye "), { "op": "remove", "path": "/nothing" }]));
+}
+
+#[test]
 fn a_text_stays_a_text() {
     for operation in [
         json!({ "op": "replace", "path": "/note/liveblocksType", "value": "LiveList" }),
@@ -580,6 +487,13 @@ fn the_root_is_replaced_but_stays_the_root() {
     assert_eq!(json_of(&document), json!({ "x": 1, "style": { "fill": "red" } }));
     let document = patched(SHAPES, &json!([{ "op": "move", "from": "/shapes", "path": "" }]));
     assert_eq!(json_of(&document)["plain"], json!({ "x": 1 }));
+    // What was found before the root was replaced is not found after it.
+    let swap = json!([
+        { "op": "copy", "from": "/shapes/a/x", "path": "/style" },
+        { "op": "copy", "from": "/shapes/a", "path": "" },
+        { "op": "test", "path": "/shapes/a", "value": 1 },
+    ]);
+    assert_eq!(failure(SHAPES, &swap).operation, 2);
     let document = patched(SHAPES, &json!([{ "op": "move", "from": "/style", "path": "" }]));
     assert_eq!(json_of(&document), json!({ "fill": { "r": 1 } }));
     let map = json!({ "liveblocksType": "LiveMap", "data": {} });

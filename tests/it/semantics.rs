@@ -1,5 +1,8 @@
 //! Any stream of ops means to the engine what it means to a naive model.
 
+use std::collections::BTreeMap;
+
+use livetree::op::{Intent, OpKind};
 use livetree::testing::generate::{self, Dice};
 use livetree::testing::model::{Model, nodes_of};
 use livetree::{Document, Op, Outcome};
@@ -78,4 +81,63 @@ fn long_streams() {
             }
         }
     }
+}
+
+/// The generators reach what the properties are about, or these would promise nothing.
+#[test]
+fn streams_reach_every_outcome() {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for seed in 0..400 {
+        let mut dice = Dice::seeded(seed);
+        let mut document = Document::new();
+        for step in 0..60 {
+            let op = match step % 5 {
+                0 | 1 => generate::op(&mut dice),
+                2 | 3 => generate::op_for(&mut dice, &document),
+                _ => generate::text_op(&mut dice),
+            };
+            let before = document.node_count();
+            let text = matches!(op.kind, OpKind::UpdateText(_));
+            let set = matches!(&op.kind, OpKind::Create(c) if c.intent == Intent::Set);
+            let name = match document.apply(&op) {
+                Outcome::Accepted { .. } if text => "text updated",
+                Outcome::Accepted { corrected: Some(_), fix: Some(_) } => "corrected",
+                Outcome::Accepted { fix: Some(_), .. } => "replaced what was not expected",
+                Outcome::Accepted { .. } if set => "set",
+                Outcome::Accepted { .. } if document.node_count() + 1 < before => "subtree gone",
+                Outcome::Accepted { .. } => "accepted",
+                Outcome::Ignored => "ignored",
+                Outcome::Rectified { .. } => "rectified",
+                Outcome::Rejected(_) => "rejected",
+            };
+            *seen.entry(name).or_default() += 1;
+        }
+    }
+    println!("{seen:?}");
+    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert!(seen.values().all(|times| *times >= 20), "{seen:?}");
+}
+
+/// Nothing lies between `!` and `! `, a key that only `set` can bring in: the room is further on.
+#[test]
+fn two_items_never_hold_one_position() {
+    let op = |text: &str| serde_json::from_str::<Op>(text).unwrap();
+    let create = |id: &str, key: &str, intent: &str| {
+        op(&format!(
+            r#"{{"type":8,"id":"{id}","opId":"1:0","parentId":"1:0","parentKey":"{key}"{intent},"data":0}}"#
+        ))
+    };
+    let (mut document, mut model) = (Document::new(), Model::new());
+    for op in [
+        op(r#"{"type":2,"id":"1:0","opId":"1:0","parentId":"root","parentKey":"l"}"#),
+        create("1:1", "!", ""),
+        create("1:2", "! ", r#","intent":"set""#),
+        create("1:3", "!  ", r#","intent":"set""#),
+        create("1:4", "!", ""),
+        create("1:5", "!", ""),
+        op(r#"{"type":1,"id":"1:5","opId":"1:0","parentKey":"! "}"#),
+    ] {
+        follow(&mut document, &mut model, &op).unwrap();
+    }
+    assert_eq!(document.node_count(), 7);
 }

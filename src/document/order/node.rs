@@ -131,6 +131,7 @@ impl Node {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
             Self::Leaf(slots) => slots.capacity() * size_of::<Slot>(),
@@ -144,7 +145,6 @@ impl Node {
         }
     }
 
-    #[cfg(any(test, feature = "__testing"))]
     pub(super) fn check(&self, depth: usize, depths: &mut Vec<usize>) -> Result<(), String> {
         let width = self.slots().len();
         if width > CAP || (width == 0 && depth > 0) {

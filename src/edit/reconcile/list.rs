@@ -181,13 +181,13 @@ impl Session<'_> {
         let canonical = |ix: &NodeIx| {
             Some(&self.document.node(*ix).key).filter(|key| key.is_canonical()).cloned()
         };
-        let mut last =
+        let mut end =
             self.document.node(list).body.children().filter_map(|ix| canonical(&ix)).last();
         for id in ids {
-            let position = Position::make(last.as_ref(), None);
+            let position = Position::make(end.as_ref(), None);
             let parent_key = position.to_small_str();
             self.apply(id, OpKind::SetParentKey { parent_key })?;
-            last = Some(position);
+            end = Some(position);
         }
         Ok(())
     }

@@ -118,7 +118,7 @@ fn write(hasher: &mut DefaultHasher, value: ValueRef<'_>) {
             }
             // Shallow, so this goes no deeper.
             ValueRef::Text(_) | ValueRef::File(_) => {
-                write(hasher, ValueRef::Json(&value.to_json()))
+                write(hasher, ValueRef::Json(&value.to_json()));
             }
         }
     }

@@ -186,11 +186,10 @@ impl Room {
         if moved && !self.peers[client].is_within_packet() {
             let shown = self.peers[client].client.document().to_json();
             for never in &case.expect.never {
-                if never.client == client
-                    && self.now >= never.from as u64
-                    && let Some(violation) = never.violation(&shown)
-                {
-                    self.fail(format!("never: {at}: {} {violation}", never.place()));
+                if never.client == client && self.now >= never.from as u64 {
+                    if let Some(violation) = never.violation(&shown) {
+                        self.fail(format!("never: {at}: {} {violation}", never.place()));
+                    }
                 }
             }
         }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::ops::round_trips;
 use super::words::{Key, Leaf};
+use crate::json::error::{push_index, push_key};
 use crate::node::SerializedNode;
 use crate::{Actor, Document, IdSource, Json};
 
@@ -76,12 +77,12 @@ impl Target {
             let step = usize::from(*step);
             match json {
                 Value::Array(items) if !items.is_empty() => {
-                    pointer.push_str(&format!("/{}", step % items.len()));
+                    push_index(&mut pointer, step % items.len());
                     json = &items[step % items.len()];
                 }
                 Value::Object(entries) if !entries.is_empty() => {
                     let (key, value) = entries.iter().nth(step % entries.len()).unwrap();
-                    pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1")));
+                    push_key(&mut pointer, key);
                     json = value;
                 }
                 _ => break,
@@ -94,7 +95,7 @@ impl Target {
                 Token::End => "-".to_owned(),
                 Token::LeadingZero => "01".to_owned(),
             };
-            pointer.push_str(&format!("/{}", token.replace('~', "~0").replace('/', "~1")));
+            push_key(&mut pointer, &token);
         }
         pointer
     }

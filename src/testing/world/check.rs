@@ -1,0 +1,293 @@
+//! The promises, checked: after every act and message of a client, and when all is quiet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::oracle::Oracle;
+use super::{Failure, Sabotage, World, fail};
+use crate::client::{Client, Status};
+use crate::message::ServerMessage;
+use crate::node::SerializedNode;
+use crate::op::{NodeContent, OpKind};
+use crate::{Changes, Document, Json, NodeId, OpId};
+
+/// What a document is like, as far as a check compares it with a later state.
+struct Before {
+    json: Json,
+    ids: Vec<NodeId>,
+}
+
+fn ids(document: &Document) -> Vec<NodeId> {
+    document.nodes().map(|node| node.id).collect()
+}
+
+fn nodes(document: &Document) -> Vec<SerializedNode> {
+    document.nodes().collect()
+}
+
+/// How two sets of nodes differ, apart from the versions of texts, which count what it took to
+/// get there; `None` if they do not.
+pub(super) fn difference(found: &[SerializedNode], wanted: &[SerializedNode]) -> Option<String> {
+    let unversioned = |nodes: &[SerializedNode]| -> Vec<SerializedNode> {
+        let mut nodes = nodes.to_vec();
+        for node in &mut nodes {
+            if let NodeContent::Text { version, .. } = &mut node.content {
+                *version = 0;
+            }
+        }
+        nodes
+    };
+    exact_difference(&unversioned(found), &unversioned(wanted))
+}
+
+/// How two sets of nodes differ.
+fn exact_difference(found: &[SerializedNode], wanted: &[SerializedNode]) -> Option<String> {
+    let by_id = |nodes: &[SerializedNode]| -> BTreeMap<NodeId, SerializedNode> {
+        nodes.iter().map(|node| (node.id.clone(), node.clone())).collect()
+    };
+    let (found, wanted) = (by_id(found), by_id(wanted));
+    let mut lines = String::new();
+    for id in found.keys().chain(wanted.keys()).collect::<BTreeSet<_>>() {
+        let text = |node: Option<&SerializedNode>| match node {
+            Some(node) => String::from_utf8_lossy(&{
+                let mut out = Vec::new();
+                node.write_compact(&mut out);
+                out
+            })
+            .into_owned(),
+            None => "nothing".to_owned(),
+        };
+        if found.get(id) != wanted.get(id) {
+            lines +=
+                &format!("\n  {}\n    instead of {}", text(found.get(id)), text(wanted.get(id)));
+        }
+    }
+    (!lines.is_empty()).then_some(lines)
+}
+
+impl World {
+    fn before(&self, user: usize) -> Option<Before> {
+        let document = self.users[user].client.document();
+        let watched = self.setup.checks.changes;
+        watched.then(|| Before { json: document.to_json(), ids: ids(document) })
+    }
+
+    /// Something that a client does by itself; it says what changed, if anything.
+    pub(super) fn act(
+        &mut self,
+        user: usize,
+        act: impl Fn(&mut Client) -> Option<Changes>,
+    ) -> Result<(), Failure> {
+        let before = self.before(user);
+        let who = &mut self.users[user];
+        let changes = act(&mut who.client).unwrap_or_default();
+        if let Some(twin) = &mut who.twin {
+            let other = act(twin).unwrap_or_default();
+            if other != changes {
+                let what = format!("changes {changes:?}, without shortcuts {other:?}");
+                return fail(user, what);
+            }
+        }
+        self.note_made(user)?;
+        self.check_shown(user, before, &changes)
+    }
+
+    /// A client takes a message: `told` is the message, unless a rule is broken on purpose.
+    pub(super) fn hear(
+        &mut self,
+        user: usize,
+        message: &ServerMessage,
+        told: Vec<ServerMessage>,
+    ) -> Result<(), Failure> {
+        if let Some(oracle) = &mut self.users[user].oracle
+            && let Err(what) = oracle.hear(message)
+        {
+            return fail(user, what);
+        }
+        let mut quiet = false;
+        for message in told {
+            let before = self.before(user);
+            let shows_something = before.as_ref().is_some_and(|before| before.ids.len() > 1);
+            let who = &mut self.users[user];
+            let received = match who.client.receive(message.clone()) {
+                Ok(received) => received,
+                Err(error) => return fail(user, error),
+            };
+            if let Some(twin) = &mut who.twin {
+                let other = twin.receive(message.clone());
+                if other.as_ref().ok() != Some(&received) {
+                    let what = format!(
+                        "receives {message:?} as {received:?}, without shortcuts {other:?}"
+                    );
+                    return fail(user, what);
+                }
+            }
+            if who.client.pending().len() < who.known_pending.len() {
+                let left: BTreeSet<&OpId> =
+                    who.client.pending().filter_map(|op| op.op_id.as_ref()).collect();
+                let answered = who.known_pending.len() - left.len();
+                self.stats.ops += answered;
+                let left: Vec<OpId> = who
+                    .known_pending
+                    .iter()
+                    .filter(|op_id| left.contains(op_id))
+                    .cloned()
+                    .collect();
+                who.known_pending = left;
+            }
+            let mut changes = received.changes;
+            if self.setup.sabotage == Sabotage::ForgetChanges
+                && user == 0
+                && !self.sabotaged
+                && !changes.is_empty()
+                && shows_something
+            {
+                changes = Changes::default();
+                quiet = true;
+            }
+            self.check_shown(user, before, &changes)?;
+        }
+        self.sabotaged |= quiet;
+        Ok(())
+    }
+
+    /// Enters the ops that a client has just made in the books.
+    fn note_made(&mut self, user: usize) -> Result<(), Failure> {
+        let who = &mut self.users[user];
+        let known = who.known_pending.len();
+        let made: Vec<OpId> =
+            who.client.pending().skip(known).filter_map(|op| op.op_id.clone()).collect();
+        for op_id in &made {
+            if let Some(audit) = &mut self.audit {
+                audit.made(op_id)?;
+            }
+            if let Some(oracle) = &mut who.oracle {
+                oracle.made(op_id.clone());
+            }
+        }
+        who.known_pending.extend(made);
+        Ok(())
+    }
+
+    /// Enters in the books which text updates were made one before they are sent.
+    pub(super) fn note_merged(&mut self, user: usize) -> Result<(), Failure> {
+        let who = &mut self.users[user];
+        if who.client.pending().len() == who.known_pending.len() {
+            return Ok(());
+        }
+        let left: BTreeSet<OpId> = who.client.pending().filter_map(|op| op.op_id.clone()).collect();
+        let texts = who.client.pending().any(|op| matches!(op.kind, OpKind::UpdateText(_)));
+        let (kept, gone): (Vec<OpId>, Vec<OpId>) =
+            std::mem::take(&mut who.known_pending).into_iter().partition(|op| left.contains(op));
+        who.known_pending = kept;
+        for op_id in gone {
+            if !texts {
+                return fail(user, format!("{op_id} was dropped before it was sent"));
+            }
+            if let Some(audit) = &mut self.audit {
+                audit.merged(&op_id)?;
+            }
+            if let Some(oracle) = &mut self.users[user].oracle {
+                oracle.merged(&op_id);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a client shows and reports is right.
+    fn check_shown(
+        &mut self,
+        user: usize,
+        before: Option<Before>,
+        changes: &Changes,
+    ) -> Result<(), Failure> {
+        let who = &mut self.users[user];
+        let document = who.client.document();
+        if let (Some(mirror), Some(before)) = (&mut who.mirror, before) {
+            let after = document.to_json();
+            if let Err(error) = changes.apply_to(mirror) {
+                return fail(user, format!("{error}: {changes:?} over {}", before.json));
+            }
+            if Json::from(mirror.clone()) != after {
+                let what = format!(
+                    "the changes {changes:?} lead from {} to {mirror}, not to {after}",
+                    before.json
+                );
+                return fail(user, what);
+            }
+            *mirror = Value::from(&after);
+            if !changes.is_empty() && after == before.json && ids(document) == before.ids {
+                return fail(user, format!("{after} is the same, but changed: {changes:?}"));
+            }
+        }
+        let shown = (who.twin.is_some() || who.oracle.is_some()).then(|| nodes(document));
+        let Some(shown) = shown else { return Ok(()) };
+        if let Err(broken) = document.check() {
+            return fail(user, broken);
+        }
+        if let Some(twin) = &who.twin {
+            let other = nodes(twin.document());
+            if let Some(difference) = difference(&shown, &other) {
+                return fail(user, format!("not as without shortcuts:{difference}"));
+            }
+            if !who.client.pending().eq(twin.pending()) {
+                return fail(user, "other ops are pending without shortcuts");
+            }
+        }
+        if let Some(oracle) = &who.oracle {
+            let expected = oracle.shown(who.client.pending());
+            if let Some(difference) = expected.and_then(|other| difference(&shown, &other)) {
+                let what = format!("not what it heard plus what is pending:{difference}");
+                return fail(user, what);
+            }
+            let pending = who.client.pending();
+            let known = pending.filter_map(|op| op.op_id.as_ref());
+            let count = who.client.pending().len();
+            if count != oracle.pending_len() || !known.into_iter().all(|id| oracle.is_pending(id)) {
+                let what = format!(
+                    "{count} ops are pending, not the {} that were not answered",
+                    oracle.pending_len()
+                );
+                return fail(user, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// No position on the server is longer than it is told to keep them.
+    pub(super) fn check_positions(&self) -> Result<(), Failure> {
+        self.server.document().check()?;
+        Ok(())
+    }
+
+    /// All is quiet: everybody has the server's document, and the books are in order.
+    pub(super) fn check_agreement(&mut self) -> Result<(), Failure> {
+        let server = nodes(self.server.document());
+        self.server.document().check()?;
+        for user in 0..self.users.len() {
+            let who = &mut self.users[user];
+            let status = who.client.status();
+            if status != Status::Synchronized {
+                return fail(user, format!("all is quiet, but it is {status:?}"));
+            }
+            let shown = nodes(who.client.document());
+            if let Some(difference) = exact_difference(&shown, &server) {
+                return fail(user, format!("not as the server:{difference}"));
+            }
+            who.client.document().check()?;
+            if let Some(difference) = exact_difference(&who.client.confirmed_nodes(), &server) {
+                return fail(user, format!("what is confirmed is not as the server:{difference}"));
+            }
+            if let Some(confirmed) = who.oracle.as_ref().and_then(Oracle::confirmed)
+                && let Some(difference) = exact_difference(&confirmed, &server)
+            {
+                return fail(user, format!("what it was told does not add up:{difference}"));
+            }
+        }
+        if let Some(audit) = &self.audit {
+            audit.close(self.server.document())?;
+        }
+        Ok(())
+    }
+}

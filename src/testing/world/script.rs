@@ -1,0 +1,357 @@
+//! Scripts: what happens in a world, as plain data that can be made from a seed, fuzzed, shrunk
+//! and written down in a regression test.
+
+mod edits;
+mod families;
+
+use arbitrary::Arbitrary;
+
+pub use edits::{Content, Edit, TextEdit};
+pub use families::Family;
+
+use super::{Checks, Failure, Sabotage, Setup, Stats, World, check, fail};
+use crate::client::{UndoOptions, UndoPolicy};
+use crate::server::{Access, ServerOptions};
+use crate::testing::generate::Dice;
+use crate::{Document, lson};
+
+/// One thing that happens. Numbers that say which are taken modulo how many there are.
+#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A batch of edits.
+    Edit {
+        user: u8,
+        edits: Vec<Edit>,
+    },
+    Undo {
+        user: u8,
+    },
+    Redo {
+        user: u8,
+    },
+    /// An undo and a redo at once: nothing may come of it.
+    UndoRedo {
+        user: u8,
+    },
+    Pause {
+        user: u8,
+    },
+    Resume {
+        user: u8,
+    },
+    /// Sends what is to be sent.
+    Flush {
+        user: u8,
+    },
+    /// Delivers a number of frames to the server.
+    Up {
+        user: u8,
+        frames: u8,
+    },
+    /// Delivers a number of frames to the client.
+    Down {
+        user: u8,
+        frames: u8,
+    },
+    /// Breaks the connection; `up` and `down` are parts in 256 of the bytes under way that arrive.
+    Cut {
+        user: u8,
+        up: u8,
+        down: u8,
+        late: bool,
+    },
+    Connect {
+        user: u8,
+    },
+    /// Lets a broken connection deliver a frame, or end.
+    Ghost {
+        which: u8,
+    },
+    /// A JSON Patch on the server.
+    Patch {
+        edit: Edit,
+    },
+    /// A JSON Patch by a client.
+    ClientPatch {
+        user: u8,
+        edit: Edit,
+    },
+    /// Replaces the document on the server.
+    Replace {
+        dice: u8,
+    },
+    /// Everybody gets everything.
+    Settle,
+}
+
+/// A whole run.
+#[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    pub users: u8,
+    /// Whether the last user may only read.
+    pub reader: bool,
+    /// Whether undo leaves alone what others have changed since.
+    pub keep_foreign: bool,
+    pub steps: Vec<Step>,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    pub stats: Stats,
+    pub tally: super::audit::Tally,
+    pub sabotaged: bool,
+}
+
+/// A run that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("step {step}: {failure}")]
+pub struct Broken {
+    /// The number of the step; beyond the last if it failed when all was quiet at the end.
+    pub step: usize,
+    pub failure: Failure,
+}
+
+/// Options of a run that are not part of the script.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub checks: Checks,
+    pub sabotage: Sabotage,
+    pub options: Option<ServerOptions>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { checks: Checks::ALL, sabotage: Sabotage::None, options: None }
+    }
+}
+
+/// Something of everything, small.
+pub fn first_document() -> Document {
+    Document::from_lson(&lson!({
+        "o": { "a": 1, "b": { "a": 2 } },
+        "m": (crate::Lson::map([("a", lson!(3)), ("b", lson!({ "a": 4 }))])),
+        "l": [5, 6, 7, { "a": 8 }],
+        "n": [[9, 10], [11]],
+        "t": (crate::Lson::text("Hello")),
+        "a": 12,
+    }))
+    .unwrap()
+}
+
+impl Script {
+    /// The script of a family that a seed stands for.
+    pub fn generate(family: Family, seed: u64, steps: usize) -> Self {
+        family.script(&mut Dice::seeded(seed), steps)
+    }
+
+    /// Runs the script; checks every step, and that all agree at the end.
+    ///
+    /// # Errors
+    /// Says at which step which promise was broken.
+    pub fn run(&self, rules: &Rules) -> Result<Ran, Broken> {
+        let mut setup =
+            Setup { checks: rules.checks, sabotage: rules.sabotage, ..Setup::default() };
+        if let Some(options) = &rules.options {
+            setup.options = options.clone();
+        }
+        let policy = match self.keep_foreign {
+            true => UndoPolicy::KeepForeign,
+            false => UndoPolicy::Replay,
+        };
+        setup.undo = UndoOptions::default().capacity(1_000).policy(policy);
+        let mut world = World::new(first_document(), setup);
+        let users = usize::from(self.users % 6).max(1);
+        for user in 0..users {
+            let reads = self.reader && user > 0 && user + 1 == users;
+            world.add_user(if reads { Access::ReadOnly } else { Access::ReadWrite });
+        }
+        let at = |step| move |failure| Broken { step, failure };
+        world.settle().map_err(at(0))?;
+        for (number, step) in self.steps.iter().enumerate() {
+            world.step(step).map_err(at(number))?;
+        }
+        world.settle().map_err(at(self.steps.len()))?;
+        if users == 1 && !self.steps.iter().any(|step| matches!(step, Step::Redo { .. })) {
+            world.undo_all_and_redo_all(&first_document()).map_err(at(self.steps.len() + 1))?;
+        }
+        let tally = world.audit().map(|audit| audit.tally).unwrap_or_default();
+        Ok(Ran { stats: world.stats, tally, sabotaged: world.is_sabotaged() })
+    }
+
+    /// The fewest steps found that still fail.
+    #[must_use]
+    pub fn shrink(&self, fails: impl Fn(&Self) -> bool) -> Self {
+        let mut best = self.clone();
+        let mut chunk = best.steps.len().div_ceil(2);
+        loop {
+            let mut at = 0;
+            let mut shrunk = false;
+            while at < best.steps.len() {
+                let mut less = best.clone();
+                less.steps.drain(at..(at + chunk).min(best.steps.len()));
+                if fails(&less) {
+                    best = less;
+                    shrunk = true;
+                } else {
+                    at += chunk;
+                }
+            }
+            for at in 0..best.steps.len() {
+                for simpler in best.steps[at].simpler() {
+                    let mut less = best.clone();
+                    less.steps[at] = simpler;
+                    if fails(&less) {
+                        best = less;
+                        shrunk = true;
+                        break;
+                    }
+                }
+            }
+            let simplify: [fn(&mut Self); 3] = [
+                |script| script.users = script.users.saturating_sub(1).max(1),
+                |script| script.reader = false,
+                |script| script.keep_foreign = false,
+            ];
+            for simplify in simplify {
+                let mut less = best.clone();
+                simplify(&mut less);
+                if less != best && fails(&less) {
+                    best = less;
+                    shrunk = true;
+                }
+            }
+            if chunk > 1 {
+                chunk = chunk.div_ceil(2);
+            } else if !shrunk {
+                return best;
+            }
+        }
+    }
+}
+
+impl Step {
+    /// The same step with less in it.
+    fn simpler(&self) -> Vec<Self> {
+        match self {
+            Self::Edit { user, edits } if edits.len() > 1 => (0..edits.len())
+                .map(|at| {
+                    let mut edits = edits.clone();
+                    edits.remove(at);
+                    Self::Edit { user: *user, edits }
+                })
+                .collect(),
+            Self::Up { user, frames } if *frames > 1 => {
+                vec![Self::Up { user: *user, frames: frames - 1 }]
+            }
+            Self::Down { user, frames } if *frames > 1 => {
+                vec![Self::Down { user: *user, frames: frames - 1 }]
+            }
+            Self::Cut { user, up, down, late } => {
+                let cut = |up, down, late| Self::Cut { user: *user, up, down, late };
+                let all = [cut(0, 0, false), cut(255, 0, false), cut(*up, *down, false)];
+                all.into_iter().take_while(|simpler| simpler != &cut(*up, *down, *late)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl World {
+    /// Makes one thing happen.
+    ///
+    /// # Errors
+    /// If a promise is broken.
+    pub fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        let users = self.users.len();
+        let which = |user: u8| usize::from(user) % users;
+        match step {
+            Step::Edit { user, edits } => {
+                let first = self.fresh_value();
+                let room = edits.len() as u32 * edits::MOST_VALUES;
+                self.next_value += room;
+                self.edit(which(*user), |root| {
+                    let mut values = first..;
+                    edits.iter().try_for_each(|edit| edit.make(root, &mut values))
+                })
+            }
+            Step::Undo { user } => self.undo(which(*user)),
+            Step::Redo { user } => self.redo(which(*user)),
+            Step::UndoRedo { user } => self.undo_and_redo(which(*user)),
+            Step::Pause { user } => self.pause(which(*user)),
+            Step::Resume { user } => self.resume(which(*user)),
+            Step::Flush { user } => self.flush(which(*user)).map(drop),
+            Step::Up { user, frames } => {
+                (0..*frames).try_for_each(|_| self.deliver_up(which(*user)).map(drop))
+            }
+            Step::Down { user, frames } => {
+                (0..*frames).try_for_each(|_| self.deliver_down(which(*user)).map(drop))
+            }
+            Step::Cut { user, up, down, late } => {
+                let user = which(*user);
+                let (all_up, all_down) = self.users[user].bytes_under_way();
+                let part = |part: u8, all: usize| (all * usize::from(part)).div_ceil(255);
+                self.cut(user, part(*up, all_up), part(*down, all_down), *late)
+            }
+            Step::Connect { user } => self.connect(which(*user)),
+            Step::Ghost { which } => match self.ghosts() {
+                0 => Ok(()),
+                ghosts => self.deliver_ghost(usize::from(*which) % ghosts).map(drop),
+            },
+            Step::Patch { edit } => {
+                let mut values = self.fresh_value()..;
+                self.next_value += edits::MOST_VALUES;
+                match edit.as_patch(self.server.document(), &mut values) {
+                    Some(patch) => self.patch(patch.as_bytes()),
+                    None => Ok(()),
+                }
+            }
+            Step::ClientPatch { user, edit } => {
+                let user = which(*user);
+                let mut values = self.fresh_value()..;
+                self.next_value += edits::MOST_VALUES;
+                match edit.as_patch(self.users[user].client.document(), &mut values) {
+                    Some(patch) => self.client_patch(user, patch.as_bytes()),
+                    None => Ok(()),
+                }
+            }
+            Step::Replace { dice } => {
+                let values: Vec<u32> = (0..6).map(|_| self.fresh_value()).collect();
+                let [a, b, c, d, e, f] = values[..] else { return Ok(()) };
+                let document = Document::from_lson(&match dice % 3 {
+                    0 => lson!({ "o": { "a": a }, "l": [b, c, { "a": d }], "n": [[e], []] }),
+                    1 => lson!({ "l": { "a": a, "b": [b] }, "o": [c, d], "m": e, "t": f }),
+                    _ => lson!({ "a": a, "m": (crate::Lson::map([("a", lson!(b))])),
+                        "l": [c, d, e], "t": (crate::Lson::text("World")), "b": f }),
+                });
+                self.replace(&document.map_err(|error| error.to_string())?)
+            }
+            Step::Settle => self.settle(),
+        }
+    }
+
+    /// Nobody else has edited: undoing everything restores the first document, redoing everything
+    /// the last.
+    fn undo_all_and_redo_all(&mut self, first: &Document) -> Result<(), Failure> {
+        let nodes = |world: &Self| world.users[0].client.document().nodes().collect::<Vec<_>>();
+        let last = nodes(self);
+        if self.stats.patches > 0 {
+            return Ok(());
+        }
+        while self.users[0].client.can_undo() {
+            self.undo(0)?;
+        }
+        let wanted: Vec<_> = first.nodes().collect();
+        if let Some(difference) = check::difference(&nodes(self), &wanted) {
+            return fail(0, format!("undo of all leads elsewhere:{difference}"));
+        }
+        self.settle()?;
+        while self.users[0].client.can_redo() {
+            self.redo(0)?;
+        }
+        if let Some(difference) = check::difference(&nodes(self), &last) {
+            return fail(0, format!("redo of all leads elsewhere:{difference}"));
+        }
+        self.settle()
+    }
+}
