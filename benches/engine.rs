@@ -24,11 +24,13 @@ use livetree::{Actor, Document, IdSource, Json, Lson, NodeId, Op, Position, Smal
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 /// So many ops are timed at once.
 const CHUNK: usize = 64;
+/// Ends the name of a case whose changes are all in one neighbourhood, as those of a person are.
+/// Changes anywhere also pay for fetching the place from memory.
+const NEARBY: &str = "-nearby";
 
 /// A document of about `nodes` nodes with all that is needed to make ops on it.
 struct Fixture {
     document: Document,
-    nodes: usize,
     shapes: Vec<NodeId>,
     items: Vec<NodeId>,
     map: NodeId,
@@ -57,7 +59,7 @@ impl Fixture {
         let ValueRef::List(order) = document.at("/order").unwrap() else { unreachable!() };
         let items = (0..order.len()).map(|index| order.id_at(index).unwrap().clone()).collect();
         let dice = Dice::seeded(1);
-        Self { document, nodes, shapes, items, map, list, text, dice, ids }
+        Self { document, shapes, items, map, list, text, dice, ids }
     }
 
     /// So many different numbers below `below`.
@@ -104,9 +106,19 @@ impl Fixture {
         op
     }
 
+    /// Places to change: anywhere, or all in one neighbourhood.
+    fn places(&mut self, count: usize, nearby: bool) -> Vec<usize> {
+        if nearby {
+            let start = self.shapes.len() / 3;
+            return self.distinct(count, 128).into_iter().map(|place| start + place).collect();
+        }
+        self.distinct(count, self.shapes.len())
+    }
+
     /// Ops of one kind, each for another place.
     fn ops(&mut self, kind: &str, count: usize) -> Vec<Op> {
-        let places = self.distinct(count, self.shapes.len());
+        let (kind, nearby) = kind.strip_suffix(NEARBY).map_or((kind, false), |kind| (kind, true));
+        let places = self.places(count, nearby);
         let mut ops = Vec::with_capacity(count);
         for (n, place) in places.into_iter().enumerate() {
             let shape = self.shapes[place].clone();
@@ -203,6 +215,7 @@ fn fields<const N: usize>(fields: [(&str, Json); N]) -> Arc<JsonObject> {
 fn apply(c: &mut Criterion) {
     for kind in [
         "update-object",
+        "update-object-nearby",
         "delete-object-key",
         "create-object",
         "create-map",
@@ -234,7 +247,8 @@ fn apply(c: &mut Criterion) {
 
 /// Through handles: an id is minted, an op made and applied, and the net changes reported.
 fn edit(c: &mut Criterion) {
-    for case in ["field", "list-insert", "list-move", "list-push"] {
+    for case in ["field", "field-nearby", "list-insert", "list-move", "list-push"] {
+        let nearby = case.ends_with(NEARBY);
         let mut group = c.benchmark_group(format!("edit/{case}"));
         group.throughput(Throughput::Elements(1));
         for size in SIZES {
@@ -245,19 +259,21 @@ fn edit(c: &mut Criterion) {
                     fixture.time(
                         iterations,
                         |fixture, count| {
-                            let places = fixture.distinct(count, len);
+                            let places = fixture.places(count, nearby);
                             let pointer = |place| format!("/shapes/s{place}");
                             let places = places.into_iter().map(|place| (place, pointer(place)));
                             places.map(|p| (p, fixture.dice.below(len))).collect::<Vec<_>>()
                         },
                         |document, ids, ((place, pointer), other)| {
                             let edited = document.edit(ids, |root| match case {
-                                "field" => root.at(pointer).and_then(|shape| match shape {
-                                    livetree::edit::NodeMut::Object(mut shape) => {
-                                        shape.set("x", 10_001)
-                                    }
-                                    _ => unreachable!(),
-                                }),
+                                "field" | "field-nearby" => {
+                                    root.at(pointer).and_then(|shape| match shape {
+                                        livetree::edit::NodeMut::Object(mut shape) => {
+                                            shape.set("x", 10_001)
+                                        }
+                                        _ => unreachable!(),
+                                    })
+                                }
                                 "list-insert" => root.list("order")?.insert(*place, "s7"),
                                 "list-push" => root.list("order")?.push("s7"),
                                 _ => root.list("order")?.move_item(*place, *other),
@@ -278,23 +294,28 @@ fn make_patch(place: usize, fails: bool) -> Patch {
         r#"{{"op":"replace","path":"/shapes/s{place}/x","value":10001}},
         {{"op":"add","path":"/order/-","value":"s{place}"}}"#
     );
-    let text = if fails { format!("[{changes},{test}]") } else { format!("[{test},{changes}]") };
-    patch::from_slice(text.as_bytes()).unwrap()
+    let all = if fails { format!("[{changes},{test}]") } else { format!("[{test},{changes}]") };
+    patch::from_slice(all.as_bytes()).unwrap()
 }
 
 fn patches(c: &mut Criterion) {
-    for (case, fails) in [("three-ops", false), ("failing", true)] {
+    for (case, fails) in [
+        ("three-ops", false),
+        ("three-ops-nearby", false),
+        ("failing", true),
+        ("failing-nearby", true),
+    ] {
+        let nearby = case.ends_with(NEARBY);
         let mut group = c.benchmark_group(format!("patch/{case}"));
         group.throughput(Throughput::Elements(3));
         for size in SIZES {
             group.bench_function(BenchmarkId::from_parameter(size), |b| {
                 let mut fixture = fixture(size).lock().unwrap();
-                let len = fixture.items.len();
                 b.iter_custom(|iterations| {
                     fixture.time(
                         iterations,
                         |fixture, count| {
-                            let places = fixture.distinct(count, len);
+                            let places = fixture.places(count, nearby);
                             places.into_iter().map(|place| make_patch(place, fails)).collect()
                         },
                         |document, ids, patch: &Patch| document.patch(ids, patch).is_err() == fails,
@@ -304,7 +325,7 @@ fn patches(c: &mut Criterion) {
         }
         // The same patches by the crate of that name on plain values, which keep no ids, make no
         // ops and tell no changes.
-        for size in &SIZES[..2] {
+        for size in SIZES[..2].iter().filter(|_| !nearby) {
             group.bench_function(BenchmarkId::new("json-patch-crate", size), |b| {
                 let mut value: serde_json::Value =
                     serde_json::from_slice(&shapes::json(size / 2)).unwrap();
@@ -357,52 +378,44 @@ fn rollback(c: &mut Criterion) {
 
 /// Reading and writing whole documents, beside `serde_json` on the same bytes.
 fn convert(c: &mut Criterion) {
-    let documents: [(&str, fn() -> Document); 2] = [
-        ("shapes", || Document::from_plain_lson(&shapes::plain_lson(100_000)).unwrap()),
-        ("excalidraw", || Document::from_json(&excalidraw()).unwrap()),
+    let documents = [
+        ("shapes", Document::from_plain_lson(&shapes::plain_lson(100_000)).unwrap()),
+        ("excalidraw", Document::from_json(&excalidraw()).unwrap()),
     ];
-    for (name, make) in documents {
-        let document = OnceLock::new();
-        let document = || document.get_or_init(make);
+    for (name, document) in &documents {
         for notation in ["json", "lson"] {
-            let text = OnceLock::new();
-            let text: &dyn Fn() -> &'_ Vec<u8> = &|| {
-                text.get_or_init(|| match notation {
-                    "json" => document().to_json_text(),
-                    _ => document().to_plain_lson(),
-                })
+            let write = |document: &Document| match notation {
+                "json" => document.to_json_text(),
+                _ => document.to_plain_lson(),
             };
+            let text = write(document);
+            let bytes = text.len() as u64;
             let mut group = c.benchmark_group(format!("load/{notation}"));
             group.sample_size(10);
-            let bytes = text().len() as u64;
             group.throughput(Throughput::Bytes(bytes));
-            group.bench_function(BenchmarkId::new("livetree", name), |b| {
+            group.bench_function(BenchmarkId::new("livetree", *name), |b| {
                 let read = |text: &[u8]| match notation {
                     "json" => Document::from_json(text).unwrap(),
                     _ => Document::from_plain_lson(text).unwrap(),
                 };
-                assert_eq!(read(text()).to_json(), document().to_json());
-                b.iter_with_large_drop(|| read(black_box(text())));
+                assert_eq!(read(&text).to_json(), document.to_json());
+                b.iter_with_large_drop(|| read(black_box(&text)));
             });
-            group.bench_function(BenchmarkId::new("serde_json", name), |b| {
+            group.bench_function(BenchmarkId::new("serde_json", *name), |b| {
                 b.iter_with_large_drop(|| {
-                    serde_json::from_slice::<serde_json::Value>(black_box(text())).unwrap()
+                    serde_json::from_slice::<serde_json::Value>(black_box(&text)).unwrap()
                 });
             });
             group.finish();
             let mut group = c.benchmark_group(format!("save/{notation}"));
             group.sample_size(10);
             group.throughput(Throughput::Bytes(bytes));
-            group.bench_function(BenchmarkId::new("livetree", name), |b| {
-                let write = |document: &Document| match notation {
-                    "json" => document.to_json_text(),
-                    _ => document.to_plain_lson(),
-                };
-                assert_eq!(write(document()), *text());
-                b.iter_with_large_drop(|| write(black_box(document())));
+            group.bench_function(BenchmarkId::new("livetree", *name), |b| {
+                assert_eq!(write(document), text);
+                b.iter_with_large_drop(|| write(black_box(document)));
             });
-            group.bench_function(BenchmarkId::new("serde_json", name), |b| {
-                let value: serde_json::Value = serde_json::from_slice(text()).unwrap();
+            group.bench_function(BenchmarkId::new("serde_json", *name), |b| {
+                let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
                 b.iter_with_large_drop(|| serde_json::to_vec(black_box(&value)).unwrap());
             });
         }

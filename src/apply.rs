@@ -123,7 +123,7 @@ impl Document {
     /// Only right for an op that touches nothing which was touched since the oldest of them.
     pub(crate) fn apply_beneath(&mut self, op: &Op) -> Outcome {
         self.suspend_journal(true);
-        let outcome = self.apply(op);
+        let outcome = self.hear(op);
         self.suspend_journal(false);
         outcome
     }

@@ -12,6 +12,19 @@ impl Document {
         self.take_update(op, node, |text| text.update(op.op_id.as_ref(), update))
     }
 
+    /// Applies an op that an authority has accepted, as a replica hears of it.
+    ///
+    /// As [`apply`](Self::apply), except that a text update counts even if nothing of it is left:
+    /// the authority has given it a version.
+    pub(crate) fn hear(&mut self, op: &Op) -> Outcome {
+        if let (OpKind::UpdateText(update), Some(node)) = (&op.kind, self.find(&op.id)) {
+            if update.ops.is_empty() && update.version > Some(update.base_version) {
+                return self.take_update(op, node, |text| text.advance(op.op_id.as_ref()));
+            }
+        }
+        self.apply(op)
+    }
+
     /// Applies a text update that may have been accepted before: only what is new in it, so that
     /// nothing is lost and nothing doubled.
     pub(crate) fn apply_text_again(

@@ -135,9 +135,9 @@ pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
         }
         OpKind::SetParentKey { parent_key } => {
             let node = item.map(|item| document.node(item));
-            if let Some(node) = node.filter(|node| {
-                is_list(&node.parent) && node.key.as_str() != parent_key.as_str()
-            }) {
+            if let Some(node) = node
+                .filter(|node| is_list(&node.parent) && node.key.as_str() != parent_key.as_str())
+            {
                 *parent_key = document.place_at(node.parent, parent_key).to_small_str();
             }
         }

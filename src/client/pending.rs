@@ -336,7 +336,7 @@ impl Pending {
     /// Applies an op of the server to the confirmed document.
     pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
         let Some(op_id) = &op.op_id else {
-            let heard = document.apply(op);
+            let heard = document.hear(op);
             return self.carry(history, &op.id, super::text::applied(op, &heard));
         };
         let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
@@ -349,7 +349,7 @@ impl Pending {
         if op.is_acknowledgement() {
             return self.carry(history, &expected.id(), expected.taken_back());
         }
-        let heard = document.apply(op);
+        let heard = document.hear(op);
         let found = super::text::applied(op, &heard);
         if let Some(difference) = expected.differs_from(found) {
             self.carry(history, &op.id, &difference);

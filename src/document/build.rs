@@ -53,6 +53,7 @@ impl Document {
     fn build(read: impl FnOnce(&mut Builder) -> Result<(), LsonError>) -> Result<Self, LsonError> {
         let mut builder = Builder { document: Self::new(), clock: 0 };
         read(&mut builder)?;
+        builder.document.nodes.shrink_to_fit();
         builder.document.debug_check();
         Ok(builder.document)
     }
@@ -141,8 +142,10 @@ impl Sink for Builder {
     }
 
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
-        if let Body::Object(object) = &mut self.document.node_mut(node).body {
-            object.slots.shrink();
+        match &mut self.document.node_mut(node).body {
+            Body::Object(object) => object.slots.shrink(),
+            Body::Map(entries) => entries.shrink(),
+            _ => {}
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::SmallStr;
 
 /// Beyond this many entries the B-tree takes over; below, moving entries up costs less than its
 /// half-empty nodes.
-const SMALL: usize = 24;
+const SMALL: usize = 64;
 
 /// A key that is compared by its bytes (the order is the same, and it needs no UTF-8 check).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,8 +119,10 @@ impl<V> Keyed<V> {
 
     /// Gives back memory that further growth would have used.
     pub(crate) fn shrink(&mut self) {
-        if let Self::Small(entries) = self {
-            entries.shrink_to_fit();
+        match self {
+            Self::Small(entries) => entries.shrink_to_fit(),
+            // Built anew from its sorted entries, a B-tree has full nodes.
+            Self::Large(entries) => *entries = std::mem::take(entries).into_iter().collect(),
         }
     }
 }

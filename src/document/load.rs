@@ -3,7 +3,7 @@
 //! The repairs are deterministic and reported: nothing is dropped silently, and the order in which
 //! the nodes come does not matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -87,9 +87,11 @@ impl Document {
         let children = choose_children(&by_id, &mut report);
         document.grow(&mut by_id, children, &mut report)?;
         by_id.remove(&NodeId::ROOT);
-        let chosen_out: Vec<NodeId> = report.repairs.iter().filter_map(Repair::dropped).collect();
+        let chosen_out: BTreeSet<NodeId> =
+            report.repairs.iter().filter_map(Repair::dropped).collect();
         let lost = by_id.into_keys().filter(|id| !chosen_out.contains(id));
         report.repairs.extend(lost.map(Repair::Unreachable));
+        document.nodes.shrink_to_fit();
         document.debug_check();
         Ok((document, report))
     }

@@ -52,6 +52,14 @@ impl TextNode {
         history.receive(text, version, op_id, update.base_version, &update.ops)
     }
 
+    /// Takes an update of which nothing is left: there is a new version of the same text.
+    pub(crate) fn advance(&mut self, op_id: Option<&OpId>) -> Outcome {
+        let (applied, undo) = self.text.apply_normalized(&[]);
+        let base = self.version;
+        let accepted = self.history.record(&mut self.version, op_id, base, &[], applied, undo);
+        Outcome::Accepted(accepted)
+    }
+
     /// Takes an update that was accepted before, perhaps with more in it now.
     pub(crate) fn update_again(&mut self, op_id: &OpId, update: &UpdateText) -> Outcome {
         let Self { text, version, history } = self;

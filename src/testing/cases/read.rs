@@ -70,6 +70,7 @@ pub(super) enum Change {
 
 /// What must hold.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "as many independent flags as the format has")]
 pub(super) struct Expect {
     pub(super) converge: bool,
     pub(super) no_throw: bool,
@@ -240,13 +241,10 @@ impl Expect {
 impl Never {
     fn from_json(json: &Json, events: &[Event], clients: usize) -> Read<Self> {
         let client = client(json.get("client"), clients)?;
-        let from = match json.get("from") {
-            Some(from) => index(from).ok_or("from must be the number of an event")?,
-            None => {
-                let last =
-                    events.iter().rposition(|event| event.client == client && event.is_edit());
-                last.map_or(0, |last| last + 1)
-            }
+        let is_own_edit = |event: &Event| event.client == client && event.is_edit();
+        let from = match json.get("from").map(index) {
+            Some(from) => from.ok_or("from must be the number of an event")?,
+            None => events.iter().rposition(is_own_edit).map_or(0, |last| last + 1),
         };
         let order = match json.get("order") {
             None => None,

@@ -107,7 +107,7 @@ impl Oracle {
             }
         }
         let confirmed = self.confirmed.as_mut().ok_or("an op came before the document")?;
-        let _ = confirmed.apply(op);
+        let _ = confirmed.hear(op);
         Ok(())
     }
 

@@ -11,10 +11,10 @@ use crate::testing::generate::CHARACTERS;
 use crate::{Document, Json, Lson, lson};
 
 /// The keys that edits use; few, so that they meet. The last is one that hostile JSON likes.
-pub const KEYS: [&str; 4] = ["a", "b", "l", "__proto__"];
+pub(super) const KEYS: [&str; 4] = ["a", "b", "l", "__proto__"];
 
 /// The most values that one edit takes.
-pub const MOST_VALUES: u32 = 4;
+pub(super) const MOST_VALUES: u32 = 4;
 
 /// A kind of value; the numbers in it are fresh.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,254 @@
+//! What keeping replicas in step costs: a client with pending edits, and servers with many
+//! clients or many rooms.
+//!
+//! Ids read subject/case/size; `docs/BENCHMARKS.md` has the results.
+#![allow(missing_docs, reason = "a benchmark")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark takes the time")]
+#![allow(clippy::unwrap_used, reason = "what cannot be set up cannot be measured")]
+
+use std::time::{Duration, Instant};
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use livetree::client::Status;
+use livetree::edit::NodeMut;
+use livetree::server::{Reply, ServerOptions, SessionOptions};
+use livetree::testing::generate::Dice;
+use livetree::testing::shapes;
+use livetree::{Actor, Client, Document, Op, Server, ServerMessage};
+
+/// So many messages are timed at once.
+const CHUNK: usize = 64;
+
+fn server_of(shapes: usize) -> Server {
+    let document = Document::from_plain_lson(&shapes::plain_lson(shapes)).unwrap();
+    Server::new(document, ServerOptions::default())
+}
+
+/// A new client that has loaded the server's document.
+fn join(server: &mut Server) -> (Actor, Client) {
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let mut client = Client::new();
+    client.connected(actor);
+    while let Some(message) = client.poll_message() {
+        for answer in server.receive(actor, message, 0).unwrap().sender {
+            client.receive(answer).unwrap();
+        }
+    }
+    assert_eq!(client.status(), Status::Synchronized);
+    (actor, client)
+}
+
+fn set_x(client: &mut Client, shape: usize, x: u32) {
+    let edited = client.edit(|root| match root.at(&format!("/shapes/s{shape}"))? {
+        NodeMut::Object(mut shape) => shape.set("x", x),
+        _ => unreachable!(),
+    });
+    assert_eq!(edited.unwrap().ops.len(), 1);
+}
+
+/// An update of one field of one shape, as a client sends it.
+fn frame(document: &Document, actor: Actor, clock: usize, shape: usize, x: u32) -> Vec<u8> {
+    let id = document.at(&format!("/shapes/s{shape}")).unwrap().id().unwrap().clone();
+    format!(
+        r#"{{"type":201,"ops":[{{"type":3,"opId":"{actor}:{clock}","id":"{id}","data":{{"x":{x}}}}}]}}"#
+    )
+    .into_bytes()
+}
+
+/// Somebody else's op while a client has many edits under way that it does not concern.
+fn remote_op(c: &mut Criterion) {
+    const SHAPES: usize = 20_000;
+    let mut group = c.benchmark_group("client/remote-op-under-pending");
+    group.throughput(Throughput::Elements(1));
+    for pending in [0, 10, 10_000] {
+        group.bench_function(BenchmarkId::from_parameter(pending), |b| {
+            let mut server = server_of(SHAPES);
+            let (_, mut client) = join(&mut server);
+            for shape in 0..pending {
+                set_x(&mut client, shape, 7);
+            }
+            let mut dice = Dice::seeded(1);
+            let ids: Vec<_> = (SHAPES / 2..SHAPES)
+                .map(|n| client.document().at(&format!("/shapes/s{n}")).unwrap().id().unwrap().clone())
+                .collect();
+            b.iter_custom(|iterations| {
+                let (mut left, mut spent) = (iterations, Duration::ZERO);
+                while left > 0 {
+                    let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+                    let messages: Vec<ServerMessage> = (0..count)
+                        .map(|_| {
+                            let text = format!(
+                                r#"{{"type":201,"ops":[{{"type":3,"id":"{}","data":{{"x":{}}}}}]}}"#,
+                                dice.pick(&ids),
+                                dice.any()
+                            );
+                            ServerMessage::read_frame(text.as_bytes()).unwrap().remove(0)
+                        })
+                        .collect();
+                    let start = Instant::now();
+                    let mut changed = 0;
+                    for message in messages {
+                        changed += client.receive(message).unwrap().changes.len();
+                    }
+                    spent += start.elapsed();
+                    assert_eq!(changed, count);
+                    left -= count as u64;
+                }
+                spent
+            });
+            assert_eq!(client.pending().len(), pending);
+        });
+    }
+}
+
+/// The answers to all that a client has under way, in one message or one for each.
+fn acknowledge(c: &mut Criterion) {
+    for (case, split) in [("at-once", false), ("one-by-one", true)] {
+        let mut group = c.benchmark_group(format!("client/acknowledge-{case}"));
+        group.sample_size(10);
+        for pending in [100, 10_000] {
+            group.throughput(Throughput::Elements(pending as u64));
+            group.bench_function(BenchmarkId::from_parameter(pending), |b| {
+                b.iter_batched(
+                    || {
+                        let mut server = server_of(pending);
+                        let (actor, mut client) = join(&mut server);
+                        for shape in 0..pending {
+                            set_x(&mut client, shape, 7);
+                        }
+                        let message = client.poll_message().unwrap();
+                        let answers = server.receive(actor, message, 0).unwrap().sender;
+                        let [ServerMessage::UpdateStorage { ops }] = &answers[..] else {
+                            unreachable!()
+                        };
+                        assert_eq!(ops.len(), pending);
+                        let answers = if split {
+                            let one =
+                                |op: &Op| ServerMessage::UpdateStorage { ops: vec![op.clone()] };
+                            ops.iter().map(one).collect()
+                        } else {
+                            answers
+                        };
+                        (client, answers)
+                    },
+                    |(mut client, answers)| {
+                        for answer in answers {
+                            client.receive(answer).unwrap();
+                        }
+                        assert_eq!(client.status(), Status::Synchronized);
+                        client
+                    },
+                    BatchSize::PerIteration,
+                );
+            });
+        }
+    }
+}
+
+/// A frame comes in as bytes, and what goes out is written as bytes.
+fn serve(server: &mut Server, from: Actor, frame: &[u8], out: &mut Vec<u8>) {
+    let Reply { sender, others } = server.receive_frame(from, frame, 0).unwrap();
+    for message in sender.iter().chain(&others) {
+        message.write(out);
+    }
+}
+
+/// One message with one op in a room of so many clients. What goes to all others is written once.
+fn room(c: &mut Criterion) {
+    const SHAPES: usize = 50_000;
+    let mut group = c.benchmark_group("server/one-op-with-clients");
+    group.throughput(Throughput::Elements(1));
+    for clients in [2, 1_000] {
+        group.bench_function(BenchmarkId::from_parameter(clients), |b| {
+            let mut server = server_of(SHAPES);
+            let connect = |_| server.connect(SessionOptions::default()).unwrap();
+            let actors: Vec<Actor> = (0..clients).map(connect).collect();
+            let (mut dice, mut clock) = (Dice::seeded(1), 0);
+            b.iter_custom(|iterations| {
+                let (mut left, mut spent) = (iterations, Duration::ZERO);
+                while left > 0 {
+                    let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+                    let frames: Vec<(Actor, Vec<u8>)> = (0..count)
+                        .map(|_| {
+                            clock += 1;
+                            let (from, shape) = (*dice.pick(&actors), dice.below(SHAPES));
+                            let x = dice.any();
+                            (from, frame(server.document(), from, clock, shape, x))
+                        })
+                        .collect();
+                    let before = server.log().last_seq();
+                    let mut out = Vec::new();
+                    let start = Instant::now();
+                    for (from, frame) in &frames {
+                        out.clear();
+                        serve(&mut server, *from, frame, &mut out);
+                    }
+                    spent += start.elapsed();
+                    assert_eq!(server.log().last_seq(), before + count as u64);
+                    assert!(out.len() > 100);
+                    left -= count as u64;
+                }
+                spent
+            });
+        });
+    }
+}
+
+/// One message with one op in one of many rooms, each with a client and ten shapes.
+fn rooms(c: &mut Criterion) {
+    let mut group = c.benchmark_group("server/one-op-with-rooms");
+    group.throughput(Throughput::Elements(1));
+    for rooms in [1, 10_000] {
+        group.bench_function(BenchmarkId::from_parameter(rooms), |b| {
+            let mut servers: Vec<(Server, Actor)> = (0..rooms)
+                .map(|_| {
+                    let mut server = server_of(10);
+                    let actor = server.connect(SessionOptions::default()).unwrap();
+                    (server, actor)
+                })
+                .collect();
+            let (mut dice, mut clock) = (Dice::seeded(1), 0);
+            b.iter_custom(|iterations| {
+                let (mut left, mut spent) = (iterations, Duration::ZERO);
+                while left > 0 {
+                    let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+                    let frames: Vec<(usize, Vec<u8>)> = (0..count)
+                        .map(|_| {
+                            clock += 1;
+                            let (room, shape) = (dice.below(rooms), dice.below(10));
+                            let (server, actor) = &servers[room];
+                            (room, frame(server.document(), *actor, clock, shape, dice.any()))
+                        })
+                        .collect();
+                    let mut out = Vec::new();
+                    let mut written = 0;
+                    let start = Instant::now();
+                    for (room, frame) in &frames {
+                        out.clear();
+                        let (server, actor) = &mut servers[*room];
+                        serve(server, *actor, frame, &mut out);
+                        written += usize::from(!out.is_empty());
+                    }
+                    spent += start.elapsed();
+                    assert_eq!(written, count);
+                    left -= count as u64;
+                }
+                spent
+            });
+        });
+    }
+}
+
+fn criterion() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1500))
+        .sample_size(30)
+}
+
+criterion_group! {
+    name = benches;
+    config = criterion();
+    targets = remote_op, acknowledge, room, rooms
+}
+criterion_main!(benches);
