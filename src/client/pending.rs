@@ -148,7 +148,6 @@ impl Pending {
     /// Takes over ops that an edit has applied; returns the step that takes them back.
     pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>) -> Step {
         let mut created = BTreeSet::new();
-        let mut replacing = BTreeSet::new();
         let mut inverses = Vec::new();
         for (op, prediction) in ops.iter().zip(predictions) {
             let Prediction { savepoint, touches, inverse, anchor, corrected } = prediction;
@@ -156,13 +155,10 @@ impl Pending {
             let within = match &op.kind {
                 OpKind::Create(create) => {
                     created.insert(op.id.clone());
-                    if create.deleted_id.is_some() {
-                        replacing.insert(op.id.clone());
-                    }
                     created.contains(&create.parent_id)
                 }
-                // What an item replaced comes back where the item is: it must be back there first.
-                OpKind::SetParentKey { .. } if replacing.contains(&op.id) => false,
+                // Others may be where the item is to be, or come back in its place.
+                OpKind::SetParentKey { .. } => false,
                 _ => created.contains(&op.id),
             };
             if !within || matches!(op.kind, OpKind::DeleteCrdt) {
