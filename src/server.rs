@@ -19,7 +19,7 @@ pub use session::{Access, Protocol, SessionOptions};
 use crate::document::NodeIx;
 use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::OpKind;
+use crate::op::{NodeKind, OpKind};
 use crate::patch::{PatchError, Patched};
 use crate::{Actor, Document, IdSource, Limits, Op, OpId, Outcome};
 use answered::{Answer, Answered};
@@ -288,7 +288,9 @@ impl Server {
         }
         let outcome = match (self.answered.get(&op_id), &op.kind) {
             // A text knows which part of a re-sent update is new.
-            (Some(Answer::Accepted), OpKind::UpdateText(update)) => {
+            (Some(Answer::Accepted), OpKind::UpdateText(update))
+                if self.document.kind(&op.id) == Some(NodeKind::Text) =>
+            {
                 self.document.apply_text_again(&op, &op_id, update)
             }
             (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),

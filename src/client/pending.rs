@@ -148,6 +148,7 @@ impl Pending {
     /// Takes over ops that an edit has applied; returns the step that takes them back.
     pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>) -> Step {
         let mut created = BTreeSet::new();
+        let mut replacing = BTreeSet::new();
         let mut inverses = Vec::new();
         for (op, prediction) in ops.iter().zip(predictions) {
             let Prediction { savepoint, touches, inverse, anchor, corrected } = prediction;
@@ -155,8 +156,13 @@ impl Pending {
             let within = match &op.kind {
                 OpKind::Create(create) => {
                     created.insert(op.id.clone());
+                    if create.deleted_id.is_some() {
+                        replacing.insert(op.id.clone());
+                    }
                     created.contains(&create.parent_id)
                 }
+                // What an item replaced comes back where the item is: it must be back there first.
+                OpKind::SetParentKey { .. } if replacing.contains(&op.id) => false,
                 _ => created.contains(&op.id),
             };
             if !within || matches!(op.kind, OpKind::DeleteCrdt) {
@@ -288,6 +294,7 @@ impl Pending {
         let savepoint = after.savepoint;
         self.remove(&op_id);
         let before = self.entries.get_mut(&previous)?;
+        before.accepted = true;
         before.op.kind = OpKind::UpdateText(UpdateText { base_version, version: None, ops });
         // What the server will say is no longer what was predicted step by step.
         before.corrected = None;
