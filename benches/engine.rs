@@ -3,14 +3,17 @@
 //! Every measurement starts from the same state: what is timed happens under a savepoint that is
 //! rolled back untimed. Ids read subject/case/size; `docs/BENCHMARKS.md` has the results.
 #![allow(missing_docs, reason = "a benchmark")]
-#![allow(clippy::disallowed_methods, reason = "a benchmark takes the time")]
 #![allow(clippy::unwrap_used, reason = "what cannot be set up cannot be measured")]
+
+mod cpu_time;
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ::cpu_time::ThreadTime;
+use cpu_time::CpuTime;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use livetree::document::ValueRef;
 use livetree::json::JsonObject;
@@ -192,7 +195,7 @@ impl Fixture {
             let inputs = inputs(self, count);
             let before = self.document.node_count();
             let savepoint = self.document.savepoint();
-            let start = Instant::now();
+            let start = ThreadTime::now();
             let done = inputs
                 .iter()
                 .filter(|input| change(&mut self.document, &mut self.ids, input))
@@ -212,7 +215,7 @@ fn fields<const N: usize>(fields: [(&str, Json); N]) -> Arc<JsonObject> {
     Arc::new(fields.collect())
 }
 
-fn apply(c: &mut Criterion) {
+fn apply(c: &mut Criterion<CpuTime>) {
     for kind in [
         "update-object",
         "update-object-nearby",
@@ -246,7 +249,7 @@ fn apply(c: &mut Criterion) {
 }
 
 /// Through handles: an id is minted, an op made and applied, and the net changes reported.
-fn edit(c: &mut Criterion) {
+fn edit(c: &mut Criterion<CpuTime>) {
     for case in ["field", "field-nearby", "list-insert", "list-move", "list-push"] {
         let nearby = case.ends_with(NEARBY);
         let mut group = c.benchmark_group(format!("edit/{case}"));
@@ -298,7 +301,7 @@ fn make_patch(place: usize, fails: bool) -> Patch {
     patch::from_slice(all.as_bytes()).unwrap()
 }
 
-fn patches(c: &mut Criterion) {
+fn patches(c: &mut Criterion<CpuTime>) {
     for (case, fails) in [
         ("three-ops", false),
         ("three-ops-nearby", false),
@@ -334,7 +337,7 @@ fn patches(c: &mut Criterion) {
                     let mut spent = Duration::ZERO;
                     for _ in 0..iterations {
                         let patch = make_patch(dice.below(size / 2), fails);
-                        let start = Instant::now();
+                        let start = ThreadTime::now();
                         let result = json_patch::patch(&mut value, &patch);
                         spent += start.elapsed();
                         assert_eq!(result.is_err(), fails);
@@ -350,7 +353,7 @@ fn patches(c: &mut Criterion) {
 }
 
 /// Taking back 64 ops: 32 updates of fields, 16 inserts and 16 moves.
-fn rollback(c: &mut Criterion) {
+fn rollback(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("rollback/64-ops");
     group.throughput(Throughput::Elements(CHUNK as u64));
     for size in SIZES {
@@ -365,7 +368,7 @@ fn rollback(c: &mut Criterion) {
                     let before = fixture.document.node_count();
                     let savepoint = fixture.document.savepoint();
                     assert!(ops.iter().all(|op| fixture.document.apply(op).is_accepted()));
-                    let start = Instant::now();
+                    let start = ThreadTime::now();
                     fixture.document.rollback(savepoint);
                     spent += start.elapsed();
                     assert_eq!(fixture.document.node_count(), before);
@@ -377,7 +380,7 @@ fn rollback(c: &mut Criterion) {
 }
 
 /// Reading and writing whole documents, beside `serde_json` on the same bytes.
-fn convert(c: &mut Criterion) {
+fn convert(c: &mut Criterion<CpuTime>) {
     let documents = [
         ("shapes", Document::from_plain_lson(&shapes::plain_lson(100_000)).unwrap()),
         ("excalidraw", Document::from_json(&excalidraw()).unwrap()),
@@ -429,16 +432,9 @@ fn excalidraw() -> Vec<u8> {
     text
 }
 
-fn criterion() -> Criterion {
-    Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_millis(1500))
-        .sample_size(30)
-}
-
 criterion_group! {
     name = benches;
-    config = criterion();
+    config = cpu_time::criterion();
     targets = apply, edit, patches, rollback, convert
 }
 criterion_main!(benches);

@@ -3,11 +3,14 @@
 //!
 //! Ids read subject/case/size; `docs/BENCHMARKS.md` has the results.
 #![allow(missing_docs, reason = "a benchmark")]
-#![allow(clippy::disallowed_methods, reason = "a benchmark takes the time")]
 #![allow(clippy::unwrap_used, reason = "what cannot be set up cannot be measured")]
 
-use std::time::{Duration, Instant};
+mod cpu_time;
 
+use std::time::Duration;
+
+use ::cpu_time::ThreadTime;
+use cpu_time::CpuTime;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use livetree::client::Status;
 use livetree::edit::NodeMut;
@@ -56,7 +59,7 @@ fn frame(document: &Document, actor: Actor, clock: usize, shape: usize, x: u32) 
 }
 
 /// Somebody else's op while a client has many edits under way that it does not concern.
-fn remote_op(c: &mut Criterion) {
+fn remote_op(c: &mut Criterion<CpuTime>) {
     const SHAPES: usize = 20_000;
     let mut group = c.benchmark_group("client/remote-op-under-pending");
     group.throughput(Throughput::Elements(1));
@@ -85,7 +88,7 @@ fn remote_op(c: &mut Criterion) {
                             ServerMessage::read_frame(text.as_bytes()).unwrap().remove(0)
                         })
                         .collect();
-                    let start = Instant::now();
+                    let start = ThreadTime::now();
                     let mut changed = 0;
                     for message in messages {
                         changed += client.receive(message).unwrap().changes.len();
@@ -102,7 +105,7 @@ fn remote_op(c: &mut Criterion) {
 }
 
 /// The answers to all that a client has under way, in one message or one for each.
-fn acknowledge(c: &mut Criterion) {
+fn acknowledge(c: &mut Criterion<CpuTime>) {
     for (case, split) in [("at-once", false), ("one-by-one", true)] {
         let mut group = c.benchmark_group(format!("client/acknowledge-{case}"));
         group.sample_size(10);
@@ -154,7 +157,7 @@ fn serve(server: &mut Server, from: Actor, frame: &[u8], out: &mut Vec<u8>) {
 }
 
 /// One message with one op in a room of so many clients. What goes to all others is written once.
-fn room(c: &mut Criterion) {
+fn room(c: &mut Criterion<CpuTime>) {
     const SHAPES: usize = 50_000;
     let mut group = c.benchmark_group("server/one-op-with-clients");
     group.throughput(Throughput::Elements(1));
@@ -178,7 +181,7 @@ fn room(c: &mut Criterion) {
                         .collect();
                     let before = server.log().last_seq();
                     let mut out = Vec::new();
-                    let start = Instant::now();
+                    let start = ThreadTime::now();
                     for (from, frame) in &frames {
                         out.clear();
                         serve(&mut server, *from, frame, &mut out);
@@ -195,7 +198,7 @@ fn room(c: &mut Criterion) {
 }
 
 /// One message with one op in one of many rooms, each with a client and ten shapes.
-fn rooms(c: &mut Criterion) {
+fn rooms(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("server/one-op-with-rooms");
     group.throughput(Throughput::Elements(1));
     for rooms in [1, 10_000] {
@@ -222,7 +225,7 @@ fn rooms(c: &mut Criterion) {
                         .collect();
                     let mut out = Vec::new();
                     let mut written = 0;
-                    let start = Instant::now();
+                    let start = ThreadTime::now();
                     for (room, frame) in &frames {
                         out.clear();
                         let (server, actor) = &mut servers[*room];
@@ -239,16 +242,9 @@ fn rooms(c: &mut Criterion) {
     }
 }
 
-fn criterion() -> Criterion {
-    Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_millis(1500))
-        .sample_size(30)
-}
-
 criterion_group! {
     name = benches;
-    config = criterion();
+    config = cpu_time::criterion();
     targets = remote_op, acknowledge, room, rooms
 }
 criterion_main!(benches);

@@ -3,6 +3,9 @@
 //!
 //! Everything is simulated and decided by the seed, so a run can be repeated exactly.
 
+#![allow(clippy::disallowed_methods, reason = "a program may look at the clock")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers")]
+
 use std::error::Error;
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -316,7 +319,8 @@ fn edit(dice: &mut Dice, root: &mut ObjectMut<'_>, place: &str) -> Result<(), Ed
                 _ if len == 0 => list.push(dice.any()),
                 0 => list.delete(dice.below(len)),
                 1 | 2 => {
-                    let copy = list.view().get(dice.below(len)).map(|item| item.to_json());
+                    let copy =
+                        list.view().get(dice.below(len)).map(livetree::document::ValueRef::to_json);
                     list.insert(dice.below(len), Lson::live(&copy.unwrap_or_default()))
                 }
                 _ => list.move_item(dice.below(len), dice.below(len)),

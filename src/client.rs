@@ -341,22 +341,16 @@ impl Client {
             }
             (Link::Loading(loading), ServerMessage::StorageEnd) => {
                 let Loading { nodes, later, .. } = std::mem::take(loading);
-                self.load(nodes, later)
+                self.load(nodes, &later)
             }
-            (Link::Loading(_), ServerMessage::StorageState { nodes }) => {
-                self.load(nodes, Vec::new())
-            }
+            (Link::Loading(_), ServerMessage::StorageState { nodes }) => self.load(nodes, &[]),
             // What a closed connection still had to say, or what does not concern the document.
             _ => Ok(Received::default()),
         }
     }
 
     /// Takes over the server's document, with the pending ops on top.
-    fn load(
-        &mut self,
-        nodes: Vec<SerializedNode>,
-        later: Vec<Op>,
-    ) -> Result<Received, ClientError> {
+    fn load(&mut self, nodes: Vec<SerializedNode>, later: &[Op]) -> Result<Received, ClientError> {
         let (mut fresh, _repairs) = Document::from_nodes(nodes)?;
         self.link = Link::Online;
         if self.loaded {
@@ -364,7 +358,7 @@ impl Client {
             let ((), changes) = document.watch(|document| {
                 pending.roll_back(document);
                 pending.reload(document, history, &fresh);
-                for op in &later {
+                for op in later {
                     pending.confirm(document, history, op);
                 }
                 pending.replay(document);
@@ -376,7 +370,7 @@ impl Client {
         self.document = fresh;
         let mut changes = everything(&self.document).from(Origin::Remote);
         if !later.is_empty() {
-            self.update(&later);
+            self.update(later);
             changes = everything(&self.document).from(Origin::Remote);
         }
         Ok(Received { changes, rejected: Vec::new() })

@@ -4,8 +4,10 @@
 //! This code is allowed to panic on what cannot happen, and touches the file system, which the
 //! engine itself never does.
 #![allow(missing_docs, reason = "not part of the public interface")]
+#![allow(clippy::pedantic, reason = "as tests, this is written to be short")]
 #![allow(
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,

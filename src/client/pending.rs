@@ -413,7 +413,7 @@ impl Pending {
         let without = difference(&before.segments(), &after);
         let under_way = self.entries.values_mut().find(|entry| entry.op.id == *id);
         if let Some(entry) = under_way {
-            if entry.delivery == Delivery::Unknown {
+            if matches!(entry.delivery, Delivery::Unknown | Delivery::SentAgain) {
                 if let OpKind::UpdateText(update) = &mut entry.op.kind {
                     let mut done = before.clone();
                     done.apply(&update.ops);

@@ -32,11 +32,7 @@ impl TextMut<'_> {
     /// # Errors
     /// If there are too many ops.
     pub fn insert(&mut self, index: usize, text: impl Into<SmallStr>) -> Result<(), EditError> {
-        self.update(vec![TextOp::Insert {
-            index: signed(index),
-            text: text.into(),
-            attributes: None,
-        }])
+        self.update(&[TextOp::Insert { index: signed(index), text: text.into(), attributes: None }])
     }
 
     /// Inserts text with attributes before `index`.
@@ -50,7 +46,7 @@ impl TextMut<'_> {
         attributes: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(), EditError> {
         let attributes = Some(scalars(attributes)?);
-        self.update(vec![TextOp::Insert { index: signed(index), text: text.into(), attributes }])
+        self.update(&[TextOp::Insert { index: signed(index), text: text.into(), attributes }])
     }
 
     /// Adds text without attributes at the end.
@@ -66,7 +62,7 @@ impl TextMut<'_> {
     /// # Errors
     /// If there are too many ops.
     pub fn delete(&mut self, index: usize, length: usize) -> Result<(), EditError> {
-        self.update(vec![TextOp::Delete { index: signed(index), length: signed(length) }])
+        self.update(&[TextOp::Delete { index: signed(index), length: signed(length) }])
     }
 
     /// Replaces `length` units from `index` on by text without attributes.
@@ -80,7 +76,7 @@ impl TextMut<'_> {
         text: impl Into<SmallStr>,
     ) -> Result<(), EditError> {
         let index = signed(index);
-        self.update(vec![
+        self.update(&[
             TextOp::Delete { index, length: signed(length) },
             TextOp::Insert { index, text: text.into(), attributes: None },
         ])
@@ -97,11 +93,7 @@ impl TextMut<'_> {
         attributes: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(), EditError> {
         let attributes = scalars(attributes)?;
-        self.update(vec![TextOp::Format {
-            index: signed(index),
-            length: signed(length),
-            attributes,
-        }])
+        self.update(&[TextOp::Format { index: signed(index), length: signed(length), attributes }])
     }
 
     /// Makes the text's JSON projection, its segments, equal to `target` with few ops.
@@ -112,8 +104,8 @@ impl TextMut<'_> {
         self.session.reconcile(self.node, &target.into())
     }
 
-    fn update(&mut self, ops: Vec<TextOp>) -> Result<(), EditError> {
-        self.session.update_text(self.node, &ops)
+    fn update(&mut self, ops: &[TextOp]) -> Result<(), EditError> {
+        self.session.update_text(self.node, ops)
     }
 }
 
