@@ -13,6 +13,8 @@ mod history;
 mod pending;
 mod text;
 
+use std::collections::BTreeSet;
+
 use thiserror::Error;
 
 pub use history::{UndoOptions, UndoPolicy};
@@ -22,6 +24,7 @@ use crate::change::{KeyChange, Origin, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Session, Trail};
 use crate::message::{ClientMessage, MessageError, ServerMessage};
+use crate::op::OpKind;
 use crate::patch::{PatchError, Patched};
 use crate::{
     Actor, Changes, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId, SerializedNode,
@@ -268,7 +271,17 @@ impl Client {
         let mut trail = Trail { ops: Vec::new(), predictions: Some(Vec::new()) };
         let ((), changes) = self.document.watch(|document| {
             let mut session = Session { document, ids, trail: &mut trail };
+            let mut left_out = BTreeSet::new();
             for op in step.ops() {
+                if let OpKind::Create(create) = &op.kind {
+                    // What lies in a node that does not come back, because it is there, does not
+                    // come back either: it would push out what the node holds by now.
+                    let there = session.document.contains(&op.id);
+                    if there || left_out.contains(&create.parent_id) {
+                        left_out.insert(op.id.clone());
+                        continue;
+                    }
+                }
                 if let Some(op) = history.permitted(step, op) {
                     session.apply_inverse(op);
                 }
