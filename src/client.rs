@@ -370,8 +370,20 @@ impl Client {
             let Self { document, pending, history, .. } = self;
             let ((), changes) = document.watch(|document| {
                 pending.roll_back(document);
+                if history.minds_foreign() {
+                    // Foreign is what is neither as it was nor as the pending ops made it.
+                    let news = document.diff(&fresh);
+                    pending.replay(document);
+                    for op in news.iter().filter(|op| document.would_change(op)) {
+                        history.heard(document, op);
+                    }
+                    pending.roll_back(document);
+                }
                 pending.reload(document, history, &fresh);
                 for op in later {
+                    if !pending.is_own(op) {
+                        history.heard(document, op);
+                    }
                     pending.confirm(document, history, op);
                 }
                 pending.replay(document);
@@ -392,8 +404,11 @@ impl Client {
     /// Takes over what the server ordered.
     fn update(&mut self, ops: &[Op]) -> Received {
         let Self { document, pending, history, .. } = self;
+        // With an answer come ops that repair the prediction; what they restore is foreign only if
+        // it is news.
+        let answers = ops.iter().any(|op| pending.is_own(op));
         for op in ops {
-            if !pending.is_own(op) {
+            if !pending.is_own(op) && (!answers || document.would_change(op)) {
                 history.heard(document, op);
             }
         }

@@ -162,11 +162,15 @@ impl History {
         self.trim();
     }
 
+    /// Whether it matters what others write.
+    pub(super) fn minds_foreign(&self) -> bool {
+        self.options.policy == UndoPolicy::KeepForeign
+            && !(self.undo.is_empty() && self.redo.is_empty())
+    }
+
     /// Somebody else's op was received.
     pub(super) fn heard(&mut self, document: &Document, op: &Op) {
-        if self.options.policy == UndoPolicy::Replay
-            || (self.undo.is_empty() && self.redo.is_empty())
-        {
+        if !self.minds_foreign() {
             return;
         }
         let now = self.tick();
