@@ -371,13 +371,8 @@ impl Client {
             let ((), changes) = document.watch(|document| {
                 pending.roll_back(document);
                 if history.minds_foreign() {
-                    // Foreign is what is neither as it was nor as the pending ops made it.
                     let news = document.diff(&fresh);
-                    pending.replay(document);
-                    for op in news.iter().filter(|op| document.would_change(op)) {
-                        history.heard(document, op);
-                    }
-                    pending.roll_back(document);
+                    pending.hear_news(document, history, &news);
                 }
                 pending.reload(document, history, &fresh);
                 for op in later {
@@ -404,15 +399,25 @@ impl Client {
     /// Takes over what the server ordered.
     fn update(&mut self, ops: &[Op]) -> Received {
         let Self { document, pending, history, .. } = self;
-        // With an answer come ops that repair the prediction; what they restore is foreign only if
-        // it is news.
         let answers = ops.iter().any(|op| pending.is_own(op));
-        for op in ops {
-            if !pending.is_own(op) && (!answers || document.would_change(op)) {
-                history.heard(document, op);
+        let fixes = ops.iter().any(|op| op.op_id.is_none());
+        let ((), changes) = document.watch(|document| {
+            // With an answer come ops that repair the prediction; what they say is foreign only if
+            // it is news.
+            let repaired = answers && fixes && history.minds_foreign();
+            if repaired {
+                pending.roll_back(document);
             }
-        }
-        let ((), changes) = document.watch(|document| pending.receive(document, history, ops));
+            for op in ops.iter().filter(|op| !pending.is_own(op)) {
+                if !repaired || document.would_change(op) {
+                    history.heard(document, op);
+                }
+            }
+            if repaired {
+                pending.replay(document);
+            }
+            pending.receive(document, history, ops);
+        });
         Received { changes: changes.from(Origin::Remote), rejected: Vec::new() }
     }
 

@@ -68,7 +68,7 @@ impl Step {
 
 /// A place that an inverse op writes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+pub(super) enum Place {
     Slot(NodeId, SmallStr),
     Item(NodeId),
 }
@@ -257,7 +257,7 @@ fn carry_through<'a>(
 }
 
 /// The places that an op writes.
-fn places(document: &Document, op: &Op) -> Vec<Place> {
+pub(super) fn places(document: &Document, op: &Op) -> Vec<Place> {
     let slot = |id: &NodeId, key: &SmallStr| Place::Slot(id.clone(), key.clone());
     match &op.kind {
         OpKind::UpdateObject { data } => data.iter().map(|(key, _)| slot(&op.id, key)).collect(),
