@@ -68,7 +68,7 @@ impl Step {
 
 /// A place that an inverse op writes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+enum Place {
     Slot(NodeId, SmallStr),
     Item(NodeId),
 }
@@ -162,15 +162,11 @@ impl History {
         self.trim();
     }
 
-    /// Whether it matters what others write.
-    pub(super) fn minds_foreign(&self) -> bool {
-        self.options.policy == UndoPolicy::KeepForeign
-            && !(self.undo.is_empty() && self.redo.is_empty())
-    }
-
     /// Somebody else's op was received.
     pub(super) fn heard(&mut self, document: &Document, op: &Op) {
-        if !self.minds_foreign() {
+        if self.options.policy == UndoPolicy::Replay
+            || (self.undo.is_empty() && self.redo.is_empty())
+        {
             return;
         }
         let now = self.tick();
@@ -257,7 +253,7 @@ fn carry_through<'a>(
 }
 
 /// The places that an op writes.
-pub(super) fn places(document: &Document, op: &Op) -> Vec<Place> {
+fn places(document: &Document, op: &Op) -> Vec<Place> {
     let slot = |id: &NodeId, key: &SmallStr| Place::Slot(id.clone(), key.clone());
     match &op.kind {
         OpKind::UpdateObject { data } => data.iter().map(|(key, _)| slot(&op.id, key)).collect(),
