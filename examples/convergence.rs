@@ -134,7 +134,7 @@ fn soak(options: &Options) -> ExitCode {
         println!("{}: {report} in {:.1} s", family.name(), started.elapsed().as_secs_f64());
         let mut failures = report.failures.clone();
         failures.sort_by_key(|failure| failure.broken.step);
-        for failure in failures.iter().take(2) {
+        for failure in failures.iter().take(1) {
             println!("{}", failure.shrunk(&rules));
         }
         all.merge(report);

@@ -13,6 +13,8 @@ mod history;
 mod pending;
 mod text;
 
+use std::collections::BTreeSet;
+
 use thiserror::Error;
 
 pub use history::{UndoOptions, UndoPolicy};
@@ -22,6 +24,7 @@ use crate::change::{KeyChange, Origin, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Session, Trail};
 use crate::message::{ClientMessage, MessageError, ServerMessage};
+use crate::op::OpKind;
 use crate::patch::{PatchError, Patched};
 use crate::{
     Actor, Changes, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId, SerializedNode,
@@ -268,7 +271,17 @@ impl Client {
         let mut trail = Trail { ops: Vec::new(), predictions: Some(Vec::new()) };
         let ((), changes) = self.document.watch(|document| {
             let mut session = Session { document, ids, trail: &mut trail };
+            let mut left_out = BTreeSet::new();
             for op in step.ops() {
+                if let OpKind::Create(create) = &op.kind {
+                    // What lies in a node that does not come back, because it is there, does not
+                    // come back either: it would push out what the node holds by now.
+                    let there = session.document.contains(&op.id);
+                    if there || left_out.contains(&create.parent_id) {
+                        left_out.insert(op.id.clone());
+                        continue;
+                    }
+                }
                 if let Some(op) = history.permitted(step, op) {
                     session.apply_inverse(op);
                 }
@@ -357,8 +370,15 @@ impl Client {
             let Self { document, pending, history, .. } = self;
             let ((), changes) = document.watch(|document| {
                 pending.roll_back(document);
+                if history.minds_foreign() {
+                    let news = document.diff(&fresh);
+                    pending.hear_news(document, history, &news);
+                }
                 pending.reload(document, history, &fresh);
                 for op in later {
+                    if !pending.is_own(op) {
+                        history.heard(document, op);
+                    }
                     pending.confirm(document, history, op);
                 }
                 pending.replay(document);
@@ -379,12 +399,25 @@ impl Client {
     /// Takes over what the server ordered.
     fn update(&mut self, ops: &[Op]) -> Received {
         let Self { document, pending, history, .. } = self;
-        for op in ops {
-            if !pending.is_own(op) {
-                history.heard(document, op);
+        let answers = ops.iter().any(|op| pending.is_own(op));
+        let fixes = ops.iter().any(|op| op.op_id.is_none());
+        let ((), changes) = document.watch(|document| {
+            // With an answer come ops that repair the prediction; what they say is foreign only if
+            // it is news.
+            let repaired = answers && fixes && history.minds_foreign();
+            if repaired {
+                pending.roll_back(document);
             }
-        }
-        let ((), changes) = document.watch(|document| pending.receive(document, history, ops));
+            for op in ops.iter().filter(|op| !pending.is_own(op)) {
+                if !repaired || document.would_change(op) {
+                    history.heard(document, op);
+                }
+            }
+            if repaired {
+                pending.replay(document);
+            }
+            pending.receive(document, history, ops);
+        });
         Received { changes: changes.from(Origin::Remote), rejected: Vec::new() }
     }
 

@@ -68,7 +68,7 @@ impl Step {
 
 /// A place that an inverse op writes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+pub(super) enum Place {
     Slot(NodeId, SmallStr),
     Item(NodeId),
 }
@@ -162,11 +162,15 @@ impl History {
         self.trim();
     }
 
+    /// Whether it matters what others write.
+    pub(super) fn minds_foreign(&self) -> bool {
+        self.options.policy == UndoPolicy::KeepForeign
+            && !(self.undo.is_empty() && self.redo.is_empty())
+    }
+
     /// Somebody else's op was received.
     pub(super) fn heard(&mut self, document: &Document, op: &Op) {
-        if self.options.policy == UndoPolicy::Replay
-            || (self.undo.is_empty() && self.redo.is_empty())
-        {
+        if !self.minds_foreign() {
             return;
         }
         let now = self.tick();
@@ -253,7 +257,7 @@ fn carry_through<'a>(
 }
 
 /// The places that an op writes.
-fn places(document: &Document, op: &Op) -> Vec<Place> {
+pub(super) fn places(document: &Document, op: &Op) -> Vec<Place> {
     let slot = |id: &NodeId, key: &SmallStr| Place::Slot(id.clone(), key.clone());
     match &op.kind {
         OpKind::UpdateObject { data } => data.iter().map(|(key, _)| slot(&op.id, key)).collect(),

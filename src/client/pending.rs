@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::Anchor;
 use super::footprint::{Footprint, Touch};
-use super::history::{History, Step};
+use super::history::{History, Place, Step, places};
 use crate::document::Savepoint;
 use crate::edit::Session;
+use crate::json::JsonObject;
 use crate::op::{Intent, OpKind, UpdateText};
 use crate::text::{Order, TextOp, difference, transform};
-use crate::{Document, NodeId, Op, OpId, Outcome};
+use crate::{Document, Json, NodeId, Op, OpId, Outcome, SmallStr};
 
 /// An op that was applied ahead of the server.
 #[derive(Debug)]
@@ -148,7 +149,6 @@ impl Pending {
     /// Takes over ops that an edit has applied; returns the step that takes them back.
     pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>) -> Step {
         let mut created = BTreeSet::new();
-        let mut replacing = BTreeSet::new();
         let mut inverses = Vec::new();
         for (op, prediction) in ops.iter().zip(predictions) {
             let Prediction { savepoint, touches, inverse, anchor, corrected } = prediction;
@@ -156,13 +156,10 @@ impl Pending {
             let within = match &op.kind {
                 OpKind::Create(create) => {
                     created.insert(op.id.clone());
-                    if create.deleted_id.is_some() {
-                        replacing.insert(op.id.clone());
-                    }
                     created.contains(&create.parent_id)
                 }
-                // What an item replaced comes back where the item is: it must be back there first.
-                OpKind::SetParentKey { .. } if replacing.contains(&op.id) => false,
+                // Others may be where the item is to be, or come back in its place.
+                OpKind::SetParentKey { .. } => false,
                 _ => created.contains(&op.id),
             };
             if !within || matches!(op.kind, OpKind::DeleteCrdt) {
@@ -422,7 +419,8 @@ impl Pending {
                     let mut done = before.clone();
                     done.apply(&update.ops);
                     let with = difference(&done.segments(), &after);
-                    if extent(&with) < extent(&without) {
+                    // An update that comes to nothing leaves no other trace than the version.
+                    if extent(&with) < extent(&without) || (with.is_empty() && without.is_empty()) {
                         update.ops = Vec::new();
                         return self.carry(history, id, &with);
                     }
@@ -449,8 +447,42 @@ impl Pending {
         history.carry(text, beneath);
     }
 
+    /// Tells `history` what in `ops`, which lead from the confirmed document to the server's, others
+    /// must have written: what is at no time so while the pending ops are applied one by one. The
+    /// document is in its confirmed state, and is left so.
+    pub(super) fn hear_news(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
+        let mut news: BTreeMap<Place, Vec<Op>> = BTreeMap::new();
+        for op in ops.iter().flat_map(key_by_key) {
+            for place in places(document, &op) {
+                news.entry(place).or_default().push(op.clone());
+            }
+        }
+        let mut written: BTreeSet<Place> = BTreeSet::new();
+        let mut check = |document: &Document, places: &BTreeSet<Place>| {
+            for place in places {
+                if let Some(ops) = news.get_mut(place) {
+                    ops.retain(|op| document.would_change(op));
+                }
+            }
+        };
+        self.replay_watched(document, |document, op| {
+            check(document, &written);
+            written = places(document, op).into_iter().collect();
+        });
+        check(document, &written);
+        for op in news.values().flatten() {
+            history.heard(document, op);
+        }
+        self.roll_back(document);
+    }
+
     /// Applies the pending ops again, in order; those never sent as they are best expressed now.
     pub(super) fn replay(&mut self, document: &mut Document) {
+        self.replay_watched(document, |_, _| {});
+    }
+
+    /// As [`replay`](Self::replay), and shows the document before each op and that op.
+    fn replay_watched(&mut self, document: &mut Document, mut seen: impl FnMut(&Document, &Op)) {
         for entry in self.entries.values_mut() {
             if entry.delivery == Delivery::Unsent {
                 if let Some(anchor) = &entry.anchor {
@@ -458,6 +490,7 @@ impl Pending {
                 }
             }
             super::text::rebase(document, &mut entry.op);
+            seen(document, &entry.op);
             self.footprint.remove(&entry.touches);
             entry.touches = document.touches(&entry.op);
             self.footprint.add(&entry.touches);
@@ -506,6 +539,16 @@ impl Pending {
         }
         disjoint
     }
+}
+
+/// An op that sets several keys as ops that set one each.
+fn key_by_key(op: &Op) -> Vec<Op> {
+    let OpKind::UpdateObject { data } = &op.kind else { return vec![op.clone()] };
+    let single = |(key, value): (&SmallStr, &Json)| {
+        let data = JsonObject::from_iter([(key.clone(), value.clone())]);
+        Op::new(op.id.clone(), OpKind::UpdateObject { data: data.into() })
+    };
+    data.iter().map(single).collect()
 }
 
 /// How much text operations insert and delete.

@@ -11,20 +11,26 @@
     reason = "a broken promise is reported by a panic"
 )]
 
+mod client_bytes;
 mod json;
 mod nodes;
 mod ops;
 mod patch;
 mod plain_lson;
 mod positions;
+mod server_bytes;
 mod words;
+mod world;
 
+pub use client_bytes::client_bytes;
 pub use json::json;
 pub use nodes::nodes;
 pub use ops::ops;
 pub use patch::patch;
 pub use plain_lson::plain_lson;
 pub use positions::positions;
+pub use server_bytes::server_bytes;
+pub use world::world;
 
 /// A target: takes any bytes and panics if a promise is broken.
 pub type Target = fn(&[u8]);
@@ -32,10 +38,13 @@ pub type Target = fn(&[u8]);
 /// All targets by name: the name of their file in `fuzz/fuzz_targets` and of the folder in
 /// `tests/crashes` that keeps their saved inputs.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("client_bytes", client_bytes),
     ("json", json),
     ("nodes", nodes),
     ("ops", ops),
     ("patch", patch),
     ("plain_lson", plain_lson),
     ("positions", positions),
+    ("server_bytes", server_bytes),
+    ("world", world),
 ];

@@ -446,14 +446,12 @@ impl World {
                 }
             }
             let Some(mut message) = message else { break };
-            if self.setup.sabotage == Sabotage::LoseOp
-                && user == 0
-                && !self.sabotaged
-                && let ClientMessage::UpdateStorage { ops } = &mut message
-                && ops.len() > 1
-            {
-                ops.pop();
-                self.sabotaged = true;
+            let sabotages = self.setup.sabotage == Sabotage::LoseOp && user == 0;
+            if let ClientMessage::UpdateStorage { ops } = &mut message {
+                if sabotages && !self.sabotaged && ops.len() > 1 {
+                    ops.pop();
+                    self.sabotaged = true;
+                }
             }
             link.up.push(client_frame(&message, self.now % 5 == 0));
             sent = true;

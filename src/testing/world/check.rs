@@ -140,10 +140,10 @@ impl World {
         message: &ServerMessage,
         told: Vec<ServerMessage>,
     ) -> Result<(), Failure> {
-        if let Some(oracle) = &mut self.users[user].oracle
-            && let Err(what) = oracle.hear(message)
-        {
-            return fail(user, what);
+        if let Some(oracle) = &mut self.users[user].oracle {
+            if let Err(what) = oracle.hear(message) {
+                return fail(user, what);
+            }
         }
         let mut quiet = false;
         for message in told {
@@ -326,9 +326,8 @@ impl World {
             if let Some(difference) = exact_difference(&who.client.confirmed_nodes(), &server) {
                 return fail(user, format!("what is confirmed is not as the server:{difference}"));
             }
-            if let Some(confirmed) = who.oracle.as_ref().and_then(Oracle::confirmed)
-                && let Some(difference) = exact_difference(&confirmed, &server)
-            {
+            let heard = who.oracle.as_ref().and_then(Oracle::confirmed);
+            if let Some(difference) = heard.and_then(|heard| exact_difference(&heard, &server)) {
                 return fail(user, format!("what it was told does not add up:{difference}"));
             }
         }

@@ -150,6 +150,22 @@ impl Script {
     /// # Errors
     /// Says at which step which promise was broken.
     pub fn run(&self, rules: &Rules) -> Result<Ran, Broken> {
+        let at = |step| move |failure| Broken { step, failure };
+        let mut world = self.world(rules).map_err(at(0))?;
+        let users = world.users.len();
+        for (number, step) in self.steps.iter().enumerate() {
+            world.step(step).map_err(at(number))?;
+        }
+        world.settle().map_err(at(self.steps.len()))?;
+        if users == 1 && !self.steps.iter().any(|step| matches!(step, Step::Redo { .. })) {
+            world.undo_all_and_redo_all(&first_document()).map_err(at(self.steps.len() + 1))?;
+        }
+        let tally = world.audit().map(|audit| audit.tally).unwrap_or_default();
+        Ok(Ran { stats: world.stats, tally, sabotaged: world.is_sabotaged() })
+    }
+
+    /// The world in which the script begins: everybody has the document.
+    fn world(&self, rules: &Rules) -> Result<World, Failure> {
         let mut setup =
             Setup { checks: rules.checks, sabotage: rules.sabotage, ..Setup::default() };
         if let Some(options) = &rules.options {
@@ -166,17 +182,34 @@ impl Script {
             let reads = self.reader && user > 0 && user + 1 == users;
             world.add_user(if reads { Access::ReadOnly } else { Access::ReadWrite });
         }
-        let at = |step| move |failure| Broken { step, failure };
-        world.settle().map_err(at(0))?;
-        for (number, step) in self.steps.iter().enumerate() {
-            world.step(step).map_err(at(number))?;
+        world.settle()?;
+        Ok(world)
+    }
+
+    /// What everybody has and has pending after each step.
+    #[must_use]
+    pub fn trace(&self, rules: &Rules) -> String {
+        let mut out = String::new();
+        for length in 0..=self.steps.len() {
+            let begin = Self { steps: self.steps[..length].to_vec(), ..self.clone() };
+            let Ok(mut world) = begin.world(rules) else { break };
+            let broken = begin.steps.iter().find_map(|step| world.step(step).err());
+            out += &match begin.steps.last() {
+                Some(step) => format!("\n{step:?}"),
+                None => "\nAt first".to_owned(),
+            };
+            out += &format!("\n    server {}", world.server.document().to_json());
+            for (number, user) in world.users.iter().enumerate() {
+                out += &format!("\n    user {number} {}", user.client.document().to_json());
+                for op in user.client.pending() {
+                    out += &format!("\n        pending {}", op.to_json());
+                }
+            }
+            if broken.is_some() {
+                break;
+            }
         }
-        world.settle().map_err(at(self.steps.len()))?;
-        if users == 1 && !self.steps.iter().any(|step| matches!(step, Step::Redo { .. })) {
-            world.undo_all_and_redo_all(&first_document()).map_err(at(self.steps.len() + 1))?;
-        }
-        let tally = world.audit().map(|audit| audit.tally).unwrap_or_default();
-        Ok(Ran { stats: world.stats, tally, sabotaged: world.is_sabotaged() })
+        out
     }
 
     /// The fewest steps found that still fail.

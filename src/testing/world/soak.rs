@@ -116,7 +116,7 @@ impl FailedRun {
         for step in &script.steps {
             let _ = writeln!(out, "    {step:?},");
         }
-        out + "] }"
+        out + "] }" + &script.trace(rules)
     }
 }
 
