@@ -8,6 +8,7 @@
 //! Sans-IO, as the server is: messages come in, messages go out.
 
 mod anchor;
+mod branch;
 mod footprint;
 mod history;
 mod pending;
@@ -166,7 +167,7 @@ impl Client {
     /// A connection is open, and the server calls it `actor`.
     ///
     /// The document is fetched, and edits that were not acknowledged are sent again behind the
-    /// request for it.
+    /// request for it; those of texts once it is here, for it says how they are to be expressed.
     pub fn connected(&mut self, actor: Actor) {
         match &mut self.ids {
             Some(ids) => ids.set_actor(actor),
@@ -374,7 +375,7 @@ impl Client {
                     let news = document.diff(&fresh);
                     pending.hear_news(document, history, &news);
                 }
-                pending.reload(document, history, &fresh);
+                pending.reload(document, history, fresh);
                 for op in later {
                     if !pending.is_own(op) {
                         history.heard(document, op);
@@ -428,7 +429,7 @@ impl Client {
             pending.roll_back(document);
             let dropped: Vec<OpId> = op_ids
                 .into_iter()
-                .filter(|op_id| pending.drop_rejected(document, history, op_id))
+                .filter(|op_id| pending.refuse(document, history, op_id, reason))
                 .collect();
             pending.replay(document);
             dropped
@@ -441,6 +442,13 @@ impl Client {
     #[doc(hidden)]
     pub fn set_fast_paths(&mut self, on: bool) {
         self.pending.set_fast_paths(on);
+    }
+
+    /// Texts that do not show yet what others did to them while the connection was lost, because
+    /// own edits of them wait for the server's answer: for tests.
+    #[doc(hidden)]
+    pub fn texts_on_branches(&self) -> Vec<NodeId> {
+        self.pending.on_branches().cloned().collect()
     }
 
     /// The node ids of the document's own making: for tests.

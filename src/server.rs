@@ -291,7 +291,13 @@ impl Server {
             (Some(Answer::Accepted), OpKind::UpdateText(update))
                 if self.document.kind(&op.id) == Some(NodeKind::Text) =>
             {
-                self.document.apply_text_again(&op, &op_id, update)
+                match self.admit_more(from, &op) {
+                    Ok(()) => self.document.apply_text_again(&op, &op_id, update),
+                    Err(reason) => {
+                        batch.rejected.push((vec![op_id], reason));
+                        return;
+                    }
+                }
             }
             (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
             (None, _) => {
@@ -314,7 +320,10 @@ impl Server {
                 batch.replies.extend(fix.map(|fix| *fix));
             }
             Outcome::Rejected(rejection) => {
-                self.answered.insert(op_id.clone(), Answer::Rejected);
+                // An update that hangs on a version out of reach may come again on another.
+                if !rejection.is_about_version() {
+                    self.answered.insert(op_id.clone(), Answer::Rejected);
+                }
                 batch.rejected.push((vec![op_id], rejection.to_string()));
             }
             Outcome::Accepted { corrected, fix } => {
@@ -332,12 +341,17 @@ impl Server {
 
     /// Whether the session may send this op; if not, why.
     fn admit(&mut self, from: Actor, op: &Op) -> Result<(), String> {
+        if self.options.check_ids {
+            self.check_ids(from, op)?;
+        }
+        self.admit_more(from, op)
+    }
+
+    /// Whether the session may send an op with this in it, whoever named it.
+    fn admit_more(&mut self, from: Actor, op: &Op) -> Result<(), String> {
         let session = self.sessions.get(&from).ok_or("the session is closed")?;
         if session.access() == Access::ReadOnly {
             return Err("the session may only read".to_owned());
-        }
-        if self.options.check_ids {
-            self.check_ids(from, op)?;
         }
         if let Some(guard) = &mut self.guard {
             guard(from, &self.document, op)?;

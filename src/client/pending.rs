@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::Anchor;
+use super::branch::{Branches, Loaded};
 use super::footprint::{Footprint, Touch};
 use super::history::{History, Place, Step, places};
 use crate::document::Savepoint;
 use crate::edit::Session;
 use crate::json::JsonObject;
 use crate::op::{Intent, OpKind, UpdateText};
-use crate::text::{Order, TextOp, difference, transform};
+use crate::text::{Order, Refusal, TextOp, difference, transform};
 use crate::{Document, Json, NodeId, Op, OpId, Outcome, SmallStr};
 
 /// An op that was applied ahead of the server.
@@ -32,8 +33,10 @@ pub(crate) struct Prediction {
 struct Entry {
     /// The op as it is best expressed on top of the ops before it.
     op: Op,
-    /// A text update as it was first sent, if it was; the server may know it in this form.
-    sent: Option<Op>,
+    /// The version that a text update was based on when it was sent.
+    sent_base: Option<u64>,
+    /// Its own name, while a text update goes by that of an earlier one.
+    own_name: Option<OpId>,
     savepoint: Savepoint,
     touches: Vec<Touch>,
     anchor: Option<Anchor>,
@@ -66,6 +69,8 @@ pub(super) struct Pending {
     pushes: BTreeSet<NodeId>,
     /// Texts of which an update is under way.
     updating: BTreeSet<NodeId>,
+    /// Texts whose pending updates hang on an earlier version than the server has told of.
+    branches: Branches,
     /// All ops before this one are under way on the present connection.
     unsent_from: u64,
     fast_paths: bool,
@@ -80,6 +85,7 @@ impl Default for Pending {
             footprint: Footprint::default(),
             pushes: BTreeSet::new(),
             updating: BTreeSet::new(),
+            branches: Branches::default(),
             unsent_from: 0,
             fast_paths: true,
         }
@@ -167,7 +173,8 @@ impl Pending {
             }
             let entry = Entry {
                 op: op.clone(),
-                sent: None,
+                sent_base: None,
+                own_name: None,
                 savepoint,
                 touches,
                 anchor,
@@ -213,9 +220,11 @@ impl Pending {
     pub(super) fn connection_lost(&mut self) {
         self.unsent_from = 0;
         self.updating.clear();
+        self.branches.connection_lost();
         for entry in self.entries.values_mut() {
             if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
+                self.branches.open_for(&entry.op);
             }
         }
     }
@@ -223,8 +232,8 @@ impl Pending {
     /// The ops to send now, in order. One that hangs on a push whose place is not known yet waits
     /// for it, and all behind it wait too.
     ///
-    /// While the document is `loading`, texts wait for it: an update that hangs on an old version
-    /// might be refused.
+    /// While the document is `loading`, texts wait for it: it says how far the server has gone on
+    /// from the version that an update hangs on.
     pub(super) fn take_unsent(&mut self, document: &mut Document, loading: bool) -> Vec<Op> {
         let mut ops = Vec::new();
         self.merge_text_updates(document);
@@ -232,18 +241,23 @@ impl Pending {
             let text = is_text_update(&entry.op);
             match entry.delivery {
                 Delivery::Sent | Delivery::SentAgain => {}
-                Delivery::Unsent if text && loading => break,
+                _ if text && loading => break,
                 Delivery::Unsent if waits(entry, &self.pushes) => break,
                 // One update of a text is under way at a time.
-                Delivery::Unsent if text && self.updating.contains(&entry.op.id) => break,
-                Delivery::Unsent => {
-                    entry.sent = text.then(|| entry.op.clone());
-                    entry.delivery = Delivery::Sent;
-                    ops.push(entry.op.clone());
-                }
-                Delivery::Unknown => {
-                    entry.delivery = if loading { Delivery::SentAgain } else { Delivery::Sent };
-                    ops.push(entry.sent.as_ref().unwrap_or(&entry.op).clone());
+                _ if text && self.updating.contains(&entry.op.id) => break,
+                delivery => {
+                    let again = delivery == Delivery::Unknown && loading;
+                    entry.delivery = if again { Delivery::SentAgain } else { Delivery::Sent };
+                    let op = self.branches.message(&entry.op);
+                    if let OpKind::UpdateText(update) = &op.kind {
+                        entry.sent_base = Some(update.base_version);
+                    }
+                    if op.op_id != entry.op.op_id {
+                        entry.own_name = std::mem::replace(&mut entry.op.op_id, op.op_id.clone());
+                        self.by_id.extend(op.op_id.clone().map(|name| (name, *number)));
+                        entry.own_name.as_ref().map(|own| self.by_id.remove(own));
+                    }
+                    ops.push(op);
                 }
             }
             if text {
@@ -332,70 +346,170 @@ impl Pending {
 
     /// Applies an op of the server to the confirmed document.
     pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
+        let own = self.own(op).map(|entry| entry.op.clone());
+        let id = own.as_ref().map_or(&op.id, |own| &own.id).clone();
+        let is_text = own.as_ref().map_or(is_text_update(op), is_text_update);
+        if is_text && self.branches.has(document, &id) {
+            return self.confirm_on_branch(document, history, op, own);
+        }
         let Some(op_id) = &op.op_id else {
             let heard = document.hear(op);
+            self.branches.heard(document, &op.id);
             return self.carry(history, &op.id, super::text::applied(op, &heard));
         };
-        let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
-        let predicted = own.map(|entry| entry.op.clone());
         // An answer that came before changes nothing now.
         if !self.remove(op_id) {
             return;
         }
-        let expected = predicted.map(|op| super::text::expected(document, &op)).unwrap_or_default();
+        let expected = own.map(|op| super::text::expected(document, &op)).unwrap_or_default();
         if op.is_acknowledgement() {
             return self.carry(history, &expected.id(), expected.taken_back());
         }
         let heard = document.hear(op);
+        self.branches.heard(document, &op.id);
         let found = super::text::applied(op, &heard);
         if let Some(difference) = expected.differs_from(found) {
             self.carry(history, &op.id, &difference);
         }
     }
 
-    /// Drops an op that the server refused; false if it is not pending.
-    pub(super) fn drop_rejected(
+    fn own(&self, op: &Op) -> Option<&Entry> {
+        self.entries.get(self.by_id.get(op.op_id.as_ref()?)?)
+    }
+
+    /// Takes in an op on a text that is shown as it is on its branch: what the server says goes to
+    /// the server's text, and an answer ends the branch unless more hangs on it.
+    fn confirm_on_branch(
         &mut self,
-        document: &Document,
+        document: &mut Document,
+        history: &mut History,
+        op: &Op,
+        own: Option<Op>,
+    ) {
+        let news = self.branches.hear(op);
+        let Some(mut own) = own else { return };
+        let id = own.id.clone();
+        if !news && self.branches.has_answers(&id) {
+            // A server that knows the op by name only has not taken what was new in it.
+            return self.rejoin(document, history, &id);
+        }
+        if let Some(op_id) = &op.op_id {
+            self.remove(op_id);
+        }
+        if op.is_acknowledgement() {
+            let expected = super::text::expected(document, &own);
+            self.carry(history, &id, expected.taken_back());
+        } else {
+            super::text::rebase(document, &mut own);
+            let _ = document.hear(&own);
+            self.branches.answered(&own);
+        }
+        if !self.entries.values().any(|entry| is_text_update(&entry.op) && entry.op.id == id) {
+            self.rejoin(document, history, &id);
+        }
+    }
+
+    /// Ends a branch: the text is that of the server. Updates that are still pending are carried
+    /// over by how the two differ, and go by their own names.
+    fn rejoin(&mut self, document: &mut Document, history: &mut History, id: &NodeId) {
+        if let Some(server) = self.branches.close(id) {
+            let ops = super::text::lead(document, id, &server);
+            self.carry(history, id, &ops);
+            document.replace_text(id, server);
+        }
+        self.to_own_names(id);
+    }
+
+    /// The updates of a text that are under way have come to nothing, and go by their own names.
+    /// One that the server may know by its own name is not made one with what follows it.
+    fn to_own_names(&mut self, id: &NodeId) {
+        self.updating.remove(id);
+        let updates = self.entries.iter_mut().filter(|(_, entry)| is_text_update(&entry.op));
+        for (number, entry) in updates.filter(|(_, entry)| entry.op.id == *id) {
+            self.unsent_from = self.unsent_from.min(*number);
+            if entry.own_name.is_none() && entry.delivery != Delivery::Unsent {
+                entry.delivery = Delivery::Unknown;
+            }
+            if let Some(own) = entry.own_name.take() {
+                entry.delivery = Delivery::Unsent;
+                let name = entry.op.op_id.replace(own.clone());
+                name.map(|name| self.by_id.remove(&name));
+                self.by_id.insert(own, *number);
+            }
+        }
+    }
+
+    /// Takes in that the server refused an op; whether it is dropped.
+    ///
+    /// A text update that hangs on a version which is out of the server's reach is not: it is
+    /// expressed on the text as it is now and sent again.
+    pub(super) fn refuse(
+        &mut self,
+        document: &mut Document,
         history: &mut History,
         op_id: &OpId,
+        reason: &str,
     ) -> bool {
         let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
-        let Some(op) = own.map(|entry| entry.op.clone()) else { return false };
+        let Some((op, sent_base)) = own.map(|entry| (entry.op.clone(), entry.sent_base)) else {
+            return false;
+        };
+        let version = self.branches.version(document, &op.id);
+        if is_out_of_reach(reason) && version.is_some() && version != sent_base {
+            self.rejoin(document, history, &op.id);
+            return false;
+        }
         let expected = super::text::expected(document, &op);
         self.remove(op_id);
         self.carry(history, &op.id, expected.taken_back());
+        if !self.entries.values().any(|entry| is_text_update(&entry.op) && entry.op.id == op.id) {
+            self.rejoin(document, history, &op.id);
+        }
         true
     }
 
     /// Makes the confirmed document that of the server, as it is after a connection was lost.
+    /// Texts with pending updates stay as they are, on branches.
     pub(super) fn reload(
         &mut self,
         document: &mut Document,
         history: &mut History,
-        fresh: &Document,
+        mut fresh: Document,
     ) {
-        let texts: BTreeSet<NodeId> = self
-            .iter()
-            .filter(|op| matches!(op.kind, OpKind::UpdateText(_)))
-            .map(|op| op.id.clone())
-            .collect();
+        let updates = self.iter().filter(|op| is_text_update(op));
+        let texts: BTreeSet<NodeId> = updates.map(|op| op.id.clone()).collect();
         for id in texts {
-            self.reload_text(document, history, fresh, &id);
+            let created = self.iter().find_map(|op| super::text::created(op, &id));
+            match self.branches.load(document, &mut fresh, &id, created) {
+                Loaded::OnBranch | Loaded::Same => {}
+                Loaded::Gone => self.branches.forget(&id),
+                Loaded::OutOfReach => {
+                    self.branches.forget(&id);
+                    self.guess(document, history, &fresh, &id);
+                    self.to_own_names(&id);
+                }
+            }
         }
         for entry in self.entries.values_mut() {
             if entry.delivery == Delivery::SentAgain {
                 entry.delivery = Delivery::Sent;
             }
         }
-        document.become_copy_of(fresh);
+        document.become_copy_of(&fresh);
     }
 
-    /// Expresses the pending updates of a text on the server's text.
+    /// Texts that are shown as they are on their branches: what others did to them is not shown
+    /// yet.
+    pub(super) fn on_branches(&self) -> impl Iterator<Item = &NodeId> {
+        self.branches.iter()
+    }
+
+    /// Expresses the pending updates of a text on the server's text, which has gone on too far for
+    /// the server to do it.
     ///
-    /// Whether the update that was under way has arrived is not known yet. If the server's text
-    /// looks more as if it had, it counts as done: the server's answer will say.
-    fn reload_text(
+    /// Whether the update that was under way has arrived is not known. If the server's text looks
+    /// more as if it had, it counts as done: the server's answer will say.
+    fn guess(
         &mut self,
         document: &Document,
         history: &mut History,
@@ -407,24 +521,19 @@ impl Pending {
         else {
             return;
         };
-        if before.version() == after.version() {
-            return;
-        }
-        let (before, after) = (before.text(), after.segments());
-        let without = difference(&before.segments(), &after);
-        let under_way = self.entries.values_mut().find(|entry| entry.op.id == *id);
-        if let Some(entry) = under_way {
-            if matches!(entry.delivery, Delivery::Unknown | Delivery::SentAgain) {
-                if let OpKind::UpdateText(update) = &mut entry.op.kind {
-                    let mut done = before.clone();
-                    done.apply(&update.ops);
-                    let with = difference(&done.segments(), &after);
-                    // An update that comes to nothing leaves no other trace than the version.
-                    if extent(&with) < extent(&without) || (with.is_empty() && without.is_empty()) {
-                        update.ops = Vec::new();
-                        return self.carry(history, id, &with);
-                    }
-                }
+        let without = super::text::lead(document, id, after);
+        let under_way = self
+            .entries
+            .values_mut()
+            .find(|entry| entry.op.id == *id && entry.delivery == Delivery::Unknown);
+        if let Some(Entry { op: Op { kind: OpKind::UpdateText(update), .. }, .. }) = under_way {
+            let mut done = before.text().clone();
+            done.apply(&update.ops);
+            let with = difference(&done.segments(), &after.segments());
+            // An update that comes to nothing leaves no other trace than the version.
+            if extent(&with) < extent(&without) || (with.is_empty() && without.is_empty()) {
+                update.ops = Vec::new();
+                return self.carry(history, id, &with);
             }
         }
         self.carry(history, id, &without);
@@ -495,7 +604,7 @@ impl Pending {
             entry.touches = document.touches(&entry.op);
             self.footprint.add(&entry.touches);
             entry.savepoint = document.savepoint();
-            match document.apply(&entry.op) {
+            match document.hear(&entry.op) {
                 Outcome::Accepted { corrected, .. } => {
                     entry.accepted = true;
                     entry.corrected = corrected;
@@ -514,6 +623,7 @@ impl Pending {
         let Some((_, oldest)) = self.entries.first_key_value() else { return false };
         let predicted = oldest.corrected.as_deref().unwrap_or(&oldest.op);
         if !oldest.accepted
+            || self.branches.contains(&oldest.op.id)
             || oldest.op.op_id.as_ref() != Some(op_id)
             || predicted.kind != op.kind
             || predicted.id != op.id
@@ -558,6 +668,12 @@ fn extent(ops: &[TextOp]) -> i64 {
         TextOp::Delete { length, .. } | TextOp::Format { length, .. } => *length,
     });
     units.fold(0, i64::saturating_add)
+}
+
+/// Whether a refusal says that a text update hangs on a version that the server cannot lead to the
+/// present one.
+fn is_out_of_reach(reason: &str) -> bool {
+    [Refusal::Ahead, Refusal::TooOld].iter().any(|refusal| reason == refusal.to_string())
 }
 
 fn is_text_update(op: &Op) -> bool {
