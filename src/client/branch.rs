@@ -176,6 +176,14 @@ impl Branches {
         }
     }
 
+    /// An update was answered with nothing but an acknowledgement: under its name, nothing else is
+    /// ever taken.
+    pub(super) fn ignored(&mut self, id: &NodeId) {
+        if let Some(branch) = self.texts.get_mut(id) {
+            branch.name = None;
+        }
+    }
+
     /// Whether an update of the branch was answered before.
     pub(super) fn has_answers(&self, id: &NodeId) -> bool {
         self.texts.get(id).is_some_and(|branch| !branch.answered.is_empty())

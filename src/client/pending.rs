@@ -399,6 +399,7 @@ impl Pending {
         if op.is_acknowledgement() {
             let expected = super::text::expected(document, &own);
             self.carry(history, &id, expected.taken_back());
+            self.branches.ignored(&id);
         } else {
             super::text::rebase(document, &mut own);
             let _ = document.hear(&own);

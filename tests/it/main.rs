@@ -18,3 +18,4 @@ mod text_resend;
 mod text_server;
 mod text_vectors;
 mod tidy;
+mod traces;
