@@ -11,6 +11,7 @@ mod repeat;
 mod session;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -19,9 +20,9 @@ pub use session::{Access, Protocol, SessionOptions};
 use crate::document::NodeIx;
 use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::{NodeKind, OpKind};
+use crate::op::{NodeContent, NodeKind, OpKind};
 use crate::patch::{PatchError, Patched};
-use crate::{Actor, Document, IdSource, Limits, Op, OpId, Outcome};
+use crate::{Actor, Document, FileMeta, IdSource, Limits, Op, OpId, Outcome};
 use answered::{Answer, Answered};
 use session::Session;
 
@@ -121,6 +122,7 @@ pub enum ServerError {
 }
 
 type Guard = Box<dyn FnMut(Actor, &Document, &Op) -> Result<(), String> + Send>;
+type Uploads = Box<dyn FnMut(&FileMeta) -> Result<u64, String> + Send>;
 
 /// A document with its sessions: the authority of one room.
 ///
@@ -136,6 +138,7 @@ pub struct Server {
     log: OpLog,
     options: ServerOptions,
     guard: Option<Guard>,
+    uploads: Option<Uploads>,
 }
 
 impl Server {
@@ -154,6 +157,7 @@ impl Server {
             log: OpLog::new(options.log_len),
             options,
             guard: None,
+            uploads: None,
         }
     }
 
@@ -174,6 +178,30 @@ impl Server {
         guard: impl FnMut(Actor, &Document, &Op) -> Result<(), String> + Send + 'static,
     ) -> Self {
         self.guard = Some(Box::new(guard));
+        self
+    }
+
+    /// Has the host confirm each LiveFile that a client creates: the size of what was uploaded under
+    /// the file's id, or why there is no such file. The true size replaces what the client said; an
+    /// error rejects the op.
+    ///
+    /// ```
+    /// use livetree::server::ServerOptions;
+    /// use livetree::{Document, Server};
+    /// let server = Server::new(Document::new(), ServerOptions::default()).confirming_uploads(
+    ///     |file| match file.id() {
+    ///         "fl_0123456789abcdefghijk" => Ok(48_213),
+    ///         id => Err(format!("nothing was uploaded as {id}")),
+    ///     },
+    /// );
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn confirming_uploads(
+        mut self,
+        uploaded: impl FnMut(&FileMeta) -> Result<u64, String> + Send + 'static,
+    ) -> Self {
+        self.uploads = Some(Box::new(uploaded));
         self
     }
 
@@ -301,7 +329,9 @@ impl Server {
             }
             (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
             (None, _) => {
-                if let Err(reason) = self.admit(from, &op) {
+                let admitted =
+                    self.admit(from, &op).and_then(|()| self.confirm_upload(&mut op.kind));
+                if let Err(reason) = admitted {
                     self.answered.insert(op_id.clone(), Answer::Rejected);
                     batch.rejected.push((vec![op_id], reason));
                     return;
@@ -357,6 +387,20 @@ impl Server {
             guard(from, &self.document, op)?;
         }
         self.options.limits.check(&self.document, op).map_err(|limit| limit.to_string())
+    }
+
+    /// Makes a file that is being created as large as what was uploaded; if nothing was, why.
+    fn confirm_upload(&mut self, kind: &mut OpKind) -> Result<(), String> {
+        let (OpKind::Create(create), Some(uploads)) = (kind, &mut self.uploads) else {
+            return Ok(());
+        };
+        if let NodeContent::File(file) = &mut create.content {
+            let size = uploads(file)?;
+            if size != file.size() {
+                *file = Arc::new(file.of_size(size));
+            }
+        }
+        Ok(())
     }
 
     /// Applies a JSON Patch; connected clients hear of it as of any other update.

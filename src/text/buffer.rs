@@ -110,6 +110,9 @@ impl TextUndo {
 }
 
 impl Text {
+    /// No text.
+    pub const EMPTY: Self = Self(Repr::Empty);
+
     /// The text of these segments, which are kept exactly as given until the first edit.
     pub fn from_segments(segments: Vec<Segment>) -> Self {
         let mut segments = segments;
@@ -160,6 +163,22 @@ impl Text {
     /// Whether there are no characters.
     pub fn is_empty(&self) -> bool {
         self.len_bytes() == 0
+    }
+
+    /// The length in characters (Unicode scalar values). O(n) where the text is not all ASCII.
+    pub fn len_chars(&self) -> usize {
+        self.utf16_to_char(self.len_utf16())
+    }
+
+    /// The UTF-16 range of a range of characters (Unicode scalar values).
+    pub fn chars_to_utf16(&self, range: Range<usize>) -> Range<usize> {
+        self.char_to_utf16(range.start)..self.char_to_utf16(range.end)
+    }
+
+    /// The UTF-16 range of a range of bytes; characters that it cuts are wholly in it at its start,
+    /// and out of it at its end.
+    pub fn bytes_to_utf16(&self, range: Range<usize>) -> Range<usize> {
+        self.byte_to_utf16(range.start)..self.byte_to_utf16(range.end)
     }
 
     /// The characters of a UTF-16 range, clipped to the text. A surrogate pair is wholly in or

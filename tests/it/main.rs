@@ -16,6 +16,7 @@ mod semantics;
 mod text_properties;
 mod text_resend;
 mod text_server;
+mod text_sessions;
 mod text_vectors;
 mod tidy;
 mod traces;
