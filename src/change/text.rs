@@ -69,7 +69,9 @@ impl TouchedText {
             let (old, start) = (self.before.slice_segments(old.clone()), new.start);
             let mut part = difference(&old, &after.slice_segments(new.clone()));
             // The stretches before this one are as they will be.
-            part.iter_mut().for_each(|op| op.shift(start));
+            for op in &mut part {
+                op.shift(start);
+            }
             ops.append(&mut part);
         }
         ops
@@ -114,13 +116,15 @@ mod tests {
     use crate::text::TextOp;
 
     fn op() -> impl Strategy<Value = TextOp> {
-        (0..40_i64, 0..6_i64, "[a-c😀]{0,3}", 0..3).prop_map(|(index, length, text, kind)| match kind {
-            0 => TextOp::Insert { index, text: text.into(), attributes: None },
-            1 => TextOp::Delete { index, length },
-            _ => {
-                let bold = [("bold".into(), length.into())];
-                let attributes = std::sync::Arc::new(bold.into_iter().collect());
-                TextOp::Format { index, length, attributes }
+        (0..40_i64, 0..6_i64, "[a-c😀]{0,3}", 0..3).prop_map(|(index, length, text, kind)| {
+            match kind {
+                0 => TextOp::Insert { index, text: text.into(), attributes: None },
+                1 => TextOp::Delete { index, length },
+                _ => {
+                    let bold = [("bold".into(), length.into())];
+                    let attributes = std::sync::Arc::new(bold.into_iter().collect());
+                    TextOp::Format { index, length, attributes }
+                }
             }
         })
     }
@@ -161,7 +165,8 @@ mod tests {
         let mut text = Text::from_segments(vec![Segment::plain("-".repeat(2000))]);
         text.apply(&[]);
         let mut touched = TouchedText::new(text.clone());
-        let insert = |index, text: &str| TextOp::Insert { index, text: text.into(), attributes: None };
+        let insert =
+            |index, text: &str| TextOp::Insert { index, text: text.into(), attributes: None };
         let wanted = [insert(10, "left"), insert(1500, "right")];
         for ops in [[insert(10, "lef")], [insert(1499, "right")], [insert(13, "t")]] {
             let (applied, undo) = text.apply_normalized(&ops);

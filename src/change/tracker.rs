@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::{self, TouchedItem};
+use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
 use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
 use crate::op::NodeKind;
 use crate::position::Position;
-use super::text::TouchedText;
 use crate::text::{Splices, Text};
 use crate::{Document, Json, NodeId, SmallStr};
 
@@ -192,13 +192,7 @@ impl Tracker {
     }
 
     /// The content of a text has changed by these splices from `before`.
-    pub(crate) fn text(
-        &mut self,
-        ix: NodeIx,
-        node: &NodeId,
-        before: Text,
-        splices: &Splices,
-    ) {
+    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, before: Text, splices: &Splices) {
         if self.counts(ix, node) {
             let text = self.touch(node).text.get_or_insert_with(|| TouchedText::new(before));
             text.spliced(splices);
@@ -207,7 +201,8 @@ impl Tracker {
 
     /// The content of a text becomes another's, or has been.
     fn touch_text(&mut self, node: &NodeId, text: &TextNode) {
-        let touched = self.touch(node).text.get_or_insert_with(|| TouchedText::new(text.text().clone()));
+        let touched =
+            self.touch(node).text.get_or_insert_with(|| TouchedText::new(text.text().clone()));
         touched.replaced();
     }
 
@@ -357,9 +352,10 @@ impl Tracker {
                     }
                 }
                 Body::Text(text) => {
-                    let changes = touched.text.as_ref().and_then(|text_before| {
-                        text_before.changes_to(text.text())
-                    });
+                    let changes = touched
+                        .text
+                        .as_ref()
+                        .and_then(|text_before| text_before.changes_to(text.text()));
                     found.extend(changes.map(|ops| (ix, Found::Text(ops))));
                 }
                 Body::Register(_) | Body::File(_) => {}

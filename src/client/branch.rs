@@ -148,8 +148,10 @@ impl Branches {
         {
             update.base_version = branch.base;
             update.ops = [&branch.answered, update.ops.as_slice()].concat();
-            branch.name = branch.name.take().or(message.op_id);
-            message.op_id = branch.name.clone();
+            if branch.name.is_none() {
+                branch.name.clone_from(&op.op_id);
+            }
+            message.op_id.clone_from(&branch.name);
         }
         message
     }

@@ -71,7 +71,7 @@ pub(super) fn created(op: &Op, id: &NodeId) -> Option<TextNode> {
     match &op.kind {
         OpKind::Create(create) if op.id == *id => match &create.content {
             NodeContent::Text { segments, version } => {
-                Some(TextNode::new(segments.to_vec(), *version))
+                Some(TextNode::new(segments.clone(), *version))
             }
             _ => None,
         },

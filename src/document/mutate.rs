@@ -234,12 +234,7 @@ impl Document {
         self.tracker.is_some().then(|| text.text().clone())
     }
 
-    fn track_text(
-        &mut self,
-        ix: NodeIx,
-        before: Option<Text>,
-        splices: impl FnOnce() -> Splices,
-    ) {
+    fn track_text(&mut self, ix: NodeIx, before: Option<Text>, splices: impl FnOnce() -> Splices) {
         if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
             #[expect(clippy::indexing_slicing, reason = "I2")]
             let node = &self.nodes[ix.0 as usize];

@@ -225,11 +225,8 @@ struct Authors<'a> {
 impl<'a> Authors<'a> {
     fn new(trace: &'a Trace) -> Self {
         let all = trace.recorded().len();
-        let author = Author {
-            deleted: vec![false; all],
-            known: vec![0; trace.agents],
-            ..Author::default()
-        };
+        let author =
+            Author { deleted: vec![false; all], known: vec![0; trace.agents], ..Author::default() };
         Self {
             trace,
             authors: vec![author; trace.agents],
@@ -266,7 +263,9 @@ impl Author {
     fn learn(&mut self, made: &[Vec<Vec<Edit>>], seen: &[usize]) {
         let mut new: Vec<&Edit> = Vec::new();
         for (agent, seen) in seen.iter().enumerate() {
-            new.extend(made[agent][self.known[agent]..(*seen).max(self.known[agent])].iter().flatten());
+            new.extend(
+                made[agent][self.known[agent]..(*seen).max(self.known[agent])].iter().flatten(),
+            );
             self.known[agent] = self.known[agent].max(*seen);
         }
         // In the order in which they were recorded, so that what an edit refers to is there.

@@ -278,8 +278,10 @@ mod tests {
 
     #[test]
     fn what_is_shared_in_the_midst_stays() {
-        let insert = |index, text: &str| TextOp::Insert { index, text: text.into(), attributes: None };
-        let ops = difference(&[Segment::plain("one 😀 three")], &[Segment::plain("On 😀 twothree!")]);
+        let insert =
+            |index, text: &str| TextOp::Insert { index, text: text.into(), attributes: None };
+        let ops =
+            difference(&[Segment::plain("one 😀 three")], &[Segment::plain("On 😀 twothree!")]);
         assert_eq!(
             ops,
             [

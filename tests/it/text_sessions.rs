@@ -230,9 +230,9 @@ fn the_host_confirms_uploads() {
     let file = |clock: u8| {
         FileMeta::new(format!("fl_01234567890123456789{clock}"), "a.png", 1, "image/png").unwrap()
     };
-    let mut server = server().confirming_uploads(|file| match file.id().ends_with('1') {
-        true => Ok(4_096),
-        false => Err("nothing was uploaded".to_owned()),
+    let mut server = server().confirming_uploads(|file| {
+        let uploaded = file.id().ends_with('1');
+        uploaded.then_some(4_096).ok_or_else(|| "nothing was uploaded".to_owned())
     });
     let (a, mut one) = join(&mut server);
     one.edit(|root| root.set("file", file(1))).unwrap();

@@ -220,8 +220,7 @@ impl World {
     /// earlier one may go by its own again.
     fn note_answered(&mut self, user: usize) {
         let who = &mut self.users[user];
-        let pending: Vec<OpId> =
-            who.client.pending().filter_map(|op| op.op_id.clone()).collect();
+        let pending: Vec<OpId> = who.client.pending().filter_map(|op| op.op_id.clone()).collect();
         let known: BTreeSet<OpId> = std::mem::take(&mut who.known_pending).into_iter().collect();
         let back: Vec<&OpId> = pending.iter().filter(|op_id| !known.contains(op_id)).collect();
         if let (Some(oracle), false) = (&mut who.oracle, back.is_empty()) {

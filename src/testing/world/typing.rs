@@ -107,7 +107,9 @@ impl Typing {
             }
             let place = places.get(letter).filter(|(node, _)| **node == typed.node);
             match (typed.deleted, place) {
-                (false, None) => return Err(format!("the letter {letter:?} is lost from {text:?}")),
+                (false, None) => {
+                    return Err(format!("the letter {letter:?} is lost from {text:?}"));
+                }
                 (true, Some(_)) => {
                     return Err(format!("the letter {letter:?} is back in {text:?}"));
                 }

@@ -40,9 +40,20 @@ pub enum Content {
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextEdit {
     /// Inserts up to three letters, each of which is used once.
-    Insert { index: u8, letters: u8, bold: bool },
-    Delete { index: u8, length: u8 },
-    Format { index: u8, length: u8, bold: bool },
+    Insert {
+        index: u8,
+        letters: u8,
+        bold: bool,
+    },
+    Delete {
+        index: u8,
+        length: u8,
+    },
+    Format {
+        index: u8,
+        length: u8,
+        bold: bool,
+    },
 }
 
 /// One edit. `at` says which container of the right kind; it is taken modulo how many there are.
