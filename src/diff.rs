@@ -236,7 +236,7 @@ impl Differ<'_> {
             }
             let create = Create {
                 parent_id: container.id.clone(),
-                parent_key: node.key.to_small_str(),
+                parent_key: node.key.as_small_str().clone(),
                 intent,
                 deleted_id,
                 content: node.body.content(),
@@ -247,7 +247,7 @@ impl Differ<'_> {
 }
 
 fn move_to(id: &NodeId, to: &Position) -> Op {
-    let parent_key: SmallStr = to.to_small_str();
+    let parent_key: SmallStr = to.as_small_str().clone();
     Op::new(id.clone(), OpKind::SetParentKey { parent_key })
 }
 

@@ -154,7 +154,7 @@ impl Document {
     /// The JSON field at a key of an object.
     pub(crate) fn field(&self, object: NodeIx, key: &str) -> Option<&crate::Json> {
         match &self.node(object).body {
-            Body::Object(object) => match object.slots.get(key)? {
+            Body::Object(object) => match object.slots.at(key)? {
                 Slot::Json(value) => Some(value),
                 Slot::Child(_) => None,
             },
@@ -194,11 +194,11 @@ impl Document {
     /// The child at a key of an object or map, or at a position of a list.
     pub(crate) fn child(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(object) => match object.slots.get(key)? {
+            Body::Object(object) => match object.slots.at(key)? {
                 Slot::Child(child) => Some(*child),
                 Slot::Json(_) => None,
             },
-            Body::Map(entries) => entries.get(key).copied(),
+            Body::Map(entries) => entries.at(key).copied(),
             Body::List(order) => order.find(&Position::verbatim(key.into()), self),
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }

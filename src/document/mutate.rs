@@ -247,9 +247,9 @@ impl Document {
         }
         let taken = match &mut self.node_mut(parent).body {
             Body::Object(object) => {
-                object.slots.insert(key.to_small_str(), Slot::Child(ix)).is_some()
+                object.slots.insert(key.as_small_str().clone(), Slot::Child(ix)).is_some()
             }
-            Body::Map(entries) => entries.insert(key.to_small_str(), ix).is_some(),
+            Body::Map(entries) => entries.insert(key.as_small_str().clone(), ix).is_some(),
             Body::List(order) => {
                 // The order compares positions of other nodes, so it is taken out meanwhile.
                 let mut order = std::mem::take(order);
@@ -269,8 +269,8 @@ impl Document {
             tracker.unlinked(&self.nodes, ix);
         }
         let found = match &mut self.node_mut(parent).body {
-            Body::Object(object) => object.slots.remove(key.as_str()).is_some(),
-            Body::Map(entries) => entries.remove(key.as_str()).is_some(),
+            Body::Object(object) => object.slots.remove(key.as_small_str()).is_some(),
+            Body::Map(entries) => entries.remove(key.as_small_str()).is_some(),
             Body::List(order) => {
                 let mut order = std::mem::take(order);
                 let removed = order.remove(&key, self);

@@ -428,7 +428,7 @@ impl<'a> ObjectRef<'a> {
 
     /// The field or child at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.body().slots.get(key).map(|slot| self.document.slot(slot))
+        self.body().slots.at(key).map(|slot| self.document.slot(slot))
     }
 
     /// Fields and children, in order of their keys.

@@ -67,7 +67,7 @@ impl Document {
         SerializedNode {
             id: node.id.clone(),
             parent: (ix != NodeIx::ROOT)
-                .then(|| (self.node(node.parent).id.clone(), node.key.to_small_str())),
+                .then(|| (self.node(node.parent).id.clone(), node.key.as_small_str().clone())),
             content: node.body.content(),
         }
     }
