@@ -120,7 +120,7 @@ impl Differ<'_> {
             self.changes.push(Op::new(id.clone(), kind));
         }
         // A child that comes in a field's place replaces it.
-        let gone = old.fields().filter(|(key, _)| new.slots.get(key).is_none());
+        let gone = old.fields().filter(|(key, _)| new.get(key).is_none());
         self.changes.extend(
             gone.map(|(key, _)| Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() })),
         );

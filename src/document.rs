@@ -9,6 +9,7 @@
 
 mod build;
 mod check;
+mod fields;
 mod ids;
 mod journal;
 mod keyed;
@@ -26,10 +27,12 @@ pub use journal::Savepoint;
 pub use load::{LoadReport, NodesError, Repair};
 pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 
+use fields::KeyLists;
+pub(crate) use fields::{ObjectBody, Slot, field_bytes};
 use ids::IdIndex;
 use journal::Journal;
 pub(crate) use keyed::Keyed;
-pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
+pub(crate) use node::{Body, Node, NodeIx};
 pub(crate) use order::Positions;
 pub(crate) use text_node::TextNode;
 
@@ -73,6 +76,7 @@ pub struct Document {
     nodes: Vec<Node>,
     free: Vec<NodeIx>,
     ids: IdIndex,
+    key_lists: KeyLists,
     journal: Journal,
     tracker: Option<Box<Tracker>>,
     limits: Limits,
@@ -94,6 +98,7 @@ impl Document {
             nodes: vec![root],
             free: Vec::new(),
             ids,
+            key_lists: KeyLists::default(),
             journal: Journal::default(),
             tracker: None,
             limits: Limits::default(),
@@ -154,7 +159,7 @@ impl Document {
     /// The JSON field at a key of an object.
     pub(crate) fn field(&self, object: NodeIx, key: &str) -> Option<&crate::Json> {
         match &self.node(object).body {
-            Body::Object(object) => match object.slots.at(key)? {
+            Body::Object(object) => match object.at(key)? {
                 Slot::Json(value) => Some(value),
                 Slot::Child(_) => None,
             },
@@ -194,7 +199,7 @@ impl Document {
     /// The child at a key of an object or map, or at a position of a list.
     pub(crate) fn child(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(object) => match object.slots.at(key)? {
+            Body::Object(object) => match object.at(key)? {
                 Slot::Child(child) => Some(*child),
                 Slot::Json(_) => None,
             },
