@@ -91,8 +91,8 @@ impl Builder {
 
     fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {
         self.document.clear_key(object, key);
-        if let Body::Object(object) = &mut self.document.node_mut(object).body {
-            object.insert(key, Slot::Json(value));
+        if let (Body::Object(object), lists) = self.document.body_and_lists(object) {
+            object.insert(key, Slot::Json(value), lists);
         }
     }
 }
@@ -143,11 +143,9 @@ impl Sink for Builder {
     }
 
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
-        // Not by `node_mut`, which would borrow the lists of keys with the nodes.
-        let Some(node) = self.document.nodes.get_mut(node.0 as usize) else { return Ok(()) };
-        match &mut node.body {
-            Body::Object(object) => object.settle(&mut self.document.key_lists),
-            Body::Map(entries) => entries.shrink(),
+        match self.document.body_and_lists(node) {
+            (Body::Object(object), lists) => object.settle(lists),
+            (Body::Map(entries), _) => entries.shrink(),
             _ => {}
         }
         Ok(())

@@ -2,8 +2,8 @@
 //!
 //! Most objects of a document have the same keys as many others: todos, shapes, cells. Such
 //! objects share one list of keys and hold nothing but values, as objects of one class do in the
-//! implementations of dynamic languages (Chambers, Ungar and Lee 1989). An object whose keys change
-//! one by one keeps them itself.
+//! implementations of dynamic languages (Chambers, Ungar and Lee 1989). An object that is still being
+//! read, or has very many keys, keeps them itself.
 
 use std::sync::Arc;
 
@@ -98,25 +98,53 @@ impl ObjectBody {
     }
 
     /// Puts something at `key` and returns what was there.
-    pub(super) fn insert(&mut self, key: &SmallStr, slot: Slot) -> Option<Slot> {
+    pub(super) fn insert(
+        &mut self,
+        key: &SmallStr,
+        slot: Slot,
+        lists: &mut KeyLists,
+    ) -> Option<Slot> {
         let added = slot.field_bytes(key);
         let old = match self {
             Self::Own { entries, .. } => entries.insert(key.clone(), slot),
-            Self::Shared { keys, values, .. } => {
-                match keys.binary_search(key).ok().and_then(|at| values.get_mut(at)) {
-                    Some(place) => Some(std::mem::replace(place, slot)),
-                    None => self.with_own_keys(|entries| entries.insert(key.clone(), slot)),
+            Self::Shared { keys, values, .. } => match keys.binary_search(key) {
+                Ok(at) => values.get_mut(at).map(|place| std::mem::replace(place, slot)),
+                Err(at) => {
+                    let (before, after) = keys.split_at(at);
+                    match lists.share(before.iter().chain([key]).chain(after)) {
+                        Some(longer) => {
+                            *keys = longer;
+                            change(values, |values| {
+                                values.reserve_exact(1);
+                                values.insert(at, slot);
+                            });
+                            None
+                        }
+                        None => self.with_own_keys(|entries| entries.insert(key.clone(), slot)),
+                    }
                 }
-            }
+            },
         };
         self.count(key, added, old.as_ref());
         old
     }
 
     /// Removes what is at `key` and returns it.
-    pub(super) fn remove(&mut self, key: &SmallStr) -> Option<Slot> {
-        self.get(key)?;
-        let old = self.with_own_keys(|entries| entries.remove(key));
+    pub(super) fn remove(&mut self, key: &SmallStr, lists: &mut KeyLists) -> Option<Slot> {
+        let old = match self {
+            Self::Own { entries, .. } => entries.remove(key),
+            Self::Shared { keys, values, .. } => {
+                let at = keys.binary_search(key).ok()?;
+                let (before, after) = keys.split_at(at);
+                match lists.share(before.iter().chain(after.iter().skip(1))) {
+                    Some(shorter) => {
+                        *keys = shorter;
+                        Some(change(values, |values| values.remove(at)))
+                    }
+                    None => self.with_own_keys(|entries| entries.remove(key)),
+                }
+            }
+        };
         self.count(key, 0, old.as_ref());
         old
     }
@@ -156,6 +184,14 @@ impl ObjectBody {
             Slot::Child(_) => None,
         })
     }
+}
+
+/// Changes how many values there are.
+fn change<T>(values: &mut Box<[Slot]>, change: impl FnOnce(&mut Vec<Slot>) -> T) -> T {
+    let mut all = std::mem::take(values).into_vec();
+    let result = change(&mut all);
+    *values = all.into_boxed_slice();
+    result
 }
 
 impl Default for ObjectBody {
@@ -228,11 +264,8 @@ const KEYS: usize = 64;
 
 impl KeyLists {
     /// A list of these keys, which ascend; `None` if there are none or too many to share.
-    fn share<'a>(
-        &mut self,
-        keys: impl ExactSizeIterator<Item = &'a SmallStr> + Clone,
-    ) -> Option<KeyList> {
-        if keys.len() == 0 || keys.len() > KEYS {
+    fn share<'a>(&mut self, keys: impl Iterator<Item = &'a SmallStr> + Clone) -> Option<KeyList> {
+        if !(1..=KEYS).contains(&keys.clone().take(KEYS + 1).count()) {
             return None;
         }
         if self.lists.is_empty() {
@@ -307,12 +340,12 @@ mod tests {
                 let key = key(number);
                 let old = match value.map(f64::from).map(Json::from) {
                     Some(value) => {
-                        let old = object.insert(&key, Slot::Json(value.clone()));
+                        let old = object.insert(&key, Slot::Json(value.clone()), &mut lists);
                         prop_assert_eq!(old.is_some(), model.insert(key.clone(), value).is_some());
                         old
                     }
                     None => {
-                        let old = object.remove(&key);
+                        let old = object.remove(&key, &mut lists);
                         prop_assert_eq!(old.is_some(), model.remove(&key).is_some());
                         old
                     }

@@ -5,7 +5,7 @@
 //! watched), so neither can miss one.
 
 use super::Document;
-use super::fields::Slot;
+use super::fields::{KeyLists, Slot};
 use super::journal::{Savepoint, Undo};
 use super::node::{Body, Node, NodeIx};
 use super::text_node::{TextNode, TextUndo};
@@ -107,10 +107,11 @@ impl Document {
     }
 
     fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<Json>) -> Option<Json> {
-        let Body::Object(object) = &mut self.node_mut(node).body else { return None };
+        let (body, lists) = self.body_and_lists(node);
+        let Body::Object(object) = body else { return None };
         let old = match value {
-            Some(value) => object.insert(key, Slot::Json(value)),
-            None => object.remove(key),
+            Some(value) => object.insert(key, Slot::Json(value), lists),
+            None => object.remove(key, lists),
         };
         let old = match old {
             Some(Slot::Json(old)) => Some(old),
@@ -245,8 +246,11 @@ impl Document {
         if let Some(tracker) = &mut self.tracker {
             tracker.attached(&self.nodes, ix);
         }
-        let taken = match &mut self.node_mut(parent).body {
-            Body::Object(object) => object.insert(key.as_small_str(), Slot::Child(ix)).is_some(),
+        let (body, lists) = self.body_and_lists(parent);
+        let taken = match body {
+            Body::Object(object) => {
+                object.insert(key.as_small_str(), Slot::Child(ix), lists).is_some()
+            }
             Body::Map(entries) => entries.insert(key.as_small_str().clone(), ix).is_some(),
             Body::List(order) => {
                 // The order compares positions of other nodes, so it is taken out meanwhile.
@@ -266,8 +270,9 @@ impl Document {
         if let Some(tracker) = &mut self.tracker {
             tracker.unlinked(&self.nodes, ix);
         }
-        let found = match &mut self.node_mut(parent).body {
-            Body::Object(object) => object.remove(key.as_small_str()).is_some(),
+        let (body, lists) = self.body_and_lists(parent);
+        let found = match body {
+            Body::Object(object) => object.remove(key.as_small_str(), lists).is_some(),
             Body::Map(entries) => entries.remove(key.as_small_str()).is_some(),
             Body::List(order) => {
                 let mut order = std::mem::take(&mut **order);
@@ -278,6 +283,12 @@ impl Document {
             Body::Register(_) | Body::Text(_) | Body::File(_) => false,
         };
         debug_assert!(found, "I3: a child was not in its parent");
+    }
+
+    /// What a node holds, and the lists of keys that objects share.
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    pub(super) fn body_and_lists(&mut self, ix: NodeIx) -> (&mut Body, &mut KeyLists) {
+        (&mut self.nodes[ix.0 as usize].body, &mut self.key_lists)
     }
 
     fn put_order(&mut self, list: NodeIx, order: super::order::Order) {
