@@ -282,7 +282,7 @@ impl Client {
                         continue;
                     }
                 }
-                if let Some(op) = history.permitted(step, op) {
+                if let Some(op) = history.permitted(session.document, step, op) {
                     session.apply_inverse(op);
                 }
             }
@@ -309,6 +309,17 @@ impl Client {
     /// Ends the step that [`pause_history`](Self::pause_history) began.
     pub fn resume_history(&mut self) {
         self.history.resume();
+    }
+
+    /// From here on edits make no undo steps, until [`enable_history`](Self::enable_history); the
+    /// steps that are there stay.
+    pub fn disable_history(&mut self) {
+        self.history.set_disabled(true);
+    }
+
+    /// From here on edits make undo steps again.
+    pub fn enable_history(&mut self) {
+        self.history.set_disabled(false);
     }
 
     /// Forgets all undo and redo steps.
@@ -371,8 +382,7 @@ impl Client {
             let ((), changes) = document.watch(|document| {
                 pending.roll_back(document);
                 if history.minds_foreign() {
-                    let news = document.diff(&fresh);
-                    pending.hear_news(document, history, &news);
+                    pending.hear_news(document, history, &fresh);
                 }
                 pending.reload(document, history, &fresh);
                 for op in later {

@@ -447,12 +447,17 @@ impl Pending {
         history.carry(text, beneath);
     }
 
-    /// Tells `history` what in `ops`, which lead from the confirmed document to the server's, others
-    /// must have written: what is at no time so while the pending ops are applied one by one. The
-    /// document is in its confirmed state, and is left so.
-    pub(super) fn hear_news(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
+    /// Tells `history` what of that which leads from the confirmed document to the server's, `fresh`,
+    /// others must have written: what is at no time so while the pending ops are applied one by
+    /// one. The document is in its confirmed state, and is left so.
+    pub(super) fn hear_news(
+        &mut self,
+        document: &mut Document,
+        history: &mut History,
+        fresh: &Document,
+    ) {
         let mut news: BTreeMap<Place, Vec<Op>> = BTreeMap::new();
-        for op in ops.iter().flat_map(key_by_key) {
+        for op in document.diff(fresh).iter().flat_map(key_by_key) {
             for place in places(document, &op) {
                 news.entry(place).or_default().push(op.clone());
             }
@@ -461,7 +466,10 @@ impl Pending {
         let mut check = |document: &Document, places: &BTreeSet<Place>| {
             for place in places {
                 if let Some(ops) = news.get_mut(place) {
-                    ops.retain(|op| document.would_change(op));
+                    ops.retain(|op| match &op.kind {
+                        OpKind::UpdateText(_) => !super::text::is_same(document, fresh, &op.id),
+                        _ => document.would_change(op),
+                    });
                 }
             }
         };
