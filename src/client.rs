@@ -386,7 +386,7 @@ impl Client {
                 }
                 pending.reload(document, history, &fresh);
                 for op in later {
-                    if !pending.is_own(op) {
+                    if !pending.is_own(op) && !pending.may_be_own(op) {
                         history.heard(document, op);
                     }
                     pending.confirm(document, history, op);
@@ -418,9 +418,11 @@ impl Client {
             if repaired {
                 pending.roll_back(document);
             }
-            for op in ops.iter().filter(|op| !pending.is_own(op)) {
-                if !repaired || document.would_change(op) {
-                    history.heard(document, op);
+            if history.minds_foreign() {
+                for op in ops.iter().filter(|op| !pending.is_own(op)) {
+                    if (!repaired || document.would_change(op)) && !pending.may_be_own(op) {
+                        history.heard(document, op);
+                    }
                 }
             }
             if repaired {

@@ -208,9 +208,9 @@ impl History {
         if let OpKind::UpdateObject { data } = &op.kind {
             let own = data.iter().filter(|(key, _)| {
                 !self.is_foreign(&Place::Slot(op.id.clone(), (*key).clone()), step.made_at)
-                    && !document.child_of(&op.id, key).is_some_and(|child| {
-                        self.is_foreign_within(document, child, step.made_at)
-                    })
+                    && !document
+                        .child_of(&op.id, key)
+                        .is_some_and(|child| self.is_foreign_within(document, child, step.made_at))
             });
             let data: JsonObject = own.map(|(key, value)| (key.clone(), value.clone())).collect();
             return Some(Op::new(op.id.clone(), OpKind::UpdateObject { data: data.into() }));
