@@ -7,6 +7,7 @@ mod conversions;
 mod crashes;
 mod edits;
 mod generate;
+mod history;
 mod hostile;
 mod json_patch;
 mod positions;
