@@ -102,6 +102,9 @@ impl Server {
         if self.rival(from, actor).is_some() {
             return Err(format!("the op id belongs to actor {actor}, who is connected"));
         }
+        if matches!(op.kind, OpKind::Create(_)) && op.id == Op::acknowledged_id() {
+            return Err(format!("no node can be called {}", op.id));
+        }
         if let (OpKind::Create(_), Some((actor, clock))) = (&op.kind, op.id.actor_and_clock()) {
             self.check_issued(actor)?;
             if self.rival(from, actor).is_some_and(|rival| clock >= rival.nodes) {
