@@ -39,7 +39,7 @@ pub(crate) use text_node::TextNode;
 use crate::change::Tracker;
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::{Limits, NodeId};
+use crate::{Limits, NodeId, SmallStr};
 
 /// The deepest that live nodes may nest, the root being at 0.
 ///
@@ -88,7 +88,7 @@ impl Document {
         let root = Node {
             id: NodeId::ROOT,
             parent: NodeIx::ROOT,
-            key: Position::verbatim(crate::SmallStr::EMPTY),
+            key: Position::verbatim(SmallStr::EMPTY),
             depth: 0,
             body: Body::Object(ObjectBody::default()),
         };
@@ -157,9 +157,9 @@ impl Document {
     }
 
     /// The JSON field at a key of an object.
-    pub(crate) fn field(&self, object: NodeIx, key: &str) -> Option<&crate::Json> {
+    pub(crate) fn field(&self, object: NodeIx, key: &SmallStr) -> Option<&crate::Json> {
         match &self.node(object).body {
-            Body::Object(object) => match object.at(key)? {
+            Body::Object(object) => match object.get(key)? {
                 Slot::Json(value) => Some(value),
                 Slot::Child(_) => None,
             },
@@ -167,9 +167,13 @@ impl Document {
         }
     }
 
-    /// The child at a key of an object or map.
+    /// The child at a key of an object or map, by the key's text.
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
-        if matches!(self.node(parent).body, Body::List(_)) { None } else { self.child(parent, key) }
+        match &self.node(parent).body {
+            Body::Object(object) => object.at(key)?.child(),
+            Body::Map(entries) => entries.at(key).copied(),
+            Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
+        }
     }
 
     /// The item at an index of a list.
@@ -197,14 +201,11 @@ impl Document {
     }
 
     /// The child at a key of an object or map, or at a position of a list.
-    pub(crate) fn child(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
+    pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(object) => match object.at(key)? {
-                Slot::Child(child) => Some(*child),
-                Slot::Json(_) => None,
-            },
-            Body::Map(entries) => entries.at(key).copied(),
-            Body::List(order) => order.find(&Position::verbatim(key.into()), self),
+            Body::Object(object) => object.get(key)?.child(),
+            Body::Map(entries) => entries.get(key).copied(),
+            Body::List(order) => order.find(&Position::verbatim(key.clone()), self),
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
     }

@@ -28,7 +28,7 @@ impl Document {
                 if below.parent != ix || below.depth != node.depth + 1 {
                     return Err(format!("I3: {} does not know its parent {}", below.id, node.id));
                 }
-                if self.child(ix, below.key.as_str()) != Some(child) {
+                if self.child(ix, below.key.as_small_str()) != Some(child) {
                     return Err(format!("I3: {} is not at {:?}", below.id, below.key));
                 }
                 stack.push(child);

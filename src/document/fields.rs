@@ -201,6 +201,14 @@ impl Default for ObjectBody {
 }
 
 impl Slot {
+    /// The child that this is, if it is one.
+    pub(crate) fn child(&self) -> Option<NodeIx> {
+        match self {
+            Self::Child(child) => Some(*child),
+            Self::Json(_) => None,
+        }
+    }
+
     /// Size of the JSON field that this is at `key`, if it is one.
     fn field_bytes(&self, key: &SmallStr) -> u32 {
         match self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fields::{KeyLists, ObjectBody, ObjectIter, Slot};
+use super::fields::{KeyLists, ObjectBody, ObjectIter};
 use super::keyed::{Keyed, KeyedIter};
 use super::order::Order;
 use super::text_node::TextNode;
@@ -115,10 +115,7 @@ impl Iterator for Children<'_> {
     fn next(&mut self) -> Option<NodeIx> {
         match self {
             Self::None => None,
-            Self::Object(slots) => slots.find_map(|(_, slot)| match slot {
-                Slot::Child(child) => Some(*child),
-                Slot::Json(_) => None,
-            }),
+            Self::Object(slots) => slots.find_map(|(_, slot)| slot.child()),
             Self::Map(entries) => entries.next().map(|(_, child)| *child),
             Self::List(items) => items.next(),
         }

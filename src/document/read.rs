@@ -467,7 +467,7 @@ impl<'a> MapRef<'a> {
 
     /// The entry at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.document.child(self.ix, key).map(|child| self.document.value(child))
+        self.entries().at(key).copied().map(|child| self.document.value(child))
     }
 
     /// The entries, in order of their keys.
