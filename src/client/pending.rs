@@ -45,6 +45,9 @@ struct Entry {
     corrected: Option<Box<Op>>,
     accepted: bool,
     delivery: Delivery,
+    /// Whether it was under way when a connection was lost. It may have arrived then, or arrive
+    /// late, and come back as if it were somebody else's.
+    may_have_arrived: bool,
 }
 
 /// Where an op is on its way to the server.
@@ -154,6 +157,12 @@ impl Pending {
         op.op_id.as_ref().is_some_and(|op_id| self.by_id.contains_key(op_id))
     }
 
+    /// Whether an op that names nobody may be one of these, which a lost connection has delivered
+    /// at last.
+    pub(super) fn may_be_own(&self, op: &Op) -> bool {
+        self.entries.values().any(|entry| entry.is_late(op))
+    }
+
     /// Takes over ops that an edit has applied; returns the step that takes them back.
     pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>) -> Step {
         let mut created = BTreeSet::new();
@@ -183,6 +192,7 @@ impl Pending {
                 corrected,
                 accepted: true,
                 delivery: Delivery::Unsent,
+                may_have_arrived: false,
             };
             self.insert(entry);
         }
@@ -227,6 +237,7 @@ impl Pending {
             if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
                 self.branches.open_for(&entry.op);
+                entry.may_have_arrived = true;
             }
         }
     }
@@ -396,12 +407,17 @@ impl Pending {
         history.carry(text, beneath);
     }
 
-    /// Tells `history` what in `ops`, which lead from the confirmed document to the server's, others
-    /// must have written: what is at no time so while the pending ops are applied one by one. The
-    /// document is in its confirmed state, and is left so.
-    pub(super) fn hear_news(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
+    /// Tells `history` what of that which leads from the confirmed document to the server's, `fresh`,
+    /// others must have written: what is at no time so while the pending ops are applied one by
+    /// one. The document is in its confirmed state, and is left so.
+    pub(super) fn hear_news(
+        &mut self,
+        document: &mut Document,
+        history: &mut History,
+        fresh: &Document,
+    ) {
         let mut news: BTreeMap<Place, Vec<Op>> = BTreeMap::new();
-        for op in ops.iter().flat_map(key_by_key) {
+        for op in document.diff(fresh).iter().flat_map(key_by_key) {
             for place in places(document, &op) {
                 news.entry(place).or_default().push(op.clone());
             }
@@ -410,7 +426,10 @@ impl Pending {
         let mut check = |document: &Document, places: &BTreeSet<Place>| {
             for place in places {
                 if let Some(ops) = news.get_mut(place) {
-                    ops.retain(|op| document.would_change(op));
+                    ops.retain(|op| match &op.kind {
+                        OpKind::UpdateText(_) => !super::text::is_same(document, fresh, &op.id),
+                        _ => document.would_change(op),
+                    });
                 }
             }
         };
@@ -488,6 +507,14 @@ impl Pending {
             history.carry(&op.id, super::text::applied(op, &heard).to_vec());
         }
         disjoint
+    }
+}
+
+impl Entry {
+    /// Whether an op that names nobody looks like this one, on its way while a connection was lost.
+    fn is_late(&self, op: &Op) -> bool {
+        let sent = self.corrected.as_deref().unwrap_or(&self.op);
+        self.may_have_arrived && sent.id == op.id && sent.kind == op.kind
     }
 }
 

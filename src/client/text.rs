@@ -85,3 +85,8 @@ pub(super) fn lead(document: &Document, id: &NodeId, next: &TextNode) -> Vec<Tex
         .map(|text| difference(&text.segments(), &next.segments()))
         .unwrap_or_default()
 }
+
+/// Whether a text is the same in two documents, apart from its version.
+pub(super) fn is_same(document: &Document, other: &Document, id: &NodeId) -> bool {
+    text(document, id).map(TextNode::segments) == text(other, id).map(TextNode::segments)
+}
