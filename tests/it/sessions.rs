@@ -395,7 +395,7 @@ proptest! {
                 batch.push(generate::op_for(&mut dice, server.document()));
             }
             // The name of acknowledgements.
-            batch.retain(|op| op.id.as_str() != "ACK");
+            batch.retain(|op| op.id.to_string() != "ACK");
             for op in &mut *batch {
                 clock += 1;
                 op.op_id = Some(OpId::minted(actor, clock));
