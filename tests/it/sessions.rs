@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use livetree::server::{Access, Protocol, Reply, ServerError, ServerOptions, SessionOptions};
 use livetree::testing::generate::{self, Dice};
 use livetree::{
-    Actor, ClientMessage, Document, Limits, Op, OpId, Outcome, Server, ServerMessage, patch,
+    Actor, ClientMessage, Document, Limits, NodeId, Op, OpId, Outcome, Server, ServerMessage, patch,
 };
 use proptest::prelude::*;
 
@@ -370,6 +370,22 @@ fn a_fix_does_not_overtake_what_made_room_for_it() {
     }
     assert!(replica.nodes().eq(server.document().nodes()), "{reply:?}");
     assert_eq!(server.document().to_json().to_string(), r#"{"l":[0,2,1]}"#);
+
+    // A push goes to the end, which must not have moved yet.
+    let push = r#","intent":"push""#;
+    let reply = send(
+        &mut server,
+        actor,
+        vec![
+            item(6, "7", push),
+            op(&format!(r#"{{"type":1,"opId":"{actor}:7","id":"{actor}:0","parentKey":"7"}}"#)),
+        ],
+    );
+    for op in told(&reply.sender) {
+        assert!(replica.apply(&op).is_accepted());
+    }
+    assert!(replica.nodes().eq(server.document().nodes()), "{reply:?}");
+    assert_eq!(server.document().to_json().to_string(), r#"{"l":[2,1,6,0]}"#);
 }
 
 proptest! {
@@ -395,7 +411,7 @@ proptest! {
                 batch.push(generate::op_for(&mut dice, server.document()));
             }
             // The name of acknowledgements.
-            batch.retain(|op| op.id.as_str() != "ACK");
+            batch.retain(|op| op.id != NodeId::from("ACK"));
             for op in &mut *batch {
                 clock += 1;
                 op.op_id = Some(OpId::minted(actor, clock));
@@ -407,9 +423,10 @@ proptest! {
                     prop_assert!(!matches!(outcome, Outcome::Rejected(_)), "{op:?}: {outcome:?}");
                 }
             }
-            let nodes: Vec<_> = server.document().nodes().collect();
-            prop_assert_eq!(foreign.nodes().collect::<Vec<_>>(), nodes.clone(), "{:?}", reply);
-            prop_assert_eq!(own.nodes().collect::<Vec<_>>(), nodes, "{:?}", reply);
+            for replica in [&own, &foreign] {
+                let same = replica.nodes().eq(server.document().nodes());
+                prop_assert!(same, "{:?} leads to {}", reply, replica.to_json());
+            }
         }
     }
 }
