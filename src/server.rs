@@ -21,6 +21,7 @@ use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
 use crate::op::{Intent, NodeKind, OpKind};
 use crate::patch::{PatchError, Patched};
+use crate::position::Position;
 use crate::{Actor, Document, IdSource, Limits, NodeId, Op, OpId, Outcome};
 use answered::{Answer, Answered};
 use session::Session;
@@ -300,7 +301,8 @@ impl Server {
                 self.document.parent_of(&op.id).cloned()
             }
             OpKind::Create(create) => Some(create.parent_id.clone()),
-            _ => None,
+            OpKind::DeleteObjectKey { .. } => Some(op.id.clone()),
+            OpKind::UpdateObject { .. } | OpKind::UpdateText(_) => None,
         }
     }
 
@@ -336,7 +338,9 @@ impl Server {
             }
             Outcome::Rectified { op, fix } => {
                 self.answered.insert(op_id, Answer::Accepted);
-                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(&list)) {
+                // It says where the node is by now.
+                let list = self.document.parent_of(&op.id);
+                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(list)) {
                     batch.say();
                 }
                 batch.replies.push(*op);
@@ -448,6 +452,10 @@ impl Batch {
             (OpKind::SetParentKey { .. }, OpKind::SetParentKey { .. }) => changed.is_some(),
             // An item that is new is not there to be moved, unless it was there before.
             (OpKind::SetParentKey { .. }, _) => changed == Some(&true),
+            // A place next to one that is spelt oddly is itself, and only as long as that is there.
+            (_, OpKind::Create(create)) => {
+                changed.is_some() && !Position::verbatim(create.parent_key.clone()).is_canonical()
+            }
             _ => false,
         };
         if early {
@@ -494,8 +502,7 @@ impl std::fmt::Debug for Server {
 /// Whether an op may free a place in a list for others to take.
 fn may_vacate(op: &Op) -> bool {
     match &op.kind {
-        OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => true,
         OpKind::Create(create) => create.intent == Intent::Set,
-        _ => false,
+        _ => true,
     }
 }
