@@ -1,6 +1,6 @@
 //! The tracker: what was there before the first mutation that touched a place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::list::{self, TouchedItem};
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
@@ -18,19 +18,18 @@ use crate::{Document, Json, NodeId, SmallStr};
 /// places, and those of the nodes that continue it, are noted down.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
-    touched: BTreeMap<NodeId, Touched>,
+    touched: Keyed<Touched, NodeId>,
     /// Nodes from before whose creation was taken back. If a node of the same id is created again,
     /// it continues the old one: all that differs between them has been touched.
     uncreated: BTreeSet<NodeIx>,
     uncreated_ids: BTreeSet<NodeId>,
-    /// Nodes that were created since; those that no one asked about yet are in the log.
-    created: BTreeSet<NodeIx>,
-    created_log: Vec<NodeIx>,
+    /// Nodes that were created since.
+    created: Keyed<(), NodeIx>,
     /// Tops of the subtrees that were taken out since.
     detached: BTreeSet<NodeIx>,
     /// Nodes from before that were taken out since, by id. If one is created again, as undo does,
     /// the new node continues it.
-    gone: BTreeMap<NodeId, NodeIx>,
+    gone: Keyed<NodeIx, NodeId>,
     /// Nodes that had been taken out before, and were put back since.
     revived: BTreeSet<NodeIx>,
     freed: Vec<NodeIx>,
@@ -40,7 +39,7 @@ pub(crate) struct Tracker {
 #[derive(Debug, Default)]
 struct Touched {
     keys: Keyed<Option<Old>>,
-    items: BTreeMap<NodeId, Option<OldItem>>,
+    items: Keyed<Option<OldItem>, NodeId>,
     text: Option<Vec<Segment>>,
 }
 
@@ -69,43 +68,35 @@ pub(super) enum New {
 
 impl Tracker {
     fn touch(&mut self, node: &NodeId) -> &mut Touched {
-        // Most mutations touch a node that was touched before: spare them a clone of the id.
-        if !self.touched.contains_key(node) {
-            self.touched.insert(node.clone(), Touched::default());
-        }
-        self.touched.entry(node.clone()).or_default()
+        self.touched.get_or_insert_with(node, Touched::default)
     }
 
     /// A field of `node` had the value `old`.
     pub(crate) fn field(&mut self, ix: NodeIx, node: &NodeId, key: &SmallStr, old: Option<&Json>) {
         if self.counts(ix, node) {
-            self.touch_key(node, key.clone(), old.cloned().map(Old::Json));
+            self.touch_key(node, key, || old.cloned().map(Old::Json));
         }
     }
 
-    fn touch_key(&mut self, node: &NodeId, key: SmallStr, old: Option<Old>) {
-        let keys = &mut self.touch(node).keys;
-        if keys.at(key.as_bytes()).is_none() {
-            keys.insert(key, old);
-        }
+    fn touch_key(&mut self, node: &NodeId, key: &SmallStr, old: impl FnOnce() -> Option<Old>) {
+        self.touch(node).keys.get_or_insert_with(key, old);
     }
 
     /// Whether a node is that which had this id before, or continues it.
-    fn counts(&mut self, ix: NodeIx, id: &NodeId) -> bool {
+    fn counts(&self, ix: NodeIx, id: &NodeId) -> bool {
         if self.revived.contains(&ix) {
             return false;
         }
         !self.is_created(ix) || self.uncreated_ids.contains(id)
     }
 
-    fn is_created(&mut self, ix: NodeIx) -> bool {
-        self.created.extend(self.created_log.drain(..));
+    fn is_created(&self, ix: NodeIx) -> bool {
         self.created.contains(&ix)
     }
 
     /// A node is about to be entered for the first time.
     pub(crate) fn created(&mut self, ix: NodeIx) {
-        self.created_log.push(ix);
+        self.created.insert(ix, ());
     }
 
     /// The node at `ix` is about to be entered in its parent.
@@ -212,9 +203,9 @@ impl Tracker {
         }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            self.touch(&parent.id).items.entry(node.id.clone()).or_insert(old);
+            self.touch(&parent.id).items.get_or_insert_with(&node.id, || old);
         } else {
-            self.touch_key(&parent.id, node.key.to_small_str(), old);
+            self.touch_key(&parent.id, node.key.as_small_str(), || old);
         }
     }
 
@@ -223,8 +214,8 @@ impl Tracker {
         match &node.body {
             Body::Object(object) => {
                 for (key, value) in object.fields() {
-                    let old = was_there.then(|| Old::Json(value.clone()));
-                    self.touch_key(&node.id, key.clone(), old);
+                    let old = || was_there.then(|| Old::Json(value.clone()));
+                    self.touch_key(&node.id, key, old);
                 }
             }
             Body::Text(text) => self.touch_text(&node.id, text),
@@ -285,13 +276,11 @@ impl Tracker {
         let mut changed = Vec::new();
         for (key, old) in touched.keys.iter() {
             let new = match &document.node(node).body {
-                Body::Object(object) => object.slots.at(key.as_bytes()).map(|slot| match slot {
+                Body::Object(object) => object.get(key).map(|slot| match slot {
                     Slot::Json(value) => New::Json(value.clone()),
                     Slot::Child(child) => New::of(document, *child),
                 }),
-                Body::Map(entries) => {
-                    entries.at(key.as_bytes()).map(|child| New::of(document, *child))
-                }
+                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
                 _ => None,
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {
@@ -308,7 +297,7 @@ impl Tracker {
         touched: &Touched,
     ) -> Vec<list::Step> {
         let mut items = Vec::new();
-        for (id, old) in &touched.items {
+        for (id, old) in touched.items.iter() {
             let now = document.find(id).filter(|ix| document.node(*ix).parent == list);
             let value = now.map(|ix| New::of(document, ix));
             let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
@@ -331,7 +320,7 @@ impl Tracker {
         self.touch_replaced_texts(document);
         let mut found: Vec<(NodeIx, Found)> = Vec::new();
         let mut fresh = BTreeSet::new();
-        for (id, touched) in &self.touched {
+        for (id, touched) in self.touched.iter() {
             let Some(ix) = document.find(id) else { continue };
             match &document.node(ix).body {
                 Body::Object(_) | Body::Map(_) => {

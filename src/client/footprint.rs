@@ -134,7 +134,9 @@ impl Document {
                 touches.push(Touch::Node(op.id.clone()));
                 if let Some(node) = self.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
                     let parent = self.node(self.node(node).parent).id.clone();
-                    touches.push(self.touched_child(&parent, &self.node(node).key.to_small_str()));
+                    touches.push(
+                        self.touched_child(&parent, &self.node(node).key.as_small_str().clone()),
+                    );
                     touches.push(Touch::Node(parent));
                 }
             }
