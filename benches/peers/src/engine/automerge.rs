@@ -85,7 +85,7 @@ impl super::Board for Board {
     fn patch(&mut self, patch: &ThreeOps) {
         let shape = self.shape(&patch.shape);
         let (x, _) = self.document.get(&shape, "x").unwrap().unwrap();
-        assert_eq!(number(x.to_scalar().unwrap()), Some(f64::from(patch.old)));
+        assert_eq!(number(x.as_scalar().unwrap()), Some(f64::from(patch.old)));
         self.document.put(&shape, "x", u64::from(patch.new)).unwrap();
         let end = self.items();
         self.insert(end, &patch.item);

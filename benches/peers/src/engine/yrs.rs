@@ -7,9 +7,8 @@ use serde_json::Value;
 use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
 use yrs::{
-    Any, Array, ArrayPrelim, ArrayRef, Doc, GetString, In, Map, MapPrelim, MapRef, Number,
-    OffsetKind, Options, Out, ReadTxn, StateVector, Text as _, TextRef, Transact, TransactionMut,
-    Update,
+    Any, Array, ArrayPrelim, ArrayRef, Doc, GetString, Map, MapPrelim, MapRef, Number, OffsetKind,
+    Options, Out, ReadTxn, StateVector, Text as _, TextRef, Transact, TransactionMut, Update,
 };
 
 use super::mesh::Replica;
@@ -47,11 +46,7 @@ impl Board {
         let Value::Object(entries) = serde_json::from_slice(json).unwrap() else {
             panic!("the root is no object")
         };
-        let mut transaction = document.transact_mut();
-        for (key, value) in entries {
-            root.insert(&mut transaction, key, prelim(value));
-        }
-        drop(transaction);
+        fill_map(&mut document.transact_mut(), &root, entries);
         Self::new(document)
     }
 
@@ -144,23 +139,68 @@ impl Replica for Board {
     }
 }
 
-fn prelim(value: Value) -> In {
-    In::Any(match value {
-        Value::Null => Any::Null,
-        Value::Bool(value) => value.into(),
+fn fill_map(
+    transaction: &mut TransactionMut<'_>,
+    map: &MapRef,
+    entries: serde_json::Map<String, Value>,
+) {
+    for (key, value) in entries {
+        match value {
+            Value::Object(entries) => {
+                let child = map.insert(transaction, key, MapPrelim::default());
+                fill_map(transaction, &child, entries);
+            }
+            Value::Array(items) => {
+                let child = map.insert(transaction, key, ArrayPrelim::default());
+                fill_array(transaction, &child, items);
+            }
+            leaf => drop(map.insert(transaction, key, scalar(&leaf))),
+        }
+    }
+}
+
+/// Scalars that follow each other are inserted at once: each by itself, in one transaction, would
+/// take time that grows with the square of their number.
+fn fill_array(transaction: &mut TransactionMut<'_>, array: &ArrayRef, items: Vec<Value>) {
+    let mut scalars = Vec::new();
+    for value in items {
+        if !matches!(value, Value::Object(_) | Value::Array(_)) {
+            scalars.push(scalar(&value));
+            continue;
+        }
+        append(transaction, array, &mut scalars);
+        match value {
+            Value::Object(entries) => {
+                let child = array.push_back(transaction, MapPrelim::default());
+                fill_map(transaction, &child, entries);
+            }
+            Value::Array(items) => {
+                let child = array.push_back(transaction, ArrayPrelim::default());
+                fill_array(transaction, &child, items);
+            }
+            _ => unreachable!("scalars are dealt with above"),
+        }
+    }
+    append(transaction, array, &mut scalars);
+}
+
+fn append(transaction: &mut TransactionMut<'_>, array: &ArrayRef, scalars: &mut Vec<Any>) {
+    if !scalars.is_empty() {
+        let end = array.len(transaction);
+        array.insert_range(transaction, end, std::mem::take(scalars));
+    }
+}
+
+fn scalar(value: &Value) -> Any {
+    match value {
+        Value::Bool(value) => (*value).into(),
         Value::Number(value) => Any::Number(match value.as_i64() {
             Some(value) => Number::Int(value),
             None => Number::Float(value.as_f64().unwrap()),
         }),
-        Value::String(value) => value.into(),
-        Value::Array(items) => {
-            return items.into_iter().map(prelim).collect::<ArrayPrelim>().into();
-        }
-        Value::Object(entries) => {
-            let entries = entries.into_iter().map(|(key, value)| (key, prelim(value)));
-            return entries.collect::<MapPrelim>().into();
-        }
-    })
+        Value::String(value) => value.as_str().into(),
+        _ => Any::Null,
+    }
 }
 
 fn number(index: usize) -> u32 {
