@@ -133,7 +133,7 @@ impl Document {
         if let Some(child) = self.child(node, key) {
             self.detach(child);
         } else if let Body::Object(object) = &self.node(node).body {
-            if let Some(Slot::Json(_)) = object.slots.get(key) {
+            if let Some(Slot::Json(_)) = object.get(key) {
                 self.set_field(node, key.clone(), None);
             }
         }

@@ -282,7 +282,7 @@ impl Client {
                         continue;
                     }
                 }
-                if let Some(op) = history.permitted(step, op) {
+                if let Some(op) = history.permitted(session.document, step, op) {
                     session.apply_inverse(op);
                 }
             }
@@ -309,6 +309,17 @@ impl Client {
     /// Ends the step that [`pause_history`](Self::pause_history) began.
     pub fn resume_history(&mut self) {
         self.history.resume();
+    }
+
+    /// From here on edits make no undo steps, until [`enable_history`](Self::enable_history); the
+    /// steps that are there stay.
+    pub fn disable_history(&mut self) {
+        self.history.set_disabled(true);
+    }
+
+    /// From here on edits make undo steps again.
+    pub fn enable_history(&mut self) {
+        self.history.set_disabled(false);
     }
 
     /// Forgets all undo and redo steps.
@@ -371,12 +382,11 @@ impl Client {
             let ((), changes) = document.watch(|document| {
                 pending.roll_back(document);
                 if history.minds_foreign() {
-                    let news = document.diff(&fresh);
-                    pending.hear_news(document, history, &news);
+                    pending.hear_news(document, history, &fresh);
                 }
                 pending.reload(document, history, &fresh);
                 for op in later {
-                    if !pending.is_own(op) {
+                    if !pending.is_own(op) && !pending.may_be_own(op) {
                         history.heard(document, op);
                     }
                     pending.confirm(document, history, op);
@@ -408,9 +418,11 @@ impl Client {
             if repaired {
                 pending.roll_back(document);
             }
-            for op in ops.iter().filter(|op| !pending.is_own(op)) {
-                if !repaired || document.would_change(op) {
-                    history.heard(document, op);
+            if history.minds_foreign() {
+                for op in ops.iter().filter(|op| !pending.is_own(op)) {
+                    if (!repaired || document.would_change(op)) && !pending.may_be_own(op) {
+                        history.heard(document, op);
+                    }
                 }
             }
             if repaired {

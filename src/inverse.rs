@@ -73,7 +73,7 @@ impl Document {
     }
 
     /// Whether a container has anything at a key.
-    pub(crate) fn has_key(&self, node: NodeIx, key: &str) -> bool {
+    pub(crate) fn has_key(&self, node: NodeIx, key: &SmallStr) -> bool {
         self.field(node, key).is_some() || self.child(node, key).is_some()
     }
 

@@ -10,7 +10,7 @@ mod positions;
 mod repeat;
 mod session;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -19,9 +19,9 @@ pub use session::{Access, Protocol, SessionOptions};
 use crate::document::NodeIx;
 use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::{NodeKind, OpKind};
+use crate::op::{Intent, NodeKind, OpKind};
 use crate::patch::{PatchError, Patched};
-use crate::{Actor, Document, IdSource, Limits, Op, OpId, Outcome};
+use crate::{Actor, Document, IdSource, Limits, NodeId, Op, OpId, Outcome};
 use answered::{Answer, Answered};
 use session::Session;
 
@@ -86,6 +86,12 @@ impl ServerOptions {
     #[must_use]
     pub fn position_len(self, characters: usize) -> Self {
         Self { position_len: characters.max(8), ..self }
+    }
+
+    /// How long list positions may grow: what [`position_len`](Self::position_len) said.
+    #[cfg(feature = "__testing")]
+    pub(crate) fn longest_position(&self) -> usize {
+        self.position_len
     }
 
     /// Whether ids must be minted by the client that sends them.
@@ -279,6 +285,27 @@ impl Server {
         batch.reply()
     }
 
+    /// Everybody is to hear of an op.
+    fn accept(&self, op: Op, batch: &mut Batch) {
+        if self.gives_long_position(&op) {
+            batch.long.push(op.id.clone());
+        }
+        batch.accepted.push(op);
+    }
+
+    /// The list in which an op may free a place for others to take.
+    fn may_vacate(&self, op: &Op) -> Option<NodeId> {
+        match &op.kind {
+            OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
+                self.document.parent_of(&op.id).cloned()
+            }
+            OpKind::Create(create) => {
+                (create.intent == Intent::Set).then(|| create.parent_id.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// Takes one op: it is a repetition, is refused, or takes its place in the order.
     fn take(&mut self, from: Actor, mut op: Op, now: u64, batch: &mut Batch) {
         let Some(op_id) = op.op_id.clone() else { return };
@@ -286,6 +313,7 @@ impl Server {
             // Only an authority names versions.
             update.version = None;
         }
+        let vacated = self.may_vacate(&op);
         let outcome = match (self.answered.get(&op_id), &op.kind) {
             // A text knows which part of a re-sent update is new.
             (Some(Answer::Accepted), OpKind::UpdateText(update))
@@ -319,13 +347,15 @@ impl Server {
             }
             Outcome::Accepted { corrected, fix } => {
                 self.answered.insert(op_id, Answer::Accepted);
-                batch.replies.extend(fix.map(|fix| *fix));
-                let op = corrected.map_or(op, |corrected| *corrected);
-                if let Some(session) = self.sessions.get_mut(&from) {
-                    session.saw(&op);
+                if let Some(fix) = fix {
+                    let list = self.document.parent_of(&op.id);
+                    batch.fix(*fix, list);
                 }
+                let op = corrected.map_or(op, |corrected| *corrected);
+                self.note_id(&op);
                 self.log.append(from, now, || op.clone());
-                batch.accepted.push(op);
+                batch.vacated.extend(vacated);
+                self.accept(op, batch);
             }
         }
     }
@@ -381,7 +411,7 @@ impl Server {
         let mut batch = Batch::default();
         for op in ops {
             self.log.append(actor, now, || op.clone());
-            batch.accepted.push(op.without_op_id());
+            self.accept(op.without_op_id(), &mut batch);
         }
         self.keep_positions_short(&mut batch, actor, now);
         Reply { sender: Vec::new(), others: batch.reply().others }
@@ -391,29 +421,54 @@ impl Server {
 /// What one message of a client comes to.
 #[derive(Default)]
 struct Batch {
+    /// What is to be said already.
+    reply: Reply,
     /// Acknowledgements of what changed nothing, and fixes.
     replies: Vec<Op>,
     rejected: Vec<(Vec<OpId>, String)>,
     /// What everybody hears, in order.
     accepted: Vec<Op>,
+    /// Lists in which accepted ops may have freed places.
+    vacated: BTreeSet<NodeId>,
+    /// Items that got a long position.
+    long: Vec<NodeId>,
 }
 
 impl Batch {
-    /// Replies and fixes come first, then rejections, then what was accepted.
-    fn reply(self) -> Reply {
-        let mut reply = Reply::default();
-        if !self.replies.is_empty() {
-            reply.sender.push(ServerMessage::UpdateStorage { ops: self.replies });
+    /// A fix for the sender, of an op that concerns `list`.
+    ///
+    /// It goes out ahead of what was accepted before it. Where it says that an item is now at a
+    /// place which that freed, it would come too early: two items would meet there.
+    fn fix(&mut self, fix: Op, list: Option<&NodeId>) {
+        let moves = matches!(fix.kind, OpKind::SetParentKey { .. });
+        if moves && list.is_some_and(|list| self.vacated.contains(list)) {
+            self.say();
         }
-        for (op_ids, reason) in self.rejected {
-            reply.sender.push(ServerMessage::RejectOps { op_ids, reason });
+        self.replies.push(fix);
+    }
+
+    /// Replies and fixes come first, then rejections, then what was accepted.
+    fn say(&mut self) {
+        let Reply { sender, others } = &mut self.reply;
+        if !self.replies.is_empty() {
+            let ops = std::mem::take(&mut self.replies);
+            sender.push(ServerMessage::UpdateStorage { ops });
+        }
+        for (op_ids, reason) in self.rejected.drain(..) {
+            sender.push(ServerMessage::RejectOps { op_ids, reason });
         }
         if !self.accepted.is_empty() {
-            let others = self.accepted.iter().cloned().map(Op::without_op_id).collect();
-            reply.others.push(ServerMessage::UpdateStorage { ops: others });
-            reply.sender.push(ServerMessage::UpdateStorage { ops: self.accepted });
+            let accepted = std::mem::take(&mut self.accepted);
+            let ops = accepted.iter().cloned().map(Op::without_op_id).collect();
+            others.push(ServerMessage::UpdateStorage { ops });
+            sender.push(ServerMessage::UpdateStorage { ops: accepted });
         }
-        reply
+        self.vacated.clear();
+    }
+
+    fn reply(mut self) -> Reply {
+        self.say();
+        self.reply
     }
 }
 
@@ -425,9 +480,4 @@ impl std::fmt::Debug for Server {
             .field("next_actor", &self.next_actor)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether an op gives an item of a list a position.
-fn places_item(op: &Op) -> bool {
-    matches!(op.kind, OpKind::Create(_) | OpKind::SetParentKey { .. })
 }

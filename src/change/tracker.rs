@@ -276,7 +276,7 @@ impl Tracker {
         let mut changed = Vec::new();
         for (key, old) in touched.keys.iter() {
             let new = match &document.node(node).body {
-                Body::Object(object) => object.slots.get(key).map(|slot| match slot {
+                Body::Object(object) => object.get(key).map(|slot| match slot {
                     Slot::Json(value) => New::Json(value.clone()),
                     Slot::Child(child) => New::of(document, *child),
                 }),

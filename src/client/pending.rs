@@ -40,6 +40,9 @@ struct Entry {
     corrected: Option<Box<Op>>,
     accepted: bool,
     delivery: Delivery,
+    /// Whether it was under way when a connection was lost. It may have arrived then, or arrive
+    /// late, and come back as if it were somebody else's.
+    may_have_arrived: bool,
 }
 
 /// Where an op is on its way to the server.
@@ -146,6 +149,12 @@ impl Pending {
         op.op_id.as_ref().is_some_and(|op_id| self.by_id.contains_key(op_id))
     }
 
+    /// Whether an op that names nobody may be one of these, which a lost connection has delivered
+    /// at last.
+    pub(super) fn may_be_own(&self, op: &Op) -> bool {
+        self.entries.values().any(|entry| entry.is_late(op))
+    }
+
     /// Takes over ops that an edit has applied; returns the step that takes them back.
     pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>) -> Step {
         let mut created = BTreeSet::new();
@@ -174,6 +183,7 @@ impl Pending {
                 corrected,
                 accepted: true,
                 delivery: Delivery::Unsent,
+                may_have_arrived: false,
             };
             self.insert(entry);
         }
@@ -216,6 +226,7 @@ impl Pending {
         for entry in self.entries.values_mut() {
             if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
+                entry.may_have_arrived = true;
             }
         }
     }
@@ -334,7 +345,11 @@ impl Pending {
     pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
         let Some(op_id) = &op.op_id else {
             let heard = document.hear(op);
-            return self.carry(history, &op.id, super::text::applied(op, &heard));
+            let applied = super::text::applied(op, &heard);
+            if !self.takes_as_own(&op.id, applied) {
+                self.carry(history, &op.id, applied);
+            }
+            return;
         };
         let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
         let predicted = own.map(|entry| entry.op.clone());
@@ -350,6 +365,24 @@ impl Pending {
         let found = super::text::applied(op, &heard);
         if let Some(difference) = expected.differs_from(found) {
             self.carry(history, &op.id, &difference);
+        }
+    }
+
+    /// Whether `ops`, of nobody in particular, are those of the first pending update of a text, and
+    /// that may have arrived. It then counts as done; the server's answer will say.
+    fn takes_as_own(&mut self, text: &NodeId, ops: &[TextOp]) -> bool {
+        if ops.is_empty() {
+            return false;
+        }
+        let Some(first) = self.entries.values_mut().find(|entry| entry.op.id == *text) else {
+            return false;
+        };
+        match &mut first.op.kind {
+            OpKind::UpdateText(update) if first.may_have_arrived && update.ops == ops => {
+                update.ops.clear();
+                true
+            }
+            _ => false,
         }
     }
 
@@ -447,12 +480,17 @@ impl Pending {
         history.carry(text, beneath);
     }
 
-    /// Tells `history` what in `ops`, which lead from the confirmed document to the server's, others
-    /// must have written: what is at no time so while the pending ops are applied one by one. The
-    /// document is in its confirmed state, and is left so.
-    pub(super) fn hear_news(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
+    /// Tells `history` what of that which leads from the confirmed document to the server's, `fresh`,
+    /// others must have written: what is at no time so while the pending ops are applied one by
+    /// one. The document is in its confirmed state, and is left so.
+    pub(super) fn hear_news(
+        &mut self,
+        document: &mut Document,
+        history: &mut History,
+        fresh: &Document,
+    ) {
         let mut news: BTreeMap<Place, Vec<Op>> = BTreeMap::new();
-        for op in ops.iter().flat_map(key_by_key) {
+        for op in document.diff(fresh).iter().flat_map(key_by_key) {
             for place in places(document, &op) {
                 news.entry(place).or_default().push(op.clone());
             }
@@ -461,7 +499,10 @@ impl Pending {
         let mut check = |document: &Document, places: &BTreeSet<Place>| {
             for place in places {
                 if let Some(ops) = news.get_mut(place) {
-                    ops.retain(|op| document.would_change(op));
+                    ops.retain(|op| match &op.kind {
+                        OpKind::UpdateText(_) => !super::text::is_same(document, fresh, &op.id),
+                        _ => document.would_change(op),
+                    });
                 }
             }
         };
@@ -538,6 +579,14 @@ impl Pending {
             history.carry(&op.id, super::text::applied(op, &heard).to_vec());
         }
         disjoint
+    }
+}
+
+impl Entry {
+    /// Whether an op that names nobody looks like this one, on its way while a connection was lost.
+    fn is_late(&self, op: &Op) -> bool {
+        let sent = self.corrected.as_deref().unwrap_or(&self.op);
+        self.may_have_arrived && sent.id == op.id && sent.kind == op.kind
     }
 }
 

@@ -65,3 +65,8 @@ pub(super) fn text<'a>(document: &'a Document, id: &NodeId) -> Option<&'a TextNo
         _ => None,
     }
 }
+
+/// Whether a text is the same in two documents, apart from its version.
+pub(super) fn is_same(document: &Document, other: &Document, id: &NodeId) -> bool {
+    text(document, id).map(TextNode::segments) == text(other, id).map(TextNode::segments)
+}

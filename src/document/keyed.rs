@@ -15,7 +15,8 @@ const SMALL: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) enum Keyed<V, K = SmallStr> {
     Small(Vec<(K, V)>),
-    Large(BTreeMap<K, V>),
+    // In a box, so that the few large ones do not make the many small ones larger.
+    Large(Box<BTreeMap<K, V>>),
 }
 
 impl<V, K> Default for Keyed<V, K> {
@@ -25,10 +26,15 @@ impl<V, K> Default for Keyed<V, K> {
 }
 
 fn search<V, K: Ord>(entries: &[(K, V)], key: &K) -> Result<usize, usize> {
-    // Most often it is a new key at the end (documents are mostly read in the order of their keys).
+    entries.binary_search_by(|(k, _)| k.cmp(key))
+}
+
+/// As [`search`], for a key that is likely to come after all others: documents are mostly read in
+/// the order of their keys.
+fn search_from_end<V, K: Ord>(entries: &[(K, V)], key: &K) -> Result<usize, usize> {
     match entries.last() {
         Some((last, _)) if last < key => Err(entries.len()),
-        _ => entries.binary_search_by(|(k, _)| k.cmp(key)),
+        _ => search(entries, key),
     }
 }
 
@@ -69,12 +75,12 @@ impl<V, K: Ord> Keyed<V, K> {
     {
         if let Self::Small(entries) = self {
             if entries.len() == SMALL && search(entries, key).is_err() {
-                *self = Self::Large(std::mem::take(entries).into_iter().collect());
+                *self = Self::Large(Box::new(std::mem::take(entries).into_iter().collect()));
             }
         }
         match self {
             Self::Small(entries) => {
-                let at = search(entries, key).unwrap_or_else(|at| {
+                let at = search_from_end(entries, key).unwrap_or_else(|at| {
                     entries.insert(at, (key.clone(), make()));
                     at
                 });
@@ -88,12 +94,12 @@ impl<V, K: Ord> Keyed<V, K> {
     /// Sets the value at `key` and returns the one that was there.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self {
-            Self::Small(entries) => match search(entries, &key) {
+            Self::Small(entries) => match search_from_end(entries, &key) {
                 Ok(at) => entries.get_mut(at).map(|(_, old)| std::mem::replace(old, value)),
                 Err(_) if entries.len() == SMALL => {
                     let mut large: BTreeMap<_, _> = std::mem::take(entries).into_iter().collect();
                     large.insert(key, value);
-                    *self = Self::Large(large);
+                    *self = Self::Large(Box::new(large));
                     None
                 }
                 Err(at) => {
@@ -116,11 +122,21 @@ impl<V, K: Ord> Keyed<V, K> {
                 let old = entries.remove(key);
                 // Half of the threshold, so that adding and removing one entry does not flip.
                 if entries.len() <= SMALL / 2 {
-                    *self = Self::Small(std::mem::take(entries).into_iter().collect());
+                    *self = Self::Small(std::mem::take(&mut **entries).into_iter().collect());
                 }
                 old
             }
         }
+    }
+
+    /// The values, in the order of their keys.
+    pub(crate) fn into_values(self) -> impl Iterator<Item = V> {
+        let (small, large) = match self {
+            Self::Small(entries) => (Some(entries), None),
+            Self::Large(entries) => (None, Some(entries)),
+        };
+        let small = small.into_iter().flatten().map(|(_, value)| value);
+        small.chain(large.into_iter().flat_map(|entries| entries.into_values()))
     }
 
     /// Gives back memory that further growth would have used.
@@ -128,7 +144,9 @@ impl<V, K: Ord> Keyed<V, K> {
         match self {
             Self::Small(entries) => entries.shrink_to_fit(),
             // Built anew from its sorted entries, a B-tree has full nodes.
-            Self::Large(entries) => *entries = std::mem::take(entries).into_iter().collect(),
+            Self::Large(entries) => {
+                **entries = std::mem::take(&mut **entries).into_iter().collect()
+            }
         }
     }
 }

@@ -5,8 +5,9 @@
 //! watched), so neither can miss one.
 
 use super::Document;
+use super::fields::{KeyLists, Slot};
 use super::journal::{Savepoint, Undo};
-use super::node::{Body, Node, NodeIx, Slot, field_bytes};
+use super::node::{Body, Node, NodeIx};
 use super::text_node::{TextNode, TextUndo};
 use crate::change::Changes;
 use crate::op::NodeContent;
@@ -106,11 +107,11 @@ impl Document {
     }
 
     fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<Json>) -> Option<Json> {
-        let Body::Object(object) = &mut self.node_mut(node).body else { return None };
-        object.json_bytes += value.as_ref().map_or(0, |value| field_bytes(key, value));
+        let (body, lists) = self.body_and_lists(node);
+        let Body::Object(object) = body else { return None };
         let old = match value {
-            Some(value) => object.slots.insert(key.clone(), Slot::Json(value)),
-            None => object.slots.remove(key),
+            Some(value) => object.insert(key, Slot::Json(value), lists),
+            None => object.remove(key, lists),
         };
         let old = match old {
             Some(Slot::Json(old)) => Some(old),
@@ -120,7 +121,6 @@ impl Document {
                 None
             }
         };
-        object.json_bytes -= old.as_ref().map_or(0, |old| field_bytes(key, old));
         if let Some(tracker) = &mut self.tracker {
             #[expect(clippy::indexing_slicing, reason = "I2")]
             tracker.field(node, &self.nodes[node.0 as usize].id, key, old.as_ref());
@@ -137,7 +137,8 @@ impl Document {
         content: &NodeContent,
     ) -> NodeIx {
         let depth = self.node(parent).depth + 1;
-        self.attach_node(Node { id, parent, key, depth, body: Body::new(content) })
+        let body = Body::new(content, &mut self.key_lists);
+        self.attach_node(Node { id, parent, key, depth, body })
     }
 
     /// Adds a node where its link says, if nothing is there.
@@ -245,14 +246,15 @@ impl Document {
         if let Some(tracker) = &mut self.tracker {
             tracker.attached(&self.nodes, ix);
         }
-        let taken = match &mut self.node_mut(parent).body {
+        let (body, lists) = self.body_and_lists(parent);
+        let taken = match body {
             Body::Object(object) => {
-                object.slots.insert(key.as_small_str().clone(), Slot::Child(ix)).is_some()
+                object.insert(key.as_small_str(), Slot::Child(ix), lists).is_some()
             }
             Body::Map(entries) => entries.insert(key.as_small_str().clone(), ix).is_some(),
             Body::List(order) => {
                 // The order compares positions of other nodes, so it is taken out meanwhile.
-                let mut order = std::mem::take(order);
+                let mut order = std::mem::take(&mut **order);
                 let inserted = order.insert(&key, ix, self);
                 self.put_order(parent, order);
                 inserted.is_err()
@@ -268,11 +270,12 @@ impl Document {
         if let Some(tracker) = &mut self.tracker {
             tracker.unlinked(&self.nodes, ix);
         }
-        let found = match &mut self.node_mut(parent).body {
-            Body::Object(object) => object.slots.remove(key.as_small_str()).is_some(),
+        let (body, lists) = self.body_and_lists(parent);
+        let found = match body {
+            Body::Object(object) => object.remove(key.as_small_str(), lists).is_some(),
             Body::Map(entries) => entries.remove(key.as_small_str()).is_some(),
             Body::List(order) => {
-                let mut order = std::mem::take(order);
+                let mut order = std::mem::take(&mut **order);
                 let removed = order.remove(&key, self);
                 self.put_order(parent, order);
                 removed.is_some()
@@ -282,9 +285,15 @@ impl Document {
         debug_assert!(found, "I3: a child was not in its parent");
     }
 
+    /// What a node holds, and the lists of keys that objects share.
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    pub(super) fn body_and_lists(&mut self, ix: NodeIx) -> (&mut Body, &mut KeyLists) {
+        (&mut self.nodes[ix.0 as usize].body, &mut self.key_lists)
+    }
+
     fn put_order(&mut self, list: NodeIx, order: super::order::Order) {
         if let Body::List(place) = &mut self.node_mut(list).body {
-            *place = order;
+            **place = order;
         }
     }
 

@@ -12,6 +12,8 @@ pub mod oracle;
 pub mod script;
 pub mod soak;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::client::{Status, UndoOptions};
@@ -160,6 +162,8 @@ pub struct World {
     pub users: Vec<User>,
     /// Connections that their client has given up, with what is still on its way to the server.
     ghosts: Vec<Ghost>,
+    /// The actors that were ever told that they may write.
+    writers: BTreeSet<Actor>,
     setup: Setup,
     audit: Option<Audit>,
     pub stats: Stats,
@@ -214,6 +218,7 @@ impl World {
             server: Server::new(document, setup.options.clone()),
             users: Vec::new(),
             ghosts: Vec::new(),
+            writers: BTreeSet::new(),
             setup,
             stats: Stats::default(),
             now: 0,
@@ -276,6 +281,9 @@ impl World {
             .protocol(who.protocol)
             .identity(who.name.clone());
         let actor = self.server.connect(options).map_err(|error| error.to_string())?;
+        if who.access == Access::ReadWrite {
+            self.writers.insert(actor);
+        }
         who.link = Some(Link::new(actor));
         who.client.connected(actor);
         if let Some(twin) = &mut who.twin {
@@ -362,8 +370,8 @@ impl World {
         if let Some(audit) = &mut self.audit {
             let messages = ClientMessage::read_frame(frame).map_err(|error| error.to_string())?;
             let log = self.server.log().since(audit.last_seq()).ok_or("the log is too short")?;
-            audit.served(&messages, &reply, log)?;
-            self.check_positions()?;
+            audit.served(&messages, &reply, log, self.writers.contains(&actor))?;
+            self.check_server()?;
         }
         self.send(Some(actor), &reply);
         Ok(())
@@ -546,6 +554,7 @@ impl World {
         if let Some(audit) = &mut self.audit {
             let log = self.server.log().since(audit.last_seq()).ok_or("the log is too short")?;
             audit.published(log)?;
+            self.check_server()?;
         }
         self.send(None, reply);
         Ok(())

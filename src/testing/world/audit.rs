@@ -4,7 +4,7 @@
 //! Kept by looking at what goes in and out of the server, and by a naive model that applies every
 //! op which the server is seen to apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::log::LogEntry;
 use crate::op::{NodeContent, OpKind};
@@ -46,6 +46,10 @@ pub struct Tally {
 #[derive(Debug)]
 pub struct Audit {
     fates: BTreeMap<OpId, Fate>,
+    /// Every node id that was ever in use.
+    ids: BTreeSet<NodeId>,
+    /// Those that were used more than once: undo brings nodes back under their old ids.
+    used_again: BTreeSet<NodeId>,
     model: Model,
     last_seq: u64,
     pub tally: Tally,
@@ -55,6 +59,8 @@ impl Audit {
     pub fn new(document: &Document) -> Self {
         Self {
             fates: BTreeMap::new(),
+            ids: document.nodes().map(|node| node.id).collect(),
+            used_again: BTreeSet::new(),
             model: Model::of(document),
             last_seq: 0,
             tally: Tally::default(),
@@ -78,6 +84,22 @@ impl Audit {
         self.fates.get(op_id).copied()
     }
 
+    fn fate_of(&self, op: &Op) -> Option<Fate> {
+        self.fate(op.op_id.as_ref()?)
+    }
+
+    /// Whether an honest client that may write can be refused this op: only an update of a text
+    /// that was deleted and brought back meanwhile, so that its version says nothing any more.
+    fn may_be_refused(&self, op: &Op) -> bool {
+        matches!(op.kind, OpKind::UpdateText(_)) && self.used_again.contains(&op.id)
+    }
+
+    fn note_id(&mut self, op: &Op) {
+        if matches!(op.kind, OpKind::Create(_)) && !self.ids.insert(op.id.clone()) {
+            self.used_again.insert(op.id.clone());
+        }
+    }
+
     fn settle(&mut self, op_id: &OpId, fate: Fate) -> Result<(), String> {
         match self.fates.insert(op_id.clone(), fate) {
             Some(Fate::Made) => Ok(()),
@@ -91,6 +113,7 @@ impl Audit {
         messages: &[ClientMessage],
         reply: &Reply,
         log: impl Iterator<Item = &'a LogEntry>,
+        may_write: bool,
     ) -> Result<(), String> {
         let mut log: Vec<&Op> = log.map(|entry| &entry.op).collect();
         self.last_seq += log.len() as u64;
@@ -102,6 +125,9 @@ impl Audit {
         let mut log = log.into_iter();
         for op in messages.iter().flat_map(ClientMessage::ops) {
             self.answered(op, reply, &mut log)?;
+            if may_write && self.fate_of(op) == Some(Fate::Rejected) && !self.may_be_refused(op) {
+                return Err(format!("{op:?} of a client that may write is refused: {reply:?}"));
+            }
         }
         if let Some(op) = log.next() {
             return Err(format!("the server logged more than it was sent: {op:?}"));
@@ -155,6 +181,7 @@ impl Audit {
             };
         };
         self.tally.accepted += 1;
+        self.note_id(op);
         if log.next() != Some(echo) {
             return Err(format!("{op:?} is echoed as {echo:?}, which is not what is logged"));
         }
@@ -176,6 +203,7 @@ impl Audit {
     pub fn server_ops<'a>(&mut self, ops: impl Iterator<Item = &'a Op>) -> Result<(), String> {
         for op in ops {
             self.tally.by_server += 1;
+            self.note_id(op);
             if matches!(op.kind, OpKind::UpdateText(_)) {
                 continue;
             }

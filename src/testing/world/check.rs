@@ -9,7 +9,7 @@ use super::{Failure, Sabotage, World, fail};
 use crate::client::{Client, Status};
 use crate::message::{ClientMessage, ServerMessage};
 use crate::node::SerializedNode;
-use crate::op::{NodeContent, OpKind};
+use crate::op::{NodeContent, NodeKind, OpKind};
 use crate::{Changes, Document, Json, NodeId, Op, OpId};
 
 /// What a document is like, as far as a check compares it with a later state.
@@ -302,9 +302,17 @@ impl World {
         Ok(())
     }
 
-    /// No position on the server is longer than it is told to keep them.
-    pub(super) fn check_positions(&self) -> Result<(), Failure> {
-        self.server.document().check()?;
+    /// The server's document is whole, and no list position is longer than it was told to let
+    /// them grow.
+    pub(super) fn check_server(&self) -> Result<(), Failure> {
+        let (document, limit) = (self.server.document(), self.setup.options.longest_position());
+        document.check()?;
+        for node in document.nodes() {
+            let Some((list, position)) = &node.parent else { continue };
+            if position.len() > limit && document.kind(list) == Some(NodeKind::List) {
+                return Err(format!("the position {position:?} of {} is too long", node.id).into());
+            }
+        }
         Ok(())
     }
 
