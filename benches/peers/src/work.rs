@@ -183,6 +183,9 @@ pub(crate) static WORKS: &[Work] = &[
 /// The logarithm of a million is twice that of a thousand.
 const LOGARITHMIC: f64 = 2.0;
 
+/// Into so many runs the operations of a work are split; the median counts.
+const RUNS: usize = 11;
+
 /// A work under way at one size.
 pub(crate) struct Measurement {
     row: Row,
@@ -198,14 +201,9 @@ impl Measurement {
         self.row.size
     }
 
-    /// How often something is done of which the median counts.
+    /// How often a whole document is loaded or written; the median counts.
     pub(crate) fn runs(&self) -> usize {
         if self.quick { 3 } else { 5 }
-    }
-
-    /// How many operations a run has: `count`, and fewer where it must be quick.
-    pub(crate) fn each(&self, count: usize) -> usize {
-        if self.quick { count.div_ceil(4) } else { count }
     }
 
     /// Notes down what was measured on a system.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Measurement;
 use crate::engine::livetree::Live;
-use crate::engine::{self, Board, PEERS};
+use crate::engine::{self, Board};
 use crate::heap;
 use crate::input::{Input, verify};
 use crate::timing::{count, per_run};
@@ -147,7 +147,7 @@ fn write_lson(measurement: &mut Measurement, input: &Input) {
 fn write_json(measurement: &mut Measurement, input: &Input) {
     let runs = measurement.runs();
     let mut expected = input.value();
-    for engine in std::iter::once(&engine::LIVETREE).chain(&PEERS) {
+    for engine in engine::all() {
         let mut board = (engine.board)(input);
         let mut last = Vec::new();
         let time = per_run(runs, || (), |()| board.json(), |text| last = text);

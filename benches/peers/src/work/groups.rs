@@ -5,18 +5,17 @@ use livetree::testing::generate::Dice;
 use livetree::{Document, Server};
 use serde_json::Value;
 
-use super::Measurement;
+use super::{Measurement, RUNS};
 use crate::edit::Edit;
 use crate::engine::{self, Group};
 use crate::input::{Input, item, verify};
-use crate::timing::{count, median, per_item, timed};
+use crate::timing::{BUDGET_NS, count, median, per_item, timed};
 
 /// The field updates of one replica, taken in by another message by message.
 pub(super) fn remote_fields(measurement: &mut Measurement) {
     let input = Input::shapes(measurement.size());
     let shapes = measurement.size();
-    let each = measurement.each(1_000);
-    receive(measurement, &input, &[], each, |dice| Edit::field(dice, shapes));
+    receive(measurement, &input, &[], 500, |dice| Edit::field(dice, shapes));
 }
 
 /// The same while the receiving replica has so many edits of its own that it did not send.
@@ -26,8 +25,7 @@ pub(super) fn remote_under_pending(measurement: &mut Measurement) {
     let input = Input::shapes(shapes);
     let own = |n| Edit::Field { shape: item(n), field: "w", value: 7 };
     let own: Vec<Edit> = (0..pending).map(own).collect();
-    let each = measurement.each(200);
-    receive(measurement, &input, &own, each, |dice| Edit::Field {
+    receive(measurement, &input, &own, 100, |dice| Edit::Field {
         shape: item(shapes / 2 + dice.below(shapes / 2)),
         field: "x",
         value: dice.any() >> 8,
@@ -52,8 +50,8 @@ fn receive(
             group.edit(READER, edit);
             edit.apply(&mut expected);
         }
-        let mut times = Vec::new();
-        for _ in 0..measurement.runs() {
+        let (mut times, mut total) = (Vec::new(), 0.0);
+        for _ in 0..RUNS {
             for _ in 0..each {
                 let edit = make(&mut dice);
                 group.edit(AUTHOR, &edit);
@@ -64,8 +62,13 @@ fn receive(
             let ((), time) = timed(|| group.deliver(READER));
             times.push(time / count(each));
             group.deliver(AUTHOR);
+            total += time;
+            if total > BUDGET_NS {
+                break;
+            }
         }
         verify(engine.name, &group.json(READER), &expected);
+        measurement.check_done(engine.name, times.len() * each, RUNS * each);
         measurement.record(engine.name, median(times));
     }
 }
@@ -79,8 +82,7 @@ pub(super) fn server_messages(measurement: &mut Measurement) {
     let actor = server.connect(SessionOptions::default()).unwrap();
     let mut dice = Dice::seeded(8);
     let mut expected = input.value();
-    let runs = measurement.runs();
-    let frames: Vec<Vec<u8>> = (0..runs * measurement.each(5_000))
+    let frames: Vec<Vec<u8>> = (0..RUNS * 2_000)
         .map(|clock| {
             let edit = Edit::field(&mut dice, measurement.size());
             edit.apply(&mut expected);
@@ -94,7 +96,7 @@ pub(super) fn server_messages(measurement: &mut Measurement) {
         })
         .collect();
     let mut out = Vec::new();
-    let (time, _) = per_item(&frames, runs, |frame| {
+    let (time, _) = per_item(&frames, RUNS, |frame| {
         out.clear();
         let reply = server.receive_frame(actor, frame, 0).unwrap();
         assert_eq!((reply.sender.len(), reply.others.len()), (1, 1));
@@ -102,7 +104,7 @@ pub(super) fn server_messages(measurement: &mut Measurement) {
     });
     verify("livetree", &server.document().to_json_text(), &expected);
     measurement.record("livetree", time);
-    let (time, _) = per_item(&frames, runs, |frame| {
+    let (time, _) = per_item(&frames, RUNS, |frame| {
         out.clear();
         let message: Value = serde_json::from_slice(frame).unwrap();
         for _ in 0..2 {
@@ -118,7 +120,6 @@ pub(super) fn three_replicas(measurement: &mut Measurement) {
     const REPLICAS: usize = 3;
     const EDITS: usize = 10;
     const SHAPES: usize = 1_000;
-    const BUDGET_NS: f64 = 60e9;
     let input = Input::shapes(SHAPES);
     let rounds = measurement.size().div_ceil(REPLICAS * EDITS);
     for engine in engine::all() {

@@ -3,7 +3,7 @@
 use livetree::testing::generate::Dice;
 use serde_json::json;
 
-use super::Measurement;
+use super::{Measurement, RUNS};
 use crate::edit::Edit;
 use crate::engine;
 use crate::input::{Input, item, verify};
@@ -30,11 +30,10 @@ pub(super) fn moves(measurement: &mut Measurement) {
 fn change(measurement: &mut Measurement, mut make: impl FnMut(usize, usize) -> Edit) {
     let size = measurement.size();
     // Few enough that the size stays about what it is.
-    let each = measurement.each((size / 20).clamp(100, 2_000));
-    let runs = measurement.runs();
+    let each = (size / 20).clamp(50, 1_000);
     let mut len = size;
     let mut edits = Vec::new();
-    for n in size..size + runs * each {
+    for n in size..size + RUNS * each {
         let edit = make(len, n);
         len += usize::from(!matches!(edit, Edit::Move { .. }));
         edits.push(edit);
@@ -42,7 +41,7 @@ fn change(measurement: &mut Measurement, mut make: impl FnMut(usize, usize) -> E
     let input = Input::items(size);
     for engine in engine::all() {
         let mut board = (engine.board)(&input);
-        let (time, done) = per_item(&edits, runs, |edit| board.edit(edit));
+        let (time, done) = per_item(&edits, RUNS, |edit| board.edit(edit));
         let order = model(size, &edits[..done]);
         verify(engine.name, &board.json(), &json!({ "shapes": {}, "order": order }));
         measurement.record(engine.name, time);
