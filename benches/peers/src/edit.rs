@@ -71,10 +71,10 @@ pub(crate) struct ThreeOps {
 
 impl ThreeOps {
     pub(crate) fn new(shape: String, old: u32, new: u32) -> Self {
-        let path = format!("/shapes/{shape}/x");
+        let field = format!("/shapes/{shape}/x");
         let text = format!(
-            r#"[{{"op":"test","path":"{path}","value":{old}}},
-            {{"op":"replace","path":"{path}","value":{new}}},
+            r#"[{{"op":"test","path":"{field}","value":{old}}},
+            {{"op":"replace","path":"{field}","value":{new}}},
             {{"op":"add","path":"/order/-","value":"{shape}"}}]"#
         );
         let patch = patch::from_slice(text.as_bytes()).unwrap();

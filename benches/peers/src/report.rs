@@ -148,30 +148,26 @@ pub(crate) fn table(rows: &[Row]) -> String {
     let widths: Vec<usize> = (0..head.len())
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
         .collect();
-    let mut table = String::new();
+    let mut output = Vec::new();
     for (number, line) in lines.iter().enumerate() {
-        table.push('|');
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            table += &if is_text(column) {
-                format!(" {cell:<width$} |")
-            } else {
-                format!(" {cell:>width$} |")
-            };
-        }
-        table.push('\n');
+        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            if is_text(column) { format!(" {cell:<width$} ") } else { format!(" {cell:>width$} ") }
+        });
+        output.push(format!("|{}|", cells.collect::<Vec<_>>().join("|")));
         if number == 0 {
             let rules = widths.iter().enumerate().map(|(column, width)| {
-                if is_text(column) { "-".repeat(width + 2) } else { "-".repeat(width + 1) + ":" }
+                let rule = "-".repeat(width + 1);
+                if is_text(column) { rule + "-" } else { rule + ":" }
             });
-            table += &format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
+            output.push(format!("|{}|", rules.collect::<Vec<_>>().join("|")));
         }
     }
-    for row in rows {
-        for note in &row.notes {
-            table += &format!("\n{}, {}: {note}.", row.work.name, grouped(row.size));
-        }
+    output.push(String::new());
+    for Row { work, size, notes, .. } in rows {
+        output
+            .extend(notes.iter().map(|note| format!("{}, {}: {note}.", work.name, grouped(*size))));
     }
-    table
+    output.join("\n")
 }
 
 /// The first and the last column are words, the others numbers.

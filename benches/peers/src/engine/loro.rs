@@ -113,7 +113,7 @@ fn fill_map(map: &LoroMap, value: Value) {
     for (key, value) in entries {
         match value {
             Value::Object(_) => {
-                fill_map(&map.insert_container(&key, LoroMap::new()).unwrap(), value)
+                fill_map(&map.insert_container(&key, LoroMap::new()).unwrap(), value);
             }
             Value::Array(items) => {
                 fill_list(&map.insert_container(&key, LoroMovableList::new()).unwrap(), items);
