@@ -10,7 +10,7 @@ mod positions;
 mod repeat;
 mod session;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -22,6 +22,7 @@ use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
 use crate::op::{Intent, NodeContent, NodeKind, OpKind};
 use crate::patch::{PatchError, Patched};
+use crate::position::Position;
 use crate::{Actor, Document, FileMeta, IdSource, Limits, NodeId, Op, OpId, Outcome};
 use answered::{Answer, Answered};
 use session::Session;
@@ -321,16 +322,15 @@ impl Server {
         batch.accepted.push(op);
     }
 
-    /// The list in which an op may free a place for others to take.
-    fn may_vacate(&self, op: &Op) -> Option<NodeId> {
+    /// The list, or other container, whose items an op adds to, moves or takes out.
+    fn list_of(&self, op: &Op) -> Option<NodeId> {
         match &op.kind {
             OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
                 self.document.parent_of(&op.id).cloned()
             }
-            OpKind::Create(create) => {
-                (create.intent == Intent::Set).then(|| create.parent_id.clone())
-            }
-            _ => None,
+            OpKind::Create(create) => Some(create.parent_id.clone()),
+            OpKind::DeleteObjectKey { .. } => Some(op.id.clone()),
+            OpKind::UpdateObject { .. } | OpKind::UpdateText(_) => None,
         }
     }
 
@@ -341,7 +341,7 @@ impl Server {
             // Only an authority names versions.
             update.version = None;
         }
-        let vacated = self.may_vacate(&op);
+        let list = self.list_of(&op);
         let outcome = match (self.answered.get(&op_id), &op.kind) {
             // A text knows which part of a re-sent update is new.
             (Some(Answer::Accepted), OpKind::UpdateText(update))
@@ -374,6 +374,11 @@ impl Server {
             }
             Outcome::Rectified { op, fix } => {
                 self.answered.insert(op_id, Answer::Accepted);
+                // It says where the node is by now.
+                let list = self.document.parent_of(&op.id);
+                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(list)) {
+                    batch.say();
+                }
                 batch.replies.push(*op);
                 batch.replies.extend(fix.map(|fix| *fix));
             }
@@ -387,13 +392,14 @@ impl Server {
             Outcome::Accepted { corrected, fix } => {
                 self.answered.insert(op_id, Answer::Accepted);
                 if let Some(fix) = fix {
-                    let list = self.document.parent_of(&op.id);
-                    batch.fix(*fix, list);
+                    batch.fix(*fix, &op, list.as_ref());
                 }
                 let op = corrected.map_or(op, |corrected| *corrected);
                 self.note_id(&op);
                 self.log.append(from, now, || op.clone());
-                batch.vacated.extend(vacated);
+                if let Some(list) = list {
+                    *batch.lists.entry(list).or_default() |= may_vacate(&op);
+                }
                 self.accept(op, batch);
             }
         }
@@ -486,20 +492,31 @@ struct Batch {
     rejected: Vec<(Vec<OpId>, String)>,
     /// What everybody hears, in order.
     accepted: Vec<Op>,
-    /// Lists in which accepted ops may have freed places.
-    vacated: BTreeSet<NodeId>,
+    /// Lists that accepted ops changed, and whether they may have freed a place there.
+    lists: BTreeMap<NodeId, bool>,
     /// Items that got a long position.
     long: Vec<NodeId>,
 }
 
 impl Batch {
-    /// A fix for the sender, of an op that concerns `list`.
+    /// A fix for the sender of `op`.
     ///
-    /// It goes out ahead of what was accepted before it. Where it says that an item is now at a
-    /// place which that freed, it would come too early: two items would meet there.
-    fn fix(&mut self, fix: Op, list: Option<&NodeId>) {
-        let moves = matches!(fix.kind, OpKind::SetParentKey { .. });
-        if moves && list.is_some_and(|list| self.vacated.contains(list)) {
+    /// It goes out ahead of what was accepted before it. Where it moves an item that the sender has
+    /// already, it would come too early: the item would be in the way of those that came to the
+    /// list before, or at a place that is not free yet.
+    fn fix(&mut self, fix: Op, op: &Op, list: Option<&NodeId>) {
+        let changed = list.and_then(|list| self.lists.get(list));
+        let early = match (&fix.kind, &op.kind) {
+            (OpKind::SetParentKey { .. }, OpKind::SetParentKey { .. }) => changed.is_some(),
+            // An item that is new is not there to be moved, unless it was there before.
+            (OpKind::SetParentKey { .. }, _) => changed == Some(&true),
+            // A place next to one that is spelt oddly is itself, and only as long as that is there.
+            (_, OpKind::Create(create)) => {
+                changed.is_some() && !Position::verbatim(create.parent_key.clone()).is_canonical()
+            }
+            _ => false,
+        };
+        if early {
             self.say();
         }
         self.replies.push(fix);
@@ -521,7 +538,7 @@ impl Batch {
             others.push(ServerMessage::UpdateStorage { ops });
             sender.push(ServerMessage::UpdateStorage { ops: accepted });
         }
-        self.vacated.clear();
+        self.lists.clear();
     }
 
     fn reply(mut self) -> Reply {
@@ -537,5 +554,13 @@ impl std::fmt::Debug for Server {
             .field("sessions", &self.sessions)
             .field("next_actor", &self.next_actor)
             .finish_non_exhaustive()
+    }
+}
+
+/// Whether an op may free a place in a list for others to take.
+fn may_vacate(op: &Op) -> bool {
+    match &op.kind {
+        OpKind::Create(create) => create.intent == Intent::Set,
+        _ => true,
     }
 }

@@ -19,6 +19,10 @@ impl Server {
                 batch.rejected.push((vec![op_id], "the operation was rejected before".to_owned()));
             }
             Answer::Accepted => {
+                // The fixes say how things are now, after what was accepted before.
+                if !batch.accepted.is_empty() {
+                    batch.say();
+                }
                 let (echo, fixes) = self.document.echo_again(op);
                 batch.replies.push(echo);
                 batch.replies.extend(fixes);
