@@ -19,7 +19,7 @@ pub use session::{Access, Protocol, SessionOptions};
 use crate::document::NodeIx;
 use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::{NodeKind, OpKind};
+use crate::op::{NodeKind, OpKind, UpdateText};
 use crate::patch::{PatchError, Patched};
 use crate::{Actor, Document, IdSource, Limits, Op, OpId, Outcome};
 use answered::{Answer, Answered};
@@ -39,11 +39,12 @@ pub struct ServerOptions {
     chunk_size: usize,
     position_len: usize,
     check_ids: bool,
+    take_back_refused: bool,
 }
 
 impl Default for ServerOptions {
     /// The default [`Limits`], a window of 100,000 op ids, a log of 1,000 ops, chunks of 1 MiB,
-    /// positions of at most 48 characters, ids checked.
+    /// positions of at most 48 characters, ids checked, refused ops rejected.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
@@ -52,6 +53,7 @@ impl Default for ServerOptions {
             chunk_size: 1 << 20,
             position_len: 48,
             check_ids: true,
+            take_back_refused: false,
         }
     }
 }
@@ -92,6 +94,14 @@ impl ServerOptions {
     #[must_use]
     pub fn check_ids(self, check: bool) -> Self {
         Self { check_ids: check, ..self }
+    }
+
+    /// Whether an op that is refused is echoed, followed by ops that take it back, rather than
+    /// rejected. Some clients take a rejection as an error of the program and stop, or go on
+    /// showing what was rejected. Text updates are always rejected: clients fetch the text again.
+    #[must_use]
+    pub fn take_back_refused(self, take_back: bool) -> Self {
+        Self { take_back_refused: take_back, ..self }
     }
 }
 
@@ -208,6 +218,43 @@ impl Server {
         Ok(actor)
     }
 
+    /// Carries out an op that was accepted before, from the log of a host that stores one: as it
+    /// was applied, in the order of the log. Nothing is checked and nobody hears of it. A text
+    /// update also needs what the client sent, to be recognised when it is sent again.
+    ///
+    /// The op ids and the histories of the texts are remembered, so a host which replays the latest
+    /// ops onto a snapshot that is a while older answers re-sent ops as it would have without a
+    /// restart.
+    ///
+    /// Tells whether the op fits the document; if not, one of the two is damaged.
+    ///
+    /// ```
+    /// use livetree::{Document, Server, server::{ServerOptions, SessionOptions}};
+    /// let frame = br#"[{"type":201,"ops":[{"type":3,"id":"root","opId":"0:0","data":{"n":1}}]}]"#;
+    /// let mut server = Server::new(Document::new(), ServerOptions::default());
+    /// let actor = server.connect(SessionOptions::default())?;
+    /// let _ = server.receive_frame(actor, frame, 0)?;
+    ///
+    /// let mut later = Server::new(Document::new(), ServerOptions::default());
+    /// for entry in server.log().entries() {
+    ///     assert!(later.restore(&entry.op, None));
+    /// }
+    /// assert_eq!(later.document().to_json(), server.document().to_json());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore(&mut self, op: &Op, received: Option<&UpdateText>) -> bool {
+        let fits = match (&op.kind, received, &op.op_id) {
+            (OpKind::UpdateText(applied), Some(received), Some(op_id)) => {
+                self.document.restore_text(op, op_id, applied, received)
+            }
+            _ => self.document.apply(op),
+        };
+        if let Some(op_id) = &op.op_id {
+            self.answered.insert(op_id.clone(), Answer::Accepted);
+        }
+        fits.is_accepted()
+    }
+
     /// Opens a session and tells its actor number, which is never given out again.
     ///
     /// From here on the session gets what [`Reply::others`] says.
@@ -268,8 +315,11 @@ impl Server {
     fn update(&mut self, from: Actor, ops: Vec<Op>, now: u64) -> Reply {
         let mut batch = Batch::default();
         if let Err(limit) = self.options.limits.check_number(ops.len()) {
-            let all = ops.into_iter().filter_map(|op| op.op_id).collect();
-            batch.rejected.push((all, limit.to_string()));
+            for op in ops {
+                if let Some(op_id) = op.op_id.clone() {
+                    self.refuse(&op, op_id, &limit.to_string(), &mut batch);
+                }
+            }
             return batch.reply();
         }
         for op in ops {
@@ -297,8 +347,7 @@ impl Server {
             (None, _) => {
                 if let Err(reason) = self.admit(from, &op) {
                     self.answered.insert(op_id.clone(), Answer::Rejected);
-                    batch.rejected.push((vec![op_id], reason));
-                    return;
+                    return self.refuse(&op, op_id, &reason, batch);
                 }
                 self.document.apply(&op)
             }
@@ -327,6 +376,21 @@ impl Server {
                 self.log.append(from, now, || op.clone());
                 batch.accepted.push(op);
             }
+        }
+    }
+
+    /// Answers an op that is not carried out.
+    fn refuse(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
+        if self.options.take_back_refused && !matches!(op.kind, OpKind::UpdateText(_)) {
+            let (echo, fixes) = self.document.echo_again(op);
+            batch.replies.push(echo);
+            batch.replies.extend(fixes);
+            return;
+        }
+        // One message for neighbours with one reason.
+        match batch.rejected.last_mut() {
+            Some((op_ids, last)) if last == reason => op_ids.push(op_id),
+            _ => batch.rejected.push((vec![op_id], reason.to_owned())),
         }
     }
 
