@@ -345,6 +345,10 @@ impl Server {
             }
             (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
             (None, _) => {
+                // This is not remembered: the op that has this id by right may be yet to come.
+                if let Err(reason) = self.check_ids(from, &op) {
+                    return self.refuse(&op, op_id, &reason, batch);
+                }
                 if let Err(reason) = self.admit(from, &op) {
                     self.answered.insert(op_id.clone(), Answer::Rejected);
                     return self.refuse(&op, op_id, &reason, batch);
@@ -399,9 +403,6 @@ impl Server {
         let session = self.sessions.get(&from).ok_or("the session is closed")?;
         if session.access() == Access::ReadOnly {
             return Err("the session may only read".to_owned());
-        }
-        if self.options.check_ids {
-            self.check_ids(from, op)?;
         }
         if let Some(guard) = &mut self.guard {
             guard(from, &self.document, op)?;

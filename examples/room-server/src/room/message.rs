@@ -125,7 +125,7 @@ mod tests {
         assert!(error(r#"[{"type":100,"data":1}]"#).contains("100"));
         assert!(error(r#"[{"type":100,"data":{},"targetActor":"x"}]"#).contains("100"));
         assert!(error(r#"[{"type":103}]"#).contains("event"));
-        assert!(error("[{not json").contains("1"));
+        assert!(error("[{not json").contains("byte"), "{}", error("[{not json"));
         assert_eq!(read(br#" [{"type":200},{"type":300,"vector":""}]"#).unwrap().len(), 2);
     }
 
