@@ -11,6 +11,7 @@ mod hostile;
 mod json_patch;
 mod positions;
 mod reconcile;
+mod refusals;
 mod rollback;
 mod semantics;
 mod text_properties;
