@@ -113,6 +113,10 @@ pub struct Reply {
     pub sender: Vec<ServerMessage>,
     /// To every other session.
     pub others: Vec<ServerMessage>,
+    /// Whether an op came again that was accepted before, or was taken back: the answer then holds
+    /// ops that lead the sender to how things are now. A host that does not trust its clients to
+    /// follow closes the connection once this is sent, so that they fetch the document.
+    pub repaired: bool,
 }
 
 /// A client did something that a server does not answer.
@@ -284,9 +288,10 @@ impl Server {
     ) -> Result<Reply, ServerError> {
         let mut reply = Reply::default();
         for message in ClientMessage::read_frame(frame)? {
-            let Reply { sender, others } = self.receive(from, message, now)?;
+            let Reply { sender, others, repaired } = self.receive(from, message, now)?;
             reply.sender.extend(sender);
             reply.others.extend(others);
+            reply.repaired |= repaired;
         }
         Ok(reply)
     }
@@ -304,7 +309,7 @@ impl Server {
         let session = self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
         match message {
             ClientMessage::FetchStorage => {
-                Ok(Reply { sender: self.fetch(session.protocol()), others: Vec::new() })
+                Ok(Reply { sender: self.fetch(session.protocol()), ..Reply::default() })
             }
             ClientMessage::UpdateStorage { ops } => Ok(self.update(from, ops, now)),
             ClientMessage::Other(_) => Ok(Reply::default()),
@@ -341,6 +346,7 @@ impl Server {
             (Some(Answer::Accepted), OpKind::UpdateText(update))
                 if self.document.kind(&op.id) == Some(NodeKind::Text) =>
             {
+                batch.repaired = true;
                 self.document.apply_text_again(&op, &op_id, update)
             }
             (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
@@ -386,10 +392,7 @@ impl Server {
     /// Answers an op that is not carried out.
     fn refuse(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
         if self.options.take_back_refused && !matches!(op.kind, OpKind::UpdateText(_)) {
-            let (echo, fixes) = self.document.echo_again(op);
-            batch.replies.push(echo);
-            batch.replies.extend(fixes);
-            return;
+            return batch.repair(self.document.echo_again(op));
         }
         // One message for neighbours with one reason.
         match batch.rejected.last_mut() {
@@ -449,7 +452,7 @@ impl Server {
             batch.accepted.push(op.without_op_id());
         }
         self.keep_positions_short(&mut batch, actor, now);
-        Reply { sender: Vec::new(), others: batch.reply().others }
+        Reply { others: batch.reply().others, ..Reply::default() }
     }
 }
 
@@ -461,12 +464,21 @@ struct Batch {
     rejected: Vec<(Vec<OpId>, String)>,
     /// What everybody hears, in order.
     accepted: Vec<Op>,
+    /// See [`Reply::repaired`].
+    repaired: bool,
 }
 
 impl Batch {
+    /// The echo of an op that is not carried out now, and what leads back to how things are.
+    fn repair(&mut self, (echo, fixes): (Op, Vec<Op>)) {
+        self.replies.push(echo);
+        self.replies.extend(fixes);
+        self.repaired = true;
+    }
+
     /// Replies and fixes come first, then rejections, then what was accepted.
     fn reply(self) -> Reply {
-        let mut reply = Reply::default();
+        let mut reply = Reply { repaired: self.repaired, ..Reply::default() };
         if !self.replies.is_empty() {
             reply.sender.push(ServerMessage::UpdateStorage { ops: self.replies });
         }

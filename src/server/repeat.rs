@@ -18,11 +18,7 @@ impl Server {
             Answer::Rejected => {
                 self.refuse(op, op_id, "the operation was rejected before", batch);
             }
-            Answer::Accepted => {
-                let (echo, fixes) = self.document.echo_again(op);
-                batch.replies.push(echo);
-                batch.replies.extend(fixes);
-            }
+            Answer::Accepted => batch.repair(self.document.echo_again(op)),
         }
     }
 }

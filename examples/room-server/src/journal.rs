@@ -157,7 +157,7 @@ mod tests {
     fn send(server: &mut Server, from: livetree::Actor, ops: &str, batch: &mut Vec<u8>) -> String {
         let before = server.log().last_seq();
         let frame = format!(r#"[{{"type":201,"ops":[{ops}]}}]"#);
-        let messages = livetree::ClientMessage::read_frame(frame.as_bytes()).unwrap();
+        let messages = ClientMessage::read_frame(frame.as_bytes()).unwrap();
         let mut received = Received::new();
         let mut out = Vec::new();
         for message in messages {

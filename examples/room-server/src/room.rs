@@ -231,12 +231,19 @@ impl Room {
             }
         };
         let (mut to_sender, mut to_others) = (Vec::new(), Messages::default());
+        // Official clients do not always end up with the storage that the others have when ops
+        // which they made before a reconnect meet those of others, or had been carried out before,
+        // or when ops are taken back. Fetching the storage when nothing is pending any more sets
+        // them right.
+        let mut unsure = false;
         for message in messages {
             match message {
                 Incoming::Storage(ClientMessage::FetchStorage) if !may_read => {}
                 Incoming::Storage(message) => {
+                    unsure |= message::is_late(&message, from);
                     let reply = self.storage(from, message);
                     to_sender.extend(reply.sender);
+                    unsure |= reply.repaired;
                     reply.others.iter().for_each(|message| to_others.push(message));
                 }
                 Incoming::Presence { data, target } => {
@@ -250,6 +257,10 @@ impl Room {
             self.tell_others(from, to_others.take());
         }
         self.answer(from, &to_sender);
+        if unsure {
+            let reason = "Fetch the storage again, now that nothing is pending";
+            self.expel(from, Close::new(Close::RESTART, reason));
+        }
     }
 
     /// Sends a member the answers to its frame. Parts of the document may be large, so each gets a

@@ -5,9 +5,9 @@
 //! cargo run -p room-server --example join -- my-room    # in others
 //! ```
 //!
-//! Each line typed goes to the end of the list `lines`; `undo` takes the latest back. The document is
-//! printed whenever it changes, whoever changed it. Stop the server, type on, start it again: nothing
-//! is lost.
+//! Each line typed goes to the end of the list `lines`; `undo` takes the latest back, `cut` cuts the
+//! connection. The document is printed whenever it changes, whoever changed it. Stop the server, type
+//! on, start it again: nothing is lost.
 
 mod link;
 
@@ -41,6 +41,10 @@ async fn main() -> Result<(), String> {
         }
         () = async {
             while let Some(line) = lines.recv().await {
+                if line == "cut" {
+                    link.cut();
+                    continue;
+                }
                 let failed = link.with(move |client| match line.as_str() {
                     "undo" => {
                         client.undo();

@@ -1,6 +1,6 @@
 //! The messages of a room that do not concern its storage: presence and events.
 
-use livetree::{Actor, ClientMessage, Json, ServerMessage};
+use livetree::{Actor, ClientMessage, Json, OpId, ServerMessage};
 
 const UPDATE_PRESENCE: u64 = 100;
 /// Tells that somebody came.
@@ -59,6 +59,15 @@ fn incoming(message: ClientMessage) -> Result<Incoming, String> {
         code if UNSUPPORTED.contains(&code) => Ok(Incoming::Unsupported),
         code => Err(format!("there are no messages of type {code}")),
     }
+}
+
+/// Whether a client sends ops that it made before it got its present actor number.
+pub(super) fn is_late(message: &ClientMessage, from: Actor) -> bool {
+    let ClientMessage::UpdateStorage { ops } = message else { return false };
+    ops.iter().any(|op| {
+        let maker = op.op_id.as_ref().and_then(OpId::actor_and_clock);
+        maker.is_some_and(|(actor, _)| actor != from)
+    })
 }
 
 /// Tells of somebody's presence.

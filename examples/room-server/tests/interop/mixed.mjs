@@ -140,6 +140,18 @@ async function editAll(clients, bots) {
   await Promise.all([...officials, ...bots.map((bot) => bot.edit(OPS)), patches]);
 }
 
+// Who has which document, and where it leaves that of the REST API.
+const names = ["client 0", "client 1", "client 2", "client 3", "bot 0", "bot 1", "REST"];
+function differences(all) {
+  const truth = all.at(-1);
+  return all.map((one, n) => {
+    if (one === truth) return `${names[n]}: as REST`;
+    const at = [...one].findIndex((char, at) => char !== truth[at]);
+    const part = (text) => text.slice(Math.max(0, at - 60), at + 60);
+    return `${names[n]}: ${one.length} bytes, at ${at}\n  has  ${part(one)}\n  REST ${part(truth)}`;
+  }).join("\n");
+}
+
 async function converge(clients, bots) {
   const calm = ({ room }) => room.getStatus() === "connected" && room.getStorageStatus() === "synchronized";
   await until("official clients synchronized", 30000, () => clients.every(calm));
@@ -150,7 +162,7 @@ async function converge(clients, bots) {
     all.push(canon(JSON.parse(await api("GET", "/storage?format=json"))));
     return all.every((one) => one === all[0]);
   }).catch((error) => {
-    throw new Error(`${error.message}\n${all.join("\n")}`);
+    throw new Error(`${error.message}\n${differences(all)}`);
   });
   return all[0];
 }

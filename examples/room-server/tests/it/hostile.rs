@@ -73,22 +73,23 @@ async fn what_may_not_be_changed_stays() {
     let mut ann = server.join_with("r", &access(&server, "ann", everybody.clone())).await.unwrap();
     still_works(&mut ann, 0).await;
     let reader = access(&server, "rob", json!({ "r": ["*:read"] }));
-    let mut rob = server.join_with("r", &reader).await.unwrap();
-    let mut eve = server.join_with("r", &access(&server, "eve", everybody)).await.unwrap();
+    let writer = access(&server, "eve", everybody);
 
     let write = |op_id: &str, value: &str| json!([{ "type": 3, "id": "root", "opId": op_id, "data": { "alive": value } }]);
     // Who may only read; who uses the op ids of somebody who is there, or of nobody yet.
-    for (reads, op_id) in [
-        (true, format!("{}:0", rob.actor)),
-        (false, format!("{}:7", ann.actor)),
-        (false, "999999:0".to_owned()),
-        (false, "nonsense".to_owned()),
+    for (auth, op_id) in [
+        (&reader, None),
+        (&writer, Some(format!("{}:7", ann.actor))),
+        (&writer, Some("999999:0".to_owned())),
+        (&writer, Some("nonsense".to_owned())),
     ] {
-        let who = if reads { &mut rob } else { &mut eve };
+        let mut who = server.join_with("r", auth).await.unwrap();
+        let op_id = op_id.unwrap_or_else(|| format!("{}:0", who.actor));
         who.ops(write(&op_id, "mine")).await;
         // No rejection, which would make an official client throw: the op is answered and then
         // taken back.
         assert_eq!(who.answer(&op_id).await["type"], 3, "{op_id}");
+        assert_eq!(who.closed().await, 1012, "its client is to look again");
         assert_eq!(server.storage("r"), json!({ "alive": 0 }), "{op_id}");
     }
     // The op id that was tried is still its owner's.

@@ -128,12 +128,7 @@ impl Server {
 
     /// Joins a room; or else, the code with which the server closed.
     pub(crate) async fn join_with(&self, room: &str, auth: &str) -> Result<Raw, u16> {
-        let (socket, _) = tokio_tungstenite::connect_async(self.url(room, auth)).await.unwrap();
-        let mut raw = Raw { socket, actor: 0 };
-        let state: Value = serde_json::from_str(&raw.next().await?).unwrap();
-        assert_eq!(state["type"], 104);
-        raw.actor = state["actor"].as_u64().unwrap();
-        Ok(raw)
+        Raw::open(&self.url(room, auth)).await
     }
 
     /// A token from the REST API.
@@ -157,6 +152,16 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
+    /// Joins a room; or else, the code with which the server closed.
+    pub(crate) async fn open(url: &str) -> Result<Self, u16> {
+        let connected = tokio_tungstenite::connect_async(url).await;
+        let mut raw = Self { socket: connected.map_err(|_| 1006u16)?.0, actor: 0 };
+        let state: Value = serde_json::from_str(&raw.next().await?).unwrap();
+        assert_eq!(state["type"], 104);
+        raw.actor = state["actor"].as_u64().unwrap();
+        Ok(raw)
+    }
+
     pub(crate) async fn send(&mut self, text: impl Into<String>) {
         // A server that was killed hears nothing.
         let _ = self.socket.send(Message::text(text.into())).await;
