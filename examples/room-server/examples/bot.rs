@@ -20,21 +20,21 @@ async fn main() -> Result<(), String> {
     let url = args.next().ok_or("the first argument is the room's URL")?;
     let seed = args.next().and_then(|seed| seed.parse().ok()).ok_or("the second is a number")?;
     let mut random = Random(seed);
-    let (link, task) = Link::join(move || url.clone(), |_| ());
+    let (room, task) = Link::join(move || url.clone(), |_| ());
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| error.to_string())?;
         let answer = match line.split_once(' ') {
             Some(("edit", number)) => {
                 let number = number.parse().map_err(|_| format!("how many is {number}?"))?;
-                edit(&link, &mut random, number).await.map(|()| "done".to_owned())
+                edit(&room, &mut random, number).await.map(|()| "done".to_owned())
             }
-            _ => report(&link).await,
+            _ => report(&room).await,
         };
         // Without an answer the client is gone, and its task says why.
         let Some(answer) = answer else { break };
         println!("{answer}");
     }
-    drop(link);
+    drop(room);
     let ended = task.await.map_err(|error| error.to_string())?;
     ended.map_err(|refused| format!("{refused:?}"))
 }

@@ -59,7 +59,7 @@ pub async fn admit(
                     (make(rooms, &join.room, Scopes::default()).await?.0, scopes.clone())
                 }
                 Grant::Identity { gids } => {
-                    let (key, record) = rooms.find(&join.room).map_err(closing)?;
+                    let (key, record) = rooms.find(&join.room).map_err(|error| closing(&error))?;
                     (key, record.scopes_of(&claims.uid, gids))
                 }
             };
@@ -87,11 +87,14 @@ async fn make(
     id: &str,
     default_accesses: Scopes,
 ) -> Result<(Key, Arc<Record>), Close> {
-    rooms.find_or_create(id, || Record::new(id, default_accesses)).await.map_err(closing)
+    rooms
+        .find_or_create(id, || Record::new(id, default_accesses))
+        .await
+        .map_err(|error| closing(&error))
 }
 
 /// What an error of a room means for who wants to join it.
-pub fn closing(error: RoomError) -> Close {
+pub fn closing(error: &RoomError) -> Close {
     let code = match error {
         RoomError::Missing(_) | RoomError::Exists(_) | RoomError::Invalid(_) => Close::NOT_ALLOWED,
         RoomError::Stopped => Close::RESTART,

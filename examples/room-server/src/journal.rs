@@ -21,8 +21,8 @@ pub struct Damage {
 
 impl Damage {
     /// Something, and what is wrong with it.
-    pub fn new(what: &'static str, why: impl ToString) -> Self {
-        Self { what, why: why.to_string() }
+    pub fn new(what: &'static str, why: impl Into<String>) -> Self {
+        Self { what, why: why.into() }
     }
 }
 
@@ -82,14 +82,14 @@ pub fn replay(server: &mut Server, sealed: &[u8]) -> Result<u64, Damage> {
     let bytes = unseal(sealed, WHAT)?;
     let mut number = 0;
     for line in lines(bytes) {
-        let entry = Json::from_slice(line).map_err(|error| Damage::new(WHAT, error))?;
+        let entry = Json::from_slice(line).map_err(|error| Damage::new(WHAT, error.to_string()))?;
         let Some([_actor, _at, op, sent @ ..]) = entry.as_array() else {
             return Err(Damage::new(WHAT, "an entry is too short"));
         };
         let read = |json| match Op::from_json(json, Sender::Server) {
             Ok(Some(op)) => Ok(op),
             Ok(None) => Err(Damage::new(WHAT, "an operation is of unknown type")),
-            Err(error) => Err(Damage::new(WHAT, error)),
+            Err(error) => Err(Damage::new(WHAT, error.to_string())),
         };
         let op = read(op)?;
         let sent = match sent.first().map(read).transpose()?.map(|op| op.kind) {
@@ -121,12 +121,12 @@ pub fn write_snapshot(document: &Document) -> Vec<u8> {
 pub fn read_snapshot(sealed: &[u8]) -> Result<Document, Damage> {
     const WHAT: &str = "a snapshot";
     let node = |line| {
-        let json = Json::from_slice(line).map_err(|error| Damage::new(WHAT, error))?;
-        SerializedNode::from_compact(&json).map_err(|error| Damage::new(WHAT, error))
+        let json = Json::from_slice(line).map_err(|error| Damage::new(WHAT, error.to_string()))?;
+        SerializedNode::from_compact(&json).map_err(|error| Damage::new(WHAT, error.to_string()))
     };
     let nodes: Vec<_> = lines(unseal(sealed, WHAT)?).map(node).collect::<Result<_, _>>()?;
     let (document, report) =
-        Document::from_nodes(nodes).map_err(|error| Damage::new(WHAT, error))?;
+        Document::from_nodes(nodes).map_err(|error| Damage::new(WHAT, error.to_string()))?;
     if !report.is_clean() {
         return Err(Damage::new(WHAT, format!("{:?}", report.repairs)));
     }
@@ -198,7 +198,7 @@ mod tests {
         let c = later.connect(SessionOptions::default()).unwrap();
         let again = r#"{"type":10,"opId":"1:0","id":"0:0","baseVersion":0,"ops":[{"type":"insert","index":1,"text":"Y"},{"type":"insert","index":2,"text":"Z"}]}"#;
         let answer = send(&mut later, c, again, &mut Vec::new());
-        assert!(answer.contains(r#""opId":"1:0""#) && answer.contains("Z"), "{answer}");
+        assert!(answer.contains(r#""opId":"1:0""#) && answer.contains('Z'), "{answer}");
         assert_eq!(later.document().to_json().to_string(), r#"{"t":[["XaYZb"]]}"#);
     }
 

@@ -10,6 +10,14 @@
 //!   after another and lets out nothing that is not on the disk.
 //! * [`socket`], [`rest`]: the two ways in.
 
+#![deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
 pub mod auth;
 pub mod config;
 pub mod directory;

@@ -1,5 +1,13 @@
 //! `cargo run --release -p room-server`
 
+#![deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -120,7 +120,7 @@ async fn enter(
     }
     let (key, entry) = auth::admit(&app.rooms, &app.tokens, join, protocol).await?;
     let entered = app.rooms.run_on(key, move |room| room.enter(entry, outbox)).await;
-    let (commands, actor) = entered.map_err(auth::closing)?;
+    let (commands, actor) = entered.map_err(|error| auth::closing(&error))?;
     app.rooms.touch(key);
     Ok(Seat { actor: actor?, commands })
 }

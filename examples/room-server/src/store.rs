@@ -44,8 +44,8 @@ const MAX_GROUP: usize = 1_000;
 pub struct StoreError(Arc<str>);
 
 impl StoreError {
-    fn new(error: impl ToString) -> Self {
-        Self(error.to_string().into())
+    fn new(error: impl Into<Arc<str>>) -> Self {
+        Self(error.into())
     }
 }
 
@@ -129,7 +129,7 @@ impl Store {
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run())
-            .map_err(StoreError::new)?;
+            .map_err(|error| StoreError::new(error.to_string()))?;
         Ok((Self { database, jobs }, contents, thread))
     }
 
@@ -161,8 +161,8 @@ impl Store {
     /// If the database cannot be read.
     pub fn read(&self, key: Key) -> Result<Stored, StoreError> {
         let opened = self.write(vec![Change::Open(key)]).blocking_recv();
-        opened.unwrap_or_else(|error| Err(StoreError::new(error)))?;
-        read(&self.database, key).map_err(StoreError::new)
+        opened.unwrap_or_else(|error| Err(StoreError::new(error.to_string())))?;
+        read(&self.database, key).map_err(|error| StoreError::new(error.to_string()))
     }
 }
 
@@ -193,13 +193,12 @@ fn open(path: &Path) -> Result<(Database, Contents), redb::Error> {
             }
         }
         let kept = meta.get("token key")?.map(|key| key.value().to_vec());
-        match kept {
-            Some(key) => key,
-            None => {
-                let key = random_bytes::<32>();
-                meta.insert("token key", &key[..])?;
-                key.to_vec()
-            }
+        if let Some(key) = kept {
+            key
+        } else {
+            let key = random_bytes::<32>();
+            meta.insert("token key", &key[..])?;
+            key.to_vec()
         }
     };
     let mut records = Vec::new();
@@ -294,7 +293,7 @@ impl Writer {
                 _ => None,
             });
             self.broken.extend(lost);
-            StoreError::new(error)
+            StoreError::new(error.to_string())
         })
     }
 

@@ -116,9 +116,8 @@ impl Tokens {
         let signed = jsonwebtoken::decode::<Signed>(token, &self.decoding, &self.validation);
         match signed {
             Ok(signed) if signed.claims.pid == PROJECT => Ok(signed.claims.claims),
-            Ok(_) => Err(TokenError::Forged),
             Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(TokenError::Expired),
-            Err(_) => Err(TokenError::Forged),
+            Ok(_) | Err(_) => Err(TokenError::Forged),
         }
     }
 }
@@ -131,10 +130,7 @@ impl std::fmt::Debug for Tokens {
 
 /// A name that nobody can guess.
 pub fn random_name() -> String {
-    random_bytes::<16>().iter().fold(String::with_capacity(32), |mut name, byte| {
-        name.push_str(&format!("{byte:02x}"));
-        name
-    })
+    format!("{:032x}", u128::from_be_bytes(random_bytes()))
 }
 
 /// Bytes that nobody can guess.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{ApiResult, parse};
 use crate::App;
 use crate::error::ApiError;
+use crate::room::Room;
 
 /// `POST /v2/rooms/{id}/request-storage-mutation`. The content type must be this one to the letter.
 pub(super) async fn request(
@@ -21,7 +22,7 @@ pub(super) async fn request(
     Path(id): Path<String>,
 ) -> ApiResult<impl IntoResponse> {
     let (key, _) = app.rooms.find(&id)?;
-    let lines = app.rooms.run(key, |room| room.begin_mutation()).await?;
+    let lines = app.rooms.run(key, Room::begin_mutation).await?;
     let lines = lines.map_err(|error| ApiError::internal(error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines))
 }

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{PUBLIC, Raw, Server};
 
-fn access(server: &Server, user: &str, permissions: Value) -> String {
+fn access(server: &Server, user: &str, permissions: &Value) -> String {
     let body = json!({ "userId": user, "permissions": permissions });
     format!("tok={}", server.token("/v2/authorize-user", &body))
 }
@@ -42,7 +42,7 @@ async fn nobody_gets_in_without_a_right() {
     let claims = Claims { uid: "ann".to_owned(), ui: None, grant };
     let forged = Tokens::new(b"a guess").sign(claims).unwrap();
     let [header, body, signature] = ann.split('.').collect::<Vec<_>>()[..] else { panic!() };
-    let other = access(&server, "eve", json!({ "other": ["*:write"], "priv": ["*:write"] }));
+    let other = access(&server, "eve", &json!({ "other": ["*:write"], "priv": ["*:write"] }));
     for auth in [
         "",
         "pubkey=pk_wrong",
@@ -70,10 +70,10 @@ async fn what_may_not_be_changed_stays() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let everybody = json!({ "r": ["*:write"] });
-    let mut ann = server.join_with("r", &access(&server, "ann", everybody.clone())).await.unwrap();
+    let mut ann = server.join_with("r", &access(&server, "ann", &everybody)).await.unwrap();
     still_works(&mut ann, 0).await;
-    let reader = access(&server, "rob", json!({ "r": ["*:read"] }));
-    let writer = access(&server, "eve", everybody);
+    let reader = access(&server, "rob", &json!({ "r": ["*:read"] }));
+    let writer = access(&server, "eve", &everybody);
 
     let write = |op_id: &str, value: &str| json!([{ "type": 3, "id": "root", "opId": op_id, "data": { "alive": value } }]);
     // Who may only read; who uses the op ids of somebody who is there, or of nobody yet.
