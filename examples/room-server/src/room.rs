@@ -8,9 +8,11 @@ mod load;
 mod message;
 mod mutation;
 mod presence;
+mod refresh;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use livetree::server::{Access, Protocol, Reply, SessionOptions};
 use livetree::{Actor, ClientMessage, Server, ServerMessage};
@@ -46,6 +48,8 @@ pub struct Entry {
 struct Member {
     entry: Entry,
     outbox: Outbox,
+    /// When to tell the storage again, unasked.
+    refresh: Option<Instant>,
 }
 
 /// Something that leaves the room.
@@ -150,7 +154,7 @@ impl Room {
             joined.insert("actor".to_owned(), actor.0.into());
         }
         self.tell_others(actor, joined.to_string());
-        self.members.insert(actor, Member { entry, outbox });
+        self.members.insert(actor, Member { entry, outbox, refresh: None });
         self.tell(actor, state.to_string());
         self.introduce_ghosts(actor);
         Ok(actor)
@@ -231,10 +235,6 @@ impl Room {
             }
         };
         let (mut to_sender, mut to_others) = (Vec::new(), Messages::default());
-        // Official clients do not always end up with the storage that the others have when ops
-        // which they made before a reconnect meet those of others, or had been carried out before,
-        // or when ops are taken back. Fetching the storage when nothing is pending any more sets
-        // them right.
         let mut unsure = false;
         for message in messages {
             match message {
@@ -257,10 +257,7 @@ impl Room {
             self.tell_others(from, to_others.take());
         }
         self.answer(from, &to_sender);
-        if unsure {
-            let reason = "Fetch the storage again, now that nothing is pending";
-            self.expel(from, Close::new(Close::RESTART, reason));
-        }
+        self.heard(from, unsure);
     }
 
     /// Sends a member the answers to its frame. Parts of the document may be large, so each gets a
@@ -303,6 +300,17 @@ impl Room {
         self.metrics.ops.add(self.server.log().entries().len());
         let last = self.server.log().last_seq();
         self.server.log_mut().forget(last);
+    }
+
+    /// When something is due that nobody asks for.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.next_expiry().into_iter().chain(self.next_refresh()).min()
+    }
+
+    /// Does what is due.
+    pub fn pass_time(&mut self, now: Instant) {
+        self.expire_ghosts(now);
+        self.refresh_members(now);
     }
 
     /// Sends a message to one member.

@@ -151,7 +151,7 @@ impl Task {
     /// Waits for something to do, and does it. Returns why that was the last time.
     async fn turn(&mut self) -> Option<End> {
         let idle = self.room.is_empty() && self.waiting.is_empty();
-        let expiry = self.room.next_expiry().map(tokio::time::Instant::from_std);
+        let deadline = self.room.next_deadline().map(tokio::time::Instant::from_std);
         tokio::select! {
             biased;
             Some(written) = self.written.recv() => return self.written(written),
@@ -161,8 +161,8 @@ impl Task {
                 // The server itself is gone.
                 None => return Some(End::Failed),
             },
-            () = tokio::time::sleep_until(expiry.unwrap_or_else(tokio::time::Instant::now)),
-                if expiry.is_some() => self.room.expire_ghosts(Instant::now()),
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)),
+                if deadline.is_some() => self.room.pass_time(Instant::now()),
             () = tokio::time::sleep(self.rooms.config().idle), if idle => {
                 return self.rooms.retire(self.key, &self.commands).then_some(End::Idle);
             }

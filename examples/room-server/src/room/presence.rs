@@ -104,12 +104,12 @@ impl Room {
     }
 
     /// When the next ghost is due to vanish.
-    pub fn next_expiry(&self) -> Option<Instant> {
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.ghosts.values().map(|ghost| ghost.until).min()
     }
 
     /// Lets ghosts vanish whose time is up.
-    pub fn expire_ghosts(&mut self, now: Instant) {
+    pub(super) fn expire_ghosts(&mut self, now: Instant) {
         let due: Vec<String> = self
             .ghosts
             .iter()
