@@ -134,6 +134,9 @@ fn soak(options: &Options) -> ExitCode {
         println!("{}: {report} in {:.1} s", family.name(), started.elapsed().as_secs_f64());
         let mut failures = report.failures.clone();
         failures.sort_by_key(|failure| failure.broken.step);
+        for failure in &failures {
+            println!("{failure}");
+        }
         for failure in failures.iter().take(1) {
             println!("{}", failure.shrunk(&rules));
         }

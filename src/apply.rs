@@ -68,6 +68,14 @@ impl Outcome {
     }
 }
 
+impl Rejection {
+    /// Whether it says that a text update hangs on a version from which the text's history does not
+    /// lead to the present one. On another version the same update may be accepted.
+    pub fn is_about_version(&self) -> bool {
+        matches!(self, Self::TextVersionAhead | Self::TextVersionTooOld)
+    }
+}
+
 impl Document {
     /// Applies an op as the authority would, and says what became of it.
     ///
@@ -133,7 +141,7 @@ impl Document {
         if let Some(child) = self.child(node, key) {
             self.detach(child);
         } else if let Body::Object(object) = &self.node(node).body {
-            if let Some(Slot::Json(_)) = object.slots.get(key) {
+            if let Some(Slot::Json(_)) = object.get(key) {
                 self.set_field(node, key.clone(), None);
             }
         }

@@ -120,7 +120,7 @@ impl Differ<'_> {
             self.changes.push(Op::new(id.clone(), kind));
         }
         // A child that comes in a field's place replaces it.
-        let gone = old.fields().filter(|(key, _)| new.slots.get(key).is_none());
+        let gone = old.fields().filter(|(key, _)| new.get(key).is_none());
         self.changes.extend(
             gone.map(|(key, _)| Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() })),
         );
@@ -153,11 +153,11 @@ impl Differ<'_> {
             if kept {
                 continue;
             }
-            let by_field = self.next.field(after, node.key.as_str()).is_some();
+            let by_field = self.next.field(after, node.key.as_small_str()).is_some();
             // An id that comes again must be gone before, and creations are in no known order. The
             // place of a kept item must be free before it moves there.
             let by_child = || {
-                let heir = self.next.child(after, node.key.as_str());
+                let heir = self.next.child(after, node.key.as_small_str());
                 heir.is_some_and(|heir| self.kept(before, heir).is_none())
                     && !self
                         .prev
@@ -225,7 +225,7 @@ impl Differ<'_> {
             let mut deleted_id = None;
             if matches!(container.body, Body::List(_)) {
                 let holder =
-                    if ix == top { self.prev.child(parent, node.key.as_str()) } else { None };
+                    if ix == top { self.prev.child(parent, node.key.as_small_str()) } else { None };
                 if let Some(holder) = holder.filter(|holder| replaced.contains(holder)) {
                     intent = Intent::Set;
                     deleted_id = Some(self.prev.node(holder).id.clone());
@@ -236,7 +236,7 @@ impl Differ<'_> {
             }
             let create = Create {
                 parent_id: container.id.clone(),
-                parent_key: node.key.to_small_str(),
+                parent_key: node.key.as_small_str().clone(),
                 intent,
                 deleted_id,
                 content: node.body.content(),
@@ -247,7 +247,7 @@ impl Differ<'_> {
 }
 
 fn move_to(id: &NodeId, to: &Position) -> Op {
-    let parent_key: SmallStr = to.to_small_str();
+    let parent_key: SmallStr = to.as_small_str().clone();
     Op::new(id.clone(), OpKind::SetParentKey { parent_key })
 }
 

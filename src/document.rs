@@ -9,6 +9,7 @@
 
 mod build;
 mod check;
+mod fields;
 mod ids;
 mod journal;
 mod keyed;
@@ -26,17 +27,19 @@ pub use journal::Savepoint;
 pub use load::{LoadReport, NodesError, Repair};
 pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 
+use fields::KeyLists;
+pub(crate) use fields::{ObjectBody, Slot, field_bytes};
 use ids::IdIndex;
 use journal::Journal;
 pub(crate) use keyed::Keyed;
-pub(crate) use node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
+pub(crate) use node::{Body, Node, NodeIx};
 pub(crate) use order::Positions;
 pub(crate) use text_node::TextNode;
 
 use crate::change::Tracker;
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::{Limits, NodeId};
+use crate::{Limits, NodeId, SmallStr};
 
 /// The deepest that live nodes may nest, the root being at 0.
 ///
@@ -73,6 +76,7 @@ pub struct Document {
     nodes: Vec<Node>,
     free: Vec<NodeIx>,
     ids: IdIndex,
+    key_lists: KeyLists,
     journal: Journal,
     tracker: Option<Box<Tracker>>,
     limits: Limits,
@@ -84,7 +88,7 @@ impl Document {
         let root = Node {
             id: NodeId::ROOT,
             parent: NodeIx::ROOT,
-            key: Position::verbatim(crate::SmallStr::EMPTY),
+            key: Position::verbatim(SmallStr::EMPTY),
             depth: 0,
             body: Body::Object(ObjectBody::default()),
         };
@@ -94,6 +98,7 @@ impl Document {
             nodes: vec![root],
             free: Vec::new(),
             ids,
+            key_lists: KeyLists::default(),
             journal: Journal::default(),
             tracker: None,
             limits: Limits::default(),
@@ -152,9 +157,9 @@ impl Document {
     }
 
     /// The JSON field at a key of an object.
-    pub(crate) fn field(&self, object: NodeIx, key: &str) -> Option<&crate::Json> {
+    pub(crate) fn field(&self, object: NodeIx, key: &SmallStr) -> Option<&crate::Json> {
         match &self.node(object).body {
-            Body::Object(object) => match object.slots.get(key)? {
+            Body::Object(object) => match object.get(key)? {
                 Slot::Json(value) => Some(value),
                 Slot::Child(_) => None,
             },
@@ -162,9 +167,13 @@ impl Document {
         }
     }
 
-    /// The child at a key of an object or map.
+    /// The child at a key of an object or map, by the key's text.
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
-        if matches!(self.node(parent).body, Body::List(_)) { None } else { self.child(parent, key) }
+        match &self.node(parent).body {
+            Body::Object(object) => object.at(key)?.child(),
+            Body::Map(entries) => entries.at(key).copied(),
+            Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
+        }
     }
 
     /// The item at an index of a list.
@@ -192,14 +201,11 @@ impl Document {
     }
 
     /// The child at a key of an object or map, or at a position of a list.
-    pub(crate) fn child(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
+    pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(object) => match object.slots.get(key)? {
-                Slot::Child(child) => Some(*child),
-                Slot::Json(_) => None,
-            },
+            Body::Object(object) => object.get(key)?.child(),
             Body::Map(entries) => entries.get(key).copied(),
-            Body::List(order) => order.find(&Position::verbatim(key.into()), self),
+            Body::List(order) => order.find(&Position::verbatim(key.clone()), self),
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
     }

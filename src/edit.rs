@@ -266,7 +266,7 @@ impl Session<'_> {
         wanted: NodeKind,
     ) -> Result<NodeIx, EditError> {
         self.document
-            .child(parent, key)
+            .child_by_key(parent, key)
             .filter(|child| self.document.node(*child).body.kind() == wanted)
             .ok_or_else(|| self.wrong_kind(parent, key, wanted))
     }

@@ -73,7 +73,7 @@ impl Document {
     }
 
     /// Whether a container has anything at a key.
-    pub(crate) fn has_key(&self, node: NodeIx, key: &str) -> bool {
+    pub(crate) fn has_key(&self, node: NodeIx, key: &SmallStr) -> bool {
         self.field(node, key).is_some() || self.child(node, key).is_some()
     }
 
@@ -109,7 +109,7 @@ impl Document {
             let in_list = matches!(self.node(node.parent).body, Body::List(_));
             let create = Create {
                 parent_id: self.node(node.parent).id.clone(),
-                parent_key: node.key.to_small_str(),
+                parent_key: node.key.as_small_str().clone(),
                 intent: match in_list {
                     true if ix == top => intent,
                     // Exactly at its position, whatever that is: nothing else is there.
@@ -125,7 +125,7 @@ impl Document {
 
     /// The op that moves a list item to where it is now.
     pub(crate) fn put_back(&self, item: NodeIx) -> Op {
-        let parent_key = self.node(item).key.to_small_str();
+        let parent_key = self.node(item).key.as_small_str().clone();
         Op::new(self.node(item).id.clone(), OpKind::SetParentKey { parent_key })
     }
 

@@ -181,13 +181,18 @@ impl Op {
     /// The acknowledgement of an op that changed nothing. On the wire it is disguised as the
     /// deletion of a node named `ACK`.
     pub fn acknowledgement(op_id: OpId) -> Self {
-        Self { op_id: Some(op_id), id: NodeId::from(wire::ACK), kind: OpKind::DeleteCrdt }
+        Self { op_id: Some(op_id), id: Self::acknowledged_id(), kind: OpKind::DeleteCrdt }
     }
 
     /// Whether this is an [`acknowledgement`](Self::acknowledgement) and not a real deletion.
     pub fn is_acknowledgement(&self) -> bool {
         self.op_id.is_some()
             && self.kind == OpKind::DeleteCrdt
-            && self.id == NodeId::from(wire::ACK)
+            && self.id == Self::acknowledged_id()
+    }
+
+    /// The id that an acknowledgement names; no node may have it.
+    pub(crate) fn acknowledged_id() -> NodeId {
+        NodeId::from(wire::ACK)
     }
 }

@@ -345,11 +345,11 @@ impl Position {
         self.0.heap_bytes()
     }
 
-    /// A number that decides most comparisons; see [`SortKey`].
-    pub(crate) fn to_small_str(&self) -> SmallStr {
-        self.0.clone()
+    pub(crate) fn as_small_str(&self) -> &SmallStr {
+        &self.0
     }
 
+    /// A number that decides most comparisons; see [`SortKey`].
     pub(crate) fn sort_key(&self) -> SortKey {
         SortKey::new(self.0.prefix(), self.len())
     }

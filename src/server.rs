@@ -11,6 +11,7 @@ mod repeat;
 mod session;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -19,9 +20,10 @@ pub use session::{Access, Protocol, SessionOptions};
 use crate::document::NodeIx;
 use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::{NodeKind, OpKind, UpdateText};
+use crate::op::{Intent, NodeContent, NodeKind, OpKind, UpdateText};
 use crate::patch::{PatchError, Patched};
-use crate::{Actor, Document, IdSource, Limits, Op, OpId, Outcome};
+use crate::position::Position;
+use crate::{Actor, Document, FileMeta, IdSource, Limits, NodeId, Op, OpId, Outcome};
 use answered::{Answer, Answered};
 use session::Session;
 
@@ -90,6 +92,12 @@ impl ServerOptions {
         Self { position_len: characters.max(8), ..self }
     }
 
+    /// How long list positions may grow: what [`position_len`](Self::position_len) said.
+    #[cfg(feature = "__testing")]
+    pub(crate) fn longest_position(&self) -> usize {
+        self.position_len
+    }
+
     /// Whether ids must be minted by the client that sends them.
     #[must_use]
     pub fn check_ids(self, check: bool) -> Self {
@@ -135,6 +143,7 @@ pub enum ServerError {
 }
 
 type Guard = Box<dyn FnMut(Actor, &Document, &Op) -> Result<(), String> + Send>;
+type Uploads = Box<dyn FnMut(&FileMeta) -> Result<u64, String> + Send>;
 
 /// A document with its sessions: the authority of one room.
 ///
@@ -150,6 +159,7 @@ pub struct Server {
     log: OpLog,
     options: ServerOptions,
     guard: Option<Guard>,
+    uploads: Option<Uploads>,
 }
 
 impl Server {
@@ -168,6 +178,7 @@ impl Server {
             log: OpLog::new(options.log_len),
             options,
             guard: None,
+            uploads: None,
         }
     }
 
@@ -188,6 +199,30 @@ impl Server {
         guard: impl FnMut(Actor, &Document, &Op) -> Result<(), String> + Send + 'static,
     ) -> Self {
         self.guard = Some(Box::new(guard));
+        self
+    }
+
+    /// Has the host confirm each LiveFile that a client creates: the size of what was uploaded under
+    /// the file's id, or why there is no such file. The true size replaces what the client said; an
+    /// error rejects the op.
+    ///
+    /// ```
+    /// use livetree::server::ServerOptions;
+    /// use livetree::{Document, Server};
+    /// let server = Server::new(Document::new(), ServerOptions::default()).confirming_uploads(
+    ///     |file| match file.id() {
+    ///         "fl_0123456789abcdefghijk" => Ok(48_213),
+    ///         id => Err(format!("nothing was uploaded as {id}")),
+    ///     },
+    /// );
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn confirming_uploads(
+        mut self,
+        uploaded: impl FnMut(&FileMeta) -> Result<u64, String> + Send + 'static,
+    ) -> Self {
+        self.uploads = Some(Box::new(uploaded));
         self
     }
 
@@ -334,6 +369,26 @@ impl Server {
         batch.reply()
     }
 
+    /// Everybody is to hear of an op.
+    fn accept(&self, op: Op, batch: &mut Batch) {
+        if self.gives_long_position(&op) {
+            batch.long.push(op.id.clone());
+        }
+        batch.accepted.push(op);
+    }
+
+    /// The list, or other container, whose items an op adds to, moves or takes out.
+    fn list_of(&self, op: &Op) -> Option<NodeId> {
+        match &op.kind {
+            OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
+                self.document.parent_of(&op.id).cloned()
+            }
+            OpKind::Create(create) => Some(create.parent_id.clone()),
+            OpKind::DeleteObjectKey { .. } => Some(op.id.clone()),
+            OpKind::UpdateObject { .. } | OpKind::UpdateText(_) => None,
+        }
+    }
+
     /// Takes one op: it is a repetition, is refused, or takes its place in the order.
     fn take(&mut self, from: Actor, mut op: Op, now: u64, batch: &mut Batch) {
         let Some(op_id) = op.op_id.clone() else { return };
@@ -341,13 +396,20 @@ impl Server {
             // Only an authority names versions.
             update.version = None;
         }
+        let list = self.list_of(&op);
         let outcome = match (self.answered.get(&op_id), &op.kind) {
             // A text knows which part of a re-sent update is new.
             (Some(Answer::Accepted), OpKind::UpdateText(update))
                 if self.document.kind(&op.id) == Some(NodeKind::Text) =>
             {
-                batch.repaired = true;
-                self.document.apply_text_again(&op, &op_id, update)
+                batch.reply.repaired = true;
+                match self.admit(from, &op) {
+                    Ok(()) => self.document.apply_text_again(&op, &op_id, update),
+                    Err(reason) => {
+                        batch.rejected.push((vec![op_id], reason));
+                        return;
+                    }
+                }
             }
             (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
             (None, _) => {
@@ -355,7 +417,9 @@ impl Server {
                 if let Err(reason) = self.check_ids(from, &op) {
                     return self.refuse(&op, op_id, &reason, batch);
                 }
-                if let Err(reason) = self.admit(from, &op) {
+                let admitted =
+                    self.admit(from, &op).and_then(|()| self.confirm_upload(&mut op.kind));
+                if let Err(reason) = admitted {
                     self.answered.insert(op_id.clone(), Answer::Rejected);
                     return self.refuse(&op, op_id, &reason, batch);
                 }
@@ -369,22 +433,33 @@ impl Server {
             }
             Outcome::Rectified { op, fix } => {
                 self.answered.insert(op_id, Answer::Accepted);
+                // It says where the node is by now.
+                let list = self.document.parent_of(&op.id);
+                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(list)) {
+                    batch.say();
+                }
                 batch.replies.push(*op);
                 batch.replies.extend(fix.map(|fix| *fix));
             }
             Outcome::Rejected(rejection) => {
-                self.answered.insert(op_id.clone(), Answer::Rejected);
+                // An update that hangs on a version out of reach may come again on another.
+                if !rejection.is_about_version() {
+                    self.answered.insert(op_id.clone(), Answer::Rejected);
+                }
                 batch.rejected.push((vec![op_id], rejection.to_string()));
             }
             Outcome::Accepted { corrected, fix } => {
                 self.answered.insert(op_id, Answer::Accepted);
-                batch.replies.extend(fix.map(|fix| *fix));
-                let op = corrected.map_or(op, |corrected| *corrected);
-                if let Some(session) = self.sessions.get_mut(&from) {
-                    session.saw(&op);
+                if let Some(fix) = fix {
+                    batch.fix(*fix, &op, list.as_ref());
                 }
+                let op = corrected.map_or(op, |corrected| *corrected);
+                self.note_id(&op);
                 self.log.append(from, now, || op.clone());
-                batch.accepted.push(op);
+                if let Some(list) = list {
+                    *batch.lists.entry(list).or_default() |= may_vacate(&op);
+                }
+                self.accept(op, batch);
             }
         }
     }
@@ -401,7 +476,7 @@ impl Server {
         }
     }
 
-    /// Whether the session may send this op; if not, why.
+    /// Whether the session may send an op with this in it, whoever named it; if not, why.
     fn admit(&mut self, from: Actor, op: &Op) -> Result<(), String> {
         let session = self.sessions.get(&from).ok_or("the session is closed")?;
         if session.access() == Access::ReadOnly {
@@ -411,6 +486,20 @@ impl Server {
             guard(from, &self.document, op)?;
         }
         self.options.limits.check(&self.document, op).map_err(|limit| limit.to_string())
+    }
+
+    /// Makes a file that is being created as large as what was uploaded; if nothing was, why.
+    fn confirm_upload(&mut self, kind: &mut OpKind) -> Result<(), String> {
+        let (OpKind::Create(create), Some(uploads)) = (kind, &mut self.uploads) else {
+            return Ok(());
+        };
+        if let NodeContent::File(file) = &mut create.content {
+            let size = uploads(file)?;
+            if size != file.size() {
+                *file = Arc::new(file.of_size(size));
+            }
+        }
+        Ok(())
     }
 
     /// Applies a JSON Patch; connected clients hear of it as of any other update.
@@ -449,7 +538,7 @@ impl Server {
         let mut batch = Batch::default();
         for op in ops {
             self.log.append(actor, now, || op.clone());
-            batch.accepted.push(op.without_op_id());
+            self.accept(op.without_op_id(), &mut batch);
         }
         self.keep_positions_short(&mut batch, actor, now);
         Reply { others: batch.reply().others, ..Reply::default() }
@@ -459,38 +548,76 @@ impl Server {
 /// What one message of a client comes to.
 #[derive(Default)]
 struct Batch {
+    /// What is to be said already.
+    reply: Reply,
     /// Acknowledgements of what changed nothing, and fixes.
     replies: Vec<Op>,
     rejected: Vec<(Vec<OpId>, String)>,
     /// What everybody hears, in order.
     accepted: Vec<Op>,
-    /// See [`Reply::repaired`].
-    repaired: bool,
+    /// Lists that accepted ops changed, and whether they may have freed a place there.
+    lists: BTreeMap<NodeId, bool>,
+    /// Items that got a long position.
+    long: Vec<NodeId>,
 }
 
 impl Batch {
-    /// The echo of an op that is not carried out now, and what leads back to how things are.
+    /// The echo of an op that is not carried out now, and what leads back to how things are, after
+    /// what was accepted before.
     fn repair(&mut self, (echo, fixes): (Op, Vec<Op>)) {
+        if !self.accepted.is_empty() {
+            self.say();
+        }
         self.replies.push(echo);
         self.replies.extend(fixes);
-        self.repaired = true;
+        self.reply.repaired = true;
+    }
+
+    /// A fix for the sender of `op`.
+    ///
+    /// It goes out ahead of what was accepted before it. Where it moves an item that the sender has
+    /// already, it would come too early: the item would be in the way of those that came to the
+    /// list before, or at a place that is not free yet.
+    fn fix(&mut self, fix: Op, op: &Op, list: Option<&NodeId>) {
+        let changed = list.and_then(|list| self.lists.get(list));
+        let early = match (&fix.kind, &op.kind) {
+            (OpKind::SetParentKey { .. }, OpKind::SetParentKey { .. }) => changed.is_some(),
+            // An item that is new is not there to be moved, unless it was there before.
+            (OpKind::SetParentKey { .. }, _) => changed == Some(&true),
+            // A place next to one that is spelt oddly is itself, and only as long as that is there.
+            (_, OpKind::Create(create)) => {
+                changed.is_some() && !Position::verbatim(create.parent_key.clone()).is_canonical()
+            }
+            _ => false,
+        };
+        if early {
+            self.say();
+        }
+        self.replies.push(fix);
     }
 
     /// Replies and fixes come first, then rejections, then what was accepted.
-    fn reply(self) -> Reply {
-        let mut reply = Reply { repaired: self.repaired, ..Reply::default() };
+    fn say(&mut self) {
+        let Reply { sender, others, .. } = &mut self.reply;
         if !self.replies.is_empty() {
-            reply.sender.push(ServerMessage::UpdateStorage { ops: self.replies });
+            let ops = std::mem::take(&mut self.replies);
+            sender.push(ServerMessage::UpdateStorage { ops });
         }
-        for (op_ids, reason) in self.rejected {
-            reply.sender.push(ServerMessage::RejectOps { op_ids, reason });
+        for (op_ids, reason) in self.rejected.drain(..) {
+            sender.push(ServerMessage::RejectOps { op_ids, reason });
         }
         if !self.accepted.is_empty() {
-            let others = self.accepted.iter().cloned().map(Op::without_op_id).collect();
-            reply.others.push(ServerMessage::UpdateStorage { ops: others });
-            reply.sender.push(ServerMessage::UpdateStorage { ops: self.accepted });
+            let accepted = std::mem::take(&mut self.accepted);
+            let ops = accepted.iter().cloned().map(Op::without_op_id).collect();
+            others.push(ServerMessage::UpdateStorage { ops });
+            sender.push(ServerMessage::UpdateStorage { ops: accepted });
         }
-        reply
+        self.lists.clear();
+    }
+
+    fn reply(mut self) -> Reply {
+        self.say();
+        self.reply
     }
 }
 
@@ -504,7 +631,10 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// Whether an op gives an item of a list a position.
-fn places_item(op: &Op) -> bool {
-    matches!(op.kind, OpKind::Create(_) | OpKind::SetParentKey { .. })
+/// Whether an op may free a place in a list for others to take.
+fn may_vacate(op: &Op) -> bool {
+    match &op.kind {
+        OpKind::Create(create) => create.intent == Intent::Set,
+        _ => true,
+    }
 }

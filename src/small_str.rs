@@ -73,6 +73,13 @@ impl SmallStr {
         word.copied().map_or(0, u64::from_be_bytes)
     }
 
+    /// The text, if it is short enough to need no heap.
+    #[inline]
+    pub(crate) fn inline(text: &str) -> Option<Self> {
+        let len = u8::try_from(text.len()).ok()?;
+        padded(text.as_bytes()).map(|bytes| Self(Repr::Inline { len, bytes }))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -102,10 +109,7 @@ impl SmallStr {
 impl From<&str> for SmallStr {
     #[inline]
     fn from(text: &str) -> Self {
-        match (padded(text.as_bytes()), u8::try_from(text.len())) {
-            (Some(bytes), Ok(len)) => Self(Repr::Inline { len, bytes }),
-            _ => Self(Repr::Shared(ArcStr::from(text))),
-        }
+        Self::inline(text).unwrap_or_else(|| Self(Repr::Shared(ArcStr::from(text))))
     }
 }
 
@@ -214,11 +218,19 @@ impl Ord for SmallStr {
         match (&self.0, &other.0) {
             // The zeros after a shorter text sort it first, or else its length does.
             (Repr::Inline { len, bytes }, Repr::Inline { len: other_len, bytes: other }) => {
-                bytes.cmp(other).then(len.cmp(other_len))
+                ordered(bytes, *len).cmp(&ordered(other, *other_len))
             }
             _ => self.as_bytes().cmp(other.as_bytes()),
         }
     }
+}
+
+/// Numbers that order inline texts as their bytes do: cheaper to compare than byte for byte. The
+/// second overlaps the first, which does no harm where the first are equal.
+#[inline]
+fn ordered(bytes: &[u8; INLINE], len: u8) -> (u64, u64, u8) {
+    let word = |chunk: Option<&[u8; 8]>| chunk.copied().map_or(0, u64::from_be_bytes);
+    (word(bytes.first_chunk()), word(bytes.last_chunk()), len)
 }
 
 impl Hash for SmallStr {

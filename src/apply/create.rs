@@ -47,7 +47,7 @@ impl Document {
 impl Create {
     /// The create op `op` with another key.
     pub(super) fn placed_at(&self, op: &Op, key: &Position) -> Op {
-        let create = Self { parent_key: key.to_small_str(), ..self.clone() };
+        let create = Self { parent_key: key.as_small_str().clone(), ..self.clone() };
         Op { op_id: op.op_id.clone(), id: op.id.clone(), kind: OpKind::Create(create) }
     }
 }

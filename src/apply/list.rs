@@ -8,7 +8,7 @@ use crate::position::Position;
 
 /// The op, without a name, that moves the node of `op` to `key`.
 pub(super) fn move_to(op: &Op, key: &Position) -> Op {
-    Op::new(op.id.clone(), OpKind::SetParentKey { parent_key: key.to_small_str() })
+    Op::new(op.id.clone(), OpKind::SetParentKey { parent_key: key.as_small_str().clone() })
 }
 
 impl Document {

@@ -57,17 +57,35 @@ enum Is {
 }
 
 /// The steps from the old order to the new, given `rank`: how many items are now before a position.
+///
+/// Most often it is one item that has come, gone or moved; [`steps_of_one`] then says the same as
+/// [`steps_of_many`].
 pub(super) fn steps(mut items: Vec<TouchedItem>, rank: impl Fn(&Position) -> usize) -> Vec<Step> {
-    // Most often it is one item that has come or gone.
-    if let [item] = items.as_mut_slice() {
-        match (&item.old, item.new.take()) {
-            (None, Some((position, value))) => {
-                return vec![Step::Insert { index: rank(&position), value }];
-            }
-            (Some(old), None) => return vec![Step::Delete { index: rank(old) }],
-            (_, new) => item.new = new,
+    match items.pop() {
+        Some(item) if items.is_empty() => steps_of_one(item, rank),
+        Some(item) => {
+            items.push(item);
+            steps_of_many(items, rank)
         }
+        None => Vec::new(),
     }
+}
+
+fn steps_of_one(item: TouchedItem, rank: impl Fn(&Position) -> usize) -> Vec<Step> {
+    match (item.old, item.new) {
+        (None, None) => Vec::new(),
+        (None, Some((position, value))) => vec![Step::Insert { index: rank(&position), value }],
+        (Some(old), None) => vec![Step::Delete { index: rank(&old) }],
+        (Some(old), Some((new, _))) if item.same => {
+            // Before the move it was not among those before its old place.
+            let (from, to) = (rank(&old) - usize::from(new < old), rank(&new));
+            if from == to { Vec::new() } else { vec![Step::Move { from, to }] }
+        }
+        both => steps_of_many(vec![TouchedItem { old: both.0, new: both.1, same: false }], rank),
+    }
+}
+
+fn steps_of_many(items: Vec<TouchedItem>, rank: impl Fn(&Position) -> usize) -> Vec<Step> {
     let mut olds: Vec<(Position, Option<usize>)> = Vec::new();
     let mut finals: Vec<(Final, Option<Position>)> = Vec::new();
     for TouchedItem { old, new, same } in items {
@@ -218,5 +236,54 @@ impl Rearrangement {
             end = previous.get(number).copied().flatten();
         }
         stays
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Json;
+
+    /// A step in words, without the value.
+    fn in_words(steps: &[Step]) -> Vec<String> {
+        let words = |step: &Step| match step {
+            Step::Insert { index, .. } => format!("insert {index}"),
+            Step::Delete { index } => format!("delete {index}"),
+            Step::Move { from, to } => format!("move {from} to {to}"),
+            Step::Set { index, .. } => format!("set {index}"),
+        };
+        steps.iter().map(words).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn one_item_is_as_one_of_many(
+            others in prop::collection::btree_set(0..20_usize, 0..10),
+            old in prop::option::of(0..20_usize),
+            new in prop::option::of(0..20_usize),
+            same: bool,
+        ) {
+            let mut positions = vec![Position::FIRST];
+            while positions.len() < 20 {
+                positions.extend(positions.last().map(Position::after));
+            }
+            let taken = |place: &Option<usize>| place.is_some_and(|place| others.contains(&place));
+            prop_assume!(!taken(&old) && !taken(&new));
+            let at = |place: usize| positions[place].clone();
+            let item = || TouchedItem {
+                old: old.map(at),
+                new: new.map(|place| (at(place), New::Json(Json::Null))),
+                same: same && old.is_some() && new.is_some(),
+            };
+            let present: Vec<Position> =
+                others.iter().copied().chain(new).map(at).collect();
+            let rank = |position: &Position| present.iter().filter(|p| *p < position).count();
+            prop_assert_eq!(
+                in_words(&steps_of_one(item(), rank)),
+                in_words(&steps_of_many(vec![item()], rank)),
+            );
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! The tracker: what was there before the first mutation that touched a place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::list::{self, TouchedItem};
+use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
 use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::text::{Segment, apply, difference};
+use crate::text::{Splices, Text};
 use crate::{Document, Json, NodeId, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
@@ -18,19 +19,18 @@ use crate::{Document, Json, NodeId, SmallStr};
 /// places, and those of the nodes that continue it, are noted down.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
-    touched: BTreeMap<NodeId, Touched>,
+    touched: Keyed<Touched, NodeId>,
     /// Nodes from before whose creation was taken back. If a node of the same id is created again,
     /// it continues the old one: all that differs between them has been touched.
     uncreated: BTreeSet<NodeIx>,
     uncreated_ids: BTreeSet<NodeId>,
-    /// Nodes that were created since; those that no one asked about yet are in the log.
-    created: BTreeSet<NodeIx>,
-    created_log: Vec<NodeIx>,
+    /// Nodes that were created since.
+    created: Keyed<(), NodeIx>,
     /// Tops of the subtrees that were taken out since.
     detached: BTreeSet<NodeIx>,
     /// Nodes from before that were taken out since, by id. If one is created again, as undo does,
     /// the new node continues it.
-    gone: BTreeMap<NodeId, NodeIx>,
+    gone: Keyed<NodeIx, NodeId>,
     /// Nodes that had been taken out before, and were put back since.
     revived: BTreeSet<NodeIx>,
     freed: Vec<NodeIx>,
@@ -40,8 +40,8 @@ pub(crate) struct Tracker {
 #[derive(Debug, Default)]
 struct Touched {
     keys: Keyed<Option<Old>>,
-    items: BTreeMap<NodeId, Option<OldItem>>,
-    text: Option<Vec<Segment>>,
+    items: Keyed<Option<OldItem>, NodeId>,
+    text: Option<TouchedText>,
 }
 
 /// A value that was there before.
@@ -69,43 +69,35 @@ pub(super) enum New {
 
 impl Tracker {
     fn touch(&mut self, node: &NodeId) -> &mut Touched {
-        // Most mutations touch a node that was touched before: spare them a clone of the id.
-        if !self.touched.contains_key(node) {
-            self.touched.insert(node.clone(), Touched::default());
-        }
-        self.touched.entry(node.clone()).or_default()
+        self.touched.get_or_insert_with(node, Touched::default)
     }
 
     /// A field of `node` had the value `old`.
     pub(crate) fn field(&mut self, ix: NodeIx, node: &NodeId, key: &SmallStr, old: Option<&Json>) {
         if self.counts(ix, node) {
-            self.touch_key(node, key.clone(), old.cloned().map(Old::Json));
+            self.touch_key(node, key, || old.cloned().map(Old::Json));
         }
     }
 
-    fn touch_key(&mut self, node: &NodeId, key: SmallStr, old: Option<Old>) {
-        let keys = &mut self.touch(node).keys;
-        if keys.at(key.as_bytes()).is_none() {
-            keys.insert(key, old);
-        }
+    fn touch_key(&mut self, node: &NodeId, key: &SmallStr, old: impl FnOnce() -> Option<Old>) {
+        self.touch(node).keys.get_or_insert_with(key, old);
     }
 
     /// Whether a node is that which had this id before, or continues it.
-    fn counts(&mut self, ix: NodeIx, id: &NodeId) -> bool {
+    fn counts(&self, ix: NodeIx, id: &NodeId) -> bool {
         if self.revived.contains(&ix) {
             return false;
         }
         !self.is_created(ix) || self.uncreated_ids.contains(id)
     }
 
-    fn is_created(&mut self, ix: NodeIx) -> bool {
-        self.created.extend(self.created_log.drain(..));
+    fn is_created(&self, ix: NodeIx) -> bool {
         self.created.contains(&ix)
     }
 
     /// A node is about to be entered for the first time.
     pub(crate) fn created(&mut self, ix: NodeIx) {
-        self.created_log.push(ix);
+        self.created.insert(ix, ());
     }
 
     /// The node at `ix` is about to be entered in its parent.
@@ -190,15 +182,19 @@ impl Tracker {
         self.touch_content(node, true);
     }
 
-    /// The content of a text is about to change.
-    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, text: &TextNode) {
+    /// The content of a text has changed by these splices from `before`.
+    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, before: Text, splices: &Splices) {
         if self.counts(ix, node) {
-            self.touch_text(node, text);
+            let text = self.touch(node).text.get_or_insert_with(|| TouchedText::new(before));
+            text.spliced(splices);
         }
     }
 
+    /// The content of a text becomes another's, or has been.
     fn touch_text(&mut self, node: &NodeId, text: &TextNode) {
-        self.touch(node).text.get_or_insert_with(|| text.segments());
+        let touched =
+            self.touch(node).text.get_or_insert_with(|| TouchedText::new(text.text().clone()));
+        touched.replaced();
     }
 
     /// A node was freed: its place in the arena must not be used again before the end.
@@ -212,9 +208,9 @@ impl Tracker {
         }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            self.touch(&parent.id).items.entry(node.id.clone()).or_insert(old);
+            self.touch(&parent.id).items.get_or_insert_with(&node.id, || old);
         } else {
-            self.touch_key(&parent.id, node.key.to_small_str(), old);
+            self.touch_key(&parent.id, node.key.as_small_str(), || old);
         }
     }
 
@@ -223,8 +219,8 @@ impl Tracker {
         match &node.body {
             Body::Object(object) => {
                 for (key, value) in object.fields() {
-                    let old = was_there.then(|| Old::Json(value.clone()));
-                    self.touch_key(&node.id, key.clone(), old);
+                    let old = || was_there.then(|| Old::Json(value.clone()));
+                    self.touch_key(&node.id, key, old);
                 }
             }
             Body::Text(text) => self.touch_text(&node.id, text),
@@ -257,9 +253,7 @@ impl Tracker {
         let (Body::Text(text), Some(touched)) = (&node.body, self.touched.get(&node.id)) else {
             return true;
         };
-        let Some(before) = &touched.text else { return true };
-        let after = text.segments();
-        *before == after || apply(before, &difference(before, &after)) == after
+        touched.text.as_ref().is_none_or(|touched| touched.leads_to(text.text()))
     }
 
     /// Touches the places of texts that text operations cannot make what they are, so that they are
@@ -285,13 +279,11 @@ impl Tracker {
         let mut changed = Vec::new();
         for (key, old) in touched.keys.iter() {
             let new = match &document.node(node).body {
-                Body::Object(object) => object.slots.at(key.as_bytes()).map(|slot| match slot {
+                Body::Object(object) => object.get(key).map(|slot| match slot {
                     Slot::Json(value) => New::Json(value.clone()),
                     Slot::Child(child) => New::of(document, *child),
                 }),
-                Body::Map(entries) => {
-                    entries.at(key.as_bytes()).map(|child| New::of(document, *child))
-                }
+                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
                 _ => None,
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {
@@ -308,7 +300,7 @@ impl Tracker {
         touched: &Touched,
     ) -> Vec<list::Step> {
         let mut items = Vec::new();
-        for (id, old) in &touched.items {
+        for (id, old) in touched.items.iter() {
             let now = document.find(id).filter(|ix| document.node(*ix).parent == list);
             let value = now.map(|ix| New::of(document, ix));
             let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
@@ -331,7 +323,7 @@ impl Tracker {
         self.touch_replaced_texts(document);
         let mut found: Vec<(NodeIx, Found)> = Vec::new();
         let mut fresh = BTreeSet::new();
-        for (id, touched) in &self.touched {
+        for (id, touched) in self.touched.iter() {
             let Some(ix) = document.find(id) else { continue };
             match &document.node(ix).body {
                 Body::Object(_) | Body::Map(_) => {
@@ -349,12 +341,11 @@ impl Tracker {
                     }
                 }
                 Body::Text(text) => {
-                    let Some(before) = &touched.text else { continue };
-                    let after = text.segments();
-                    // Perhaps without operations: then all that changed is that it is normalised.
-                    if *before != after {
-                        found.push((ix, Found::Text(difference(before, &after))));
-                    }
+                    let changes = touched
+                        .text
+                        .as_ref()
+                        .and_then(|text_before| text_before.changes_to(text.text()));
+                    found.extend(changes.map(|ops| (ix, Found::Text(ops))));
                 }
                 Body::Register(_) | Body::File(_) => {}
             }

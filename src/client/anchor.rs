@@ -85,7 +85,7 @@ impl Anchor {
             }
         };
         if let Some(position) = position {
-            *key = position.to_small_str();
+            *key = position.as_small_str().clone();
         }
     }
 }
@@ -130,7 +130,8 @@ pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
     match &mut op.kind {
         OpKind::Create(create) if create.intent == Intent::Insert && item.is_none() => {
             if let Some(list) = document.find(&create.parent_id).filter(is_list) {
-                create.parent_key = document.place_at(list, &create.parent_key).to_small_str();
+                create.parent_key =
+                    document.place_at(list, &create.parent_key).as_small_str().clone();
             }
         }
         OpKind::SetParentKey { parent_key } => {
@@ -138,7 +139,7 @@ pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
             if let Some(node) = node
                 .filter(|node| is_list(&node.parent) && node.key.as_str() != parent_key.as_str())
             {
-                *parent_key = document.place_at(node.parent, parent_key).to_small_str();
+                *parent_key = document.place_at(node.parent, parent_key).as_small_str().clone();
             }
         }
         _ => {}
@@ -155,7 +156,7 @@ pub(super) fn in_place_of(document: &Document, mut op: Op) -> Op {
                     && document.node(document.node(*found).parent).id == create.parent_id
             });
             match found {
-                Some(found) => create.parent_key = document.node(found).key.to_small_str(),
+                Some(found) => create.parent_key = document.node(found).key.as_small_str().clone(),
                 None => {
                     create.deleted_id = None;
                     create.intent = Intent::Insert;

@@ -47,7 +47,9 @@ impl Footprint {
 
     /// Whether somebody else's op touches nothing of it, and nothing of it is in the way.
     pub(super) fn is_disjoint(&self, document: &Document, op: &Op) -> bool {
-        let Some(target) = target(document, op) else { return false };
+        if target(document, op).is_none() {
+            return false;
+        }
         let touches = document.touches(op);
         let shared = touches.iter().any(|touch| match touch {
             // Two ops may name one node as long as they touch different keys of it.
@@ -58,24 +60,12 @@ impl Footprint {
         if shared {
             return false;
         }
+        let taken_out = document.taken_out_by(op);
+        let spared = taken_out.into_iter().all(|top| self.spares(document, top));
         match &op.kind {
-            OpKind::Create(create) => {
-                // In a list only `set` pushes anything out, but whatever is there is near.
-                let there = document.child(target, &create.parent_key);
-                let meant = create.deleted_id.as_ref().and_then(|id| document.find(id));
-                !document.contains(&op.id)
-                    && there.into_iter().chain(meant).all(|top| self.spares(document, top))
-            }
-            OpKind::UpdateObject { data } => data
-                .iter()
-                .filter_map(|(key, _)| document.child(target, key))
-                .all(|top| self.spares(document, top)),
-            OpKind::DeleteObjectKey { key } => {
-                document.child(target, key).is_none_or(|top| self.spares(document, top))
-            }
-            OpKind::DeleteCrdt => self.spares(document, target),
-            OpKind::SetParentKey { .. } => true,
+            OpKind::Create(_) => spared && !document.contains(&op.id),
             OpKind::UpdateText(_) => !self.has(&Touch::Node(op.id.clone())),
+            _ => spared,
         }
     }
 
@@ -98,6 +88,29 @@ fn target(document: &Document, op: &Op) -> Option<NodeIx> {
 }
 
 impl Document {
+    /// The tops of the subtrees that an op would take out, or might: in a list only `set` pushes
+    /// anything out, but whatever is there is near.
+    pub(super) fn taken_out_by(&self, op: &Op) -> Vec<NodeIx> {
+        match &op.kind {
+            OpKind::Create(create) => {
+                let there = self.child_of(&create.parent_id, &create.parent_key);
+                let meant = create.deleted_id.as_ref().and_then(|id| self.find(id));
+                there.into_iter().chain(meant).collect()
+            }
+            OpKind::UpdateObject { data } => {
+                data.iter().filter_map(|(key, _)| self.child_of(&op.id, key)).collect()
+            }
+            OpKind::DeleteObjectKey { key } => self.child_of(&op.id, key).into_iter().collect(),
+            OpKind::DeleteCrdt => self.find(&op.id).into_iter().collect(),
+            OpKind::SetParentKey { .. } | OpKind::UpdateText(_) => Vec::new(),
+        }
+    }
+
+    /// The child of a node, if both are there.
+    pub(super) fn child_of(&self, parent: &NodeId, key: &SmallStr) -> Option<NodeIx> {
+        self.child(self.find(parent)?, key)
+    }
+
     /// The places that an op would touch if it were applied now.
     pub(super) fn touches(&self, op: &Op) -> Vec<Touch> {
         let mut touches = Vec::with_capacity(4);
@@ -121,7 +134,9 @@ impl Document {
                 touches.push(Touch::Node(op.id.clone()));
                 if let Some(node) = self.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
                     let parent = self.node(self.node(node).parent).id.clone();
-                    touches.push(self.touched_child(&parent, &self.node(node).key.to_small_str()));
+                    touches.push(
+                        self.touched_child(&parent, &self.node(node).key.as_small_str().clone()),
+                    );
                     touches.push(Touch::Node(parent));
                 }
             }

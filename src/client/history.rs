@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::document::NodeIx;
+use crate::json::JsonObject;
 use crate::op::OpKind;
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, SmallStr};
@@ -12,7 +14,7 @@ pub enum UndoPolicy {
     /// Undo restores what was there before the edit, as Liveblocks does.
     #[default]
     Replay,
-    /// Undo leaves alone what somebody else has changed since the edit.
+    /// Undo leaves alone what somebody else has changed since the edit, and whatever that lies in.
     KeepForeign,
 }
 
@@ -71,6 +73,7 @@ impl Step {
 pub(super) enum Place {
     Slot(NodeId, SmallStr),
     Item(NodeId),
+    Text(NodeId),
 }
 
 /// The steps to undo and to redo.
@@ -80,6 +83,8 @@ pub(super) struct History {
     redo: Vec<Step>,
     /// The step that is open while history is paused.
     open: Option<Step>,
+    /// Whether edits make no steps.
+    disabled: bool,
     options: UndoOptions,
     /// Counts edits and messages, so that one can be told to have come after another.
     clock: u64,
@@ -103,7 +108,7 @@ impl History {
 
     /// An edit was made; `step` takes it back.
     pub(super) fn edited(&mut self, mut step: Step) {
-        if step.ops.is_empty() {
+        if step.ops.is_empty() || self.disabled {
             return;
         }
         self.redo.clear();
@@ -117,6 +122,10 @@ impl History {
             None => self.undo.push_back(step),
         }
         self.trim();
+    }
+
+    pub(super) fn set_disabled(&mut self, disabled: bool) {
+        self.disabled = disabled;
     }
 
     pub(super) fn pause(&mut self) {
@@ -192,30 +201,51 @@ impl History {
     }
 
     /// The part of an op of `step` that may be taken.
-    pub(super) fn permitted(&self, step: &Step, op: &Op) -> Option<Op> {
+    pub(super) fn permitted(&self, document: &Document, step: &Step, op: &Op) -> Option<Op> {
         if self.options.policy == UndoPolicy::Replay {
             return Some(op.clone());
         }
-        let foreign = |place: &Place| self.foreign.get(place).is_some_and(|at| *at > step.made_at);
-        let slot = |key: &SmallStr| Place::Slot(op.id.clone(), key.clone());
-        match &op.kind {
-            OpKind::UpdateObject { data } => {
-                let own = data.iter().filter(|(key, _)| !foreign(&slot(key)));
-                let own: crate::json::JsonObject =
-                    own.map(|(key, value)| (key.clone(), value.clone())).collect();
-                let kind = OpKind::UpdateObject { data: own.into() };
-                Some(Op::new(op.id.clone(), kind))
-            }
-            OpKind::DeleteObjectKey { key } => (!foreign(&slot(key))).then(|| op.clone()),
-            OpKind::SetParentKey { .. } => {
-                (!foreign(&Place::Item(op.id.clone()))).then(|| op.clone())
-            }
-            OpKind::Create(create) => {
-                let place = Place::Slot(create.parent_id.clone(), create.parent_key.clone());
-                (!foreign(&place)).then(|| op.clone())
-            }
-            OpKind::DeleteCrdt | OpKind::UpdateText(_) => Some(op.clone()),
+        if let OpKind::UpdateObject { data } = &op.kind {
+            let own = data.iter().filter(|(key, _)| {
+                !self.is_foreign(&Place::Slot(op.id.clone(), (*key).clone()), step.made_at)
+                    && !document
+                        .child_of(&op.id, key)
+                        .is_some_and(|child| self.is_foreign_within(document, child, step.made_at))
+            });
+            let data: JsonObject = own.map(|(key, value)| (key.clone(), value.clone())).collect();
+            return Some(Op::new(op.id.clone(), OpKind::UpdateObject { data: data.into() }));
         }
+        // A text says itself what others changed, and a node that goes was put there by this step.
+        let own_place = match &op.kind {
+            OpKind::DeleteCrdt | OpKind::UpdateText(_) => true,
+            _ => places(document, op).iter().all(|place| !self.is_foreign(place, step.made_at)),
+        };
+        let own = own_place
+            && document
+                .taken_out_by(op)
+                .into_iter()
+                .all(|top| !self.is_foreign_within(document, top, step.made_at));
+        own.then(|| op.clone())
+    }
+
+    /// Whether somebody else wrote a place since.
+    fn is_foreign(&self, place: &Place, since: u64) -> bool {
+        self.foreign.get(place).is_some_and(|at| *at > since)
+    }
+
+    /// Whether somebody else changed what a node holds since.
+    fn is_foreign_within(&self, document: &Document, top: NodeIx, since: u64) -> bool {
+        document.subtree(top).any(|ix| {
+            let id = &document.node(ix).id;
+            let slots = Place::Slot(id.clone(), SmallStr::default())..;
+            self.is_foreign(&Place::Text(id.clone()), since)
+                || (ix != top && self.is_foreign(&Place::Item(id.clone()), since))
+                || self
+                    .foreign
+                    .range(slots)
+                    .take_while(|(place, _)| matches!(place, Place::Slot(node, _) if node == id))
+                    .any(|(_, at)| *at > since)
+        })
     }
 
     fn tick(&mut self) -> u64 {
@@ -268,6 +298,6 @@ pub(super) fn places(document: &Document, op: &Op) -> Vec<Place> {
             let parent = document.parent_of(&op.id).zip(document.parent_key_of(&op.id));
             parent.map(|(parent, key)| slot(parent, &key.into())).into_iter().collect()
         }
-        OpKind::UpdateText(_) => Vec::new(),
+        OpKind::UpdateText(_) => vec![Place::Text(op.id.clone())],
     }
 }

@@ -3,10 +3,12 @@
 //! The reader's events become nodes as they come; there is no value in between. Nodes are named
 //! `si:1`, `si:2`, … in the order of the text, parents first.
 
-use super::node::{Body, Node, NodeIx, ObjectBody, Slot, field_bytes};
+use super::fields::{ObjectBody, Slot};
+use super::keyed::Keyed;
+use super::node::{Body, Node, NodeIx};
+use super::text_node::TextNode;
 use super::{Document, MAX_NODE_DEPTH};
 use crate::lson::plain::{self, Container, Place, Sink, SinkError};
-use crate::op::NodeContent;
 use crate::position::Position;
 use crate::text::Segment;
 use crate::{FileMeta, Json, Lson, LsonError, NodeId, ReadLimits, SmallStr};
@@ -89,9 +91,8 @@ impl Builder {
 
     fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {
         self.document.clear_key(object, key);
-        if let Body::Object(object) = &mut self.document.node_mut(object).body {
-            object.json_bytes += field_bytes(key, &value);
-            object.slots.insert(key.clone(), Slot::Json(value));
+        if let (Body::Object(object), lists) = self.document.body_and_lists(object) {
+            object.insert(key, Slot::Json(value), lists);
         }
     }
 }
@@ -121,8 +122,8 @@ impl Sink for Builder {
     ) -> Result<NodeIx, SinkError> {
         let body = match container {
             Container::Object => Body::Object(ObjectBody::default()),
-            Container::Map => Body::new(&NodeContent::Map),
-            Container::List => Body::new(&NodeContent::List),
+            Container::Map => Body::Map(Keyed::default()),
+            Container::List => Body::List(Box::default()),
         };
         self.add(parent, place, body)
     }
@@ -134,7 +135,7 @@ impl Sink for Builder {
         segments: Vec<Segment>,
         version: u64,
     ) -> Result<(), SinkError> {
-        self.add(parent, place, Body::new(&NodeContent::Text { segments, version })).map(drop)
+        self.add(parent, place, Body::Text(Box::new(TextNode::new(segments, version)))).map(drop)
     }
 
     fn file(&mut self, parent: NodeIx, place: Place<'_>, file: FileMeta) -> Result<(), SinkError> {
@@ -142,9 +143,9 @@ impl Sink for Builder {
     }
 
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
-        match &mut self.document.node_mut(node).body {
-            Body::Object(object) => object.slots.shrink(),
-            Body::Map(entries) => entries.shrink(),
+        match self.document.body_and_lists(node) {
+            (Body::Object(object), lists) => object.settle(lists),
+            (Body::Map(entries), _) => entries.shrink(),
             _ => {}
         }
         Ok(())

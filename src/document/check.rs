@@ -1,6 +1,7 @@
 //! The invariants of a document, checked one and all.
 
-use super::node::{Body, NodeIx, Slot, field_bytes};
+use super::fields::{Slot, field_bytes};
+use super::node::{Body, NodeIx};
 use super::{Document, MAX_NODE_DEPTH};
 
 impl Document {
@@ -27,7 +28,7 @@ impl Document {
                 if below.parent != ix || below.depth != node.depth + 1 {
                     return Err(format!("I3: {} does not know its parent {}", below.id, node.id));
                 }
-                if self.child(ix, below.key.as_str()) != Some(child) {
+                if self.child(ix, below.key.as_small_str()) != Some(child) {
                     return Err(format!("I3: {} is not at {:?}", below.id, below.key));
                 }
                 stack.push(child);
@@ -56,10 +57,10 @@ impl Document {
         match &node.body {
             Body::Object(object) => {
                 let bytes: usize = object.fields().map(|(k, v)| field_bytes(k, v)).sum();
-                if bytes != object.json_bytes {
+                if bytes != object.json_bytes() {
                     return Err(format!("I6: {} has {bytes} bytes of fields", node.id));
                 }
-                let register = object.slots.iter().any(|(_, slot)| match slot {
+                let register = object.iter().any(|(_, slot)| match slot {
                     Slot::Child(child) => matches!(self.node(*child).body, Body::Register(_)),
                     Slot::Json(_) => false,
                 });

@@ -3,7 +3,6 @@
 //! The order makes documents canonical: equal ones print equally, on every replica. Few entries
 //! are a sorted vector, many a B-tree, so that no operation costs more than O(log n) for long.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use crate::SmallStr;
@@ -12,34 +11,34 @@ use crate::SmallStr;
 /// half-empty nodes.
 const SMALL: usize = 64;
 
-/// A key that is compared by its bytes (the order is the same, and it needs no UTF-8 check).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key(SmallStr);
-
-impl Borrow<[u8]> for Key {
-    fn borrow(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
 /// Values by key, iterated in the order of the keys.
 #[derive(Clone, Debug)]
-pub(crate) enum Keyed<V> {
-    Small(Vec<(SmallStr, V)>),
-    Large(BTreeMap<Key, V>),
+pub(crate) enum Keyed<V, K = SmallStr> {
+    Small(Vec<(K, V)>),
+    // In a box, so that the few large ones do not make the many small ones larger.
+    Large(Box<BTreeMap<K, V>>),
 }
 
-impl<V> Default for Keyed<V> {
+impl<V, K> Default for Keyed<V, K> {
     fn default() -> Self {
-        Self::Small(Vec::new())
+        Self::EMPTY
     }
 }
 
-fn search<V>(entries: &[(SmallStr, V)], key: &[u8]) -> Result<usize, usize> {
-    entries.binary_search_by(|(k, _)| k.as_bytes().cmp(key))
+fn search<V, K: Ord>(entries: &[(K, V)], key: &K) -> Result<usize, usize> {
+    entries.binary_search_by(|(k, _)| k.cmp(key))
 }
 
-impl<V> Keyed<V> {
+/// As [`search`], for a key that is likely to come after all others: documents are mostly read in
+/// the order of their keys.
+fn search_from_end<V, K: Ord>(entries: &[(K, V)], key: &K) -> Result<usize, usize> {
+    match entries.last() {
+        Some((last, _)) if last < key => Err(entries.len()),
+        _ => search(entries, key),
+    }
+}
+
+impl<V, K> Keyed<V, K> {
     pub(crate) const EMPTY: Self = Self::Small(Vec::new());
 
     pub(crate) fn len(&self) -> usize {
@@ -49,72 +48,95 @@ impl<V> Keyed<V> {
         }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&V> {
-        self.at(key.as_bytes())
+    pub(crate) fn iter(&self) -> KeyedIter<'_, V, K> {
+        match self {
+            Self::Small(entries) => KeyedIter::Small(entries.iter()),
+            Self::Large(entries) => KeyedIter::Large(entries.iter()),
+        }
     }
+}
 
-    /// As [`get`](Self::get), for the bytes of a key; they need no check.
-    pub(crate) fn at(&self, key: &[u8]) -> Option<&V> {
+impl<V, K: Ord> Keyed<V, K> {
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
         match self {
             Self::Small(entries) => entries.get(search(entries, key).ok()?).map(|(_, v)| v),
             Self::Large(entries) => entries.get(key),
         }
     }
 
-    /// Sets the value at `key` and returns the one that was there.
-    pub(crate) fn insert(&mut self, key: SmallStr, value: V) -> Option<V> {
+    pub(crate) fn contains(&self, key: &K) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The value at `key`, which is made if there is none.
+    pub(crate) fn get_or_insert_with(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V
+    where
+        K: Clone,
+    {
+        if let Self::Small(entries) = self {
+            if entries.len() == SMALL && search(entries, key).is_err() {
+                *self = Self::Large(Box::new(std::mem::take(entries).into_iter().collect()));
+            }
+        }
         match self {
             Self::Small(entries) => {
-                // Documents are mostly read in the order of their keys.
-                let place = match entries.last() {
-                    Some((last, _)) if *last < key => Err(entries.len()),
-                    _ => search(entries, key.as_bytes()),
-                };
-                match place {
-                    Ok(at) => entries.get_mut(at).map(|(_, old)| std::mem::replace(old, value)),
-                    Err(_) if entries.len() == SMALL => {
-                        let mut large: BTreeMap<_, _> = std::mem::take(entries)
-                            .into_iter()
-                            .map(|(key, value)| (Key(key), value))
-                            .collect();
-                        large.insert(Key(key), value);
-                        *self = Self::Large(large);
-                        None
-                    }
-                    Err(at) => {
-                        entries.insert(at, (key, value));
-                        None
-                    }
-                }
+                let at = search_from_end(entries, key).unwrap_or_else(|at| {
+                    entries.insert(at, (key.clone(), make()));
+                    at
+                });
+                #[expect(clippy::indexing_slicing, reason = "found or just made")]
+                &mut entries[at].1
             }
-            Self::Large(entries) => entries.insert(Key(key), value),
+            Self::Large(entries) => entries.entry(key.clone()).or_insert_with(make),
+        }
+    }
+
+    /// Sets the value at `key` and returns the one that was there.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match self {
+            Self::Small(entries) => match search_from_end(entries, &key) {
+                Ok(at) => entries.get_mut(at).map(|(_, old)| std::mem::replace(old, value)),
+                Err(_) if entries.len() == SMALL => {
+                    let mut large: BTreeMap<_, _> = std::mem::take(entries).into_iter().collect();
+                    large.insert(key, value);
+                    *self = Self::Large(Box::new(large));
+                    None
+                }
+                Err(at) => {
+                    entries.insert(at, (key, value));
+                    None
+                }
+            },
+            Self::Large(entries) => entries.insert(key, value),
         }
     }
 
     /// Removes the value at `key` and returns it.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         match self {
             Self::Small(entries) => {
-                let at = search(entries, key.as_bytes()).ok()?;
+                let at = search(entries, key).ok()?;
                 Some(entries.remove(at).1)
             }
             Self::Large(entries) => {
-                let old = entries.remove(key.as_bytes());
+                let old = entries.remove(key);
                 // Half of the threshold, so that adding and removing one entry does not flip.
                 if entries.len() <= SMALL / 2 {
-                    let small = std::mem::take(entries);
-                    *self = Self::Small(small.into_iter().map(|(k, v)| (k.0, v)).collect());
+                    *self = Self::Small(std::mem::take(&mut **entries).into_iter().collect());
                 }
                 old
             }
         }
     }
 
-    pub(crate) fn iter(&self) -> KeyedIter<'_, V> {
-        match self {
-            Self::Small(entries) => KeyedIter::Small(entries.iter()),
-            Self::Large(entries) => KeyedIter::Large(entries.iter()),
-        }
+    /// The values, in the order of their keys.
+    pub(crate) fn into_values(self) -> impl Iterator<Item = V> {
+        let (small, large) = match self {
+            Self::Small(entries) => (Some(entries), None),
+            Self::Large(entries) => (None, Some(entries)),
+        };
+        let small = small.into_iter().flatten().map(|(_, value)| value);
+        small.chain(large.into_iter().flat_map(|entries| entries.into_values()))
     }
 
     /// Gives back memory that further growth would have used.
@@ -122,14 +144,30 @@ impl<V> Keyed<V> {
         match self {
             Self::Small(entries) => entries.shrink_to_fit(),
             // Built anew from its sorted entries, a B-tree has full nodes.
-            Self::Large(entries) => *entries = std::mem::take(entries).into_iter().collect(),
+            Self::Large(entries) => {
+                **entries = std::mem::take(&mut **entries).into_iter().collect()
+            }
+        }
+    }
+}
+
+impl<V> Keyed<V> {
+    /// As [`get`](Self::get), by the text of a key.
+    pub(crate) fn at(&self, key: &str) -> Option<&V> {
+        match (SmallStr::inline(key), self) {
+            (Some(key), _) => self.get(&key),
+            (None, Self::Large(entries)) => entries.get(key),
+            (None, Self::Small(entries)) => {
+                let at = entries.binary_search_by(|(k, _)| k.as_bytes().cmp(key.as_bytes()));
+                entries.get(at.ok()?).map(|(_, value)| value)
+            }
         }
     }
 }
 
 /// Collects entries in any order; of two with the same key the later one wins.
-impl<V> FromIterator<(SmallStr, V)> for Keyed<V> {
-    fn from_iter<I: IntoIterator<Item = (SmallStr, V)>>(entries: I) -> Self {
+impl<V, K: Ord> FromIterator<(K, V)> for Keyed<V, K> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let entries = entries.into_iter();
         let mut keyed = Self::Small(Vec::with_capacity(entries.size_hint().0.min(SMALL)));
         for (key, value) in entries {
@@ -141,18 +179,18 @@ impl<V> FromIterator<(SmallStr, V)> for Keyed<V> {
 
 /// Iterates over entries in the order of their keys.
 #[derive(Clone, Debug)]
-pub(crate) enum KeyedIter<'a, V> {
-    Small(std::slice::Iter<'a, (SmallStr, V)>),
-    Large(std::collections::btree_map::Iter<'a, Key, V>),
+pub(crate) enum KeyedIter<'a, V, K = SmallStr> {
+    Small(std::slice::Iter<'a, (K, V)>),
+    Large(std::collections::btree_map::Iter<'a, K, V>),
 }
 
-impl<'a, V> Iterator for KeyedIter<'a, V> {
-    type Item = (&'a SmallStr, &'a V);
+impl<'a, V, K> Iterator for KeyedIter<'a, V, K> {
+    type Item = (&'a K, &'a V);
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Small(entries) => entries.next().map(|(key, value)| (key, value)),
-            Self::Large(entries) => entries.next().map(|(key, value)| (&key.0, value)),
+            Self::Large(entries) => entries.next(),
         }
     }
 
@@ -164,7 +202,7 @@ impl<'a, V> Iterator for KeyedIter<'a, V> {
     }
 }
 
-impl<V> ExactSizeIterator for KeyedIter<'_, V> {}
+impl<V, K> ExactSizeIterator for KeyedIter<'_, V, K> {}
 
 #[cfg(test)]
 mod tests {
@@ -174,20 +212,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_a_b_tree_map(steps in prop::collection::vec((0..60_u8, any::<Option<u8>>()), 0..400)) {
-            let (mut keyed, mut model) = (Keyed::default(), BTreeMap::new());
+        fn equals_a_b_tree_map(steps in prop::collection::vec((0..120_u8, any::<Option<u8>>()), 0..600)) {
+            let (mut keyed, mut model) = (Keyed::<u8>::default(), BTreeMap::new());
             for (key, value) in steps {
-                let key = key.to_string();
+                let key = if key < 30 { key.to_string() } else { format!("longer than a small string {key}") };
                 match value {
                     Some(value) => prop_assert_eq!(keyed.insert(key.as_str().into(), value), model.insert(key, value)),
-                    None => prop_assert_eq!(keyed.remove(&key), model.remove(&key)),
+                    None => prop_assert_eq!(keyed.remove(&key.as_str().into()), model.remove(&key)),
                 }
                 prop_assert_eq!(keyed.len(), model.len());
             }
             let entries: Vec<_> = keyed.iter().map(|(k, v)| (k.to_string(), *v)).collect();
             prop_assert_eq!(entries, model.clone().into_iter().collect::<Vec<_>>());
             for (key, value) in &model {
-                prop_assert_eq!(keyed.get(key), Some(value));
+                prop_assert_eq!(keyed.at(key), Some(value));
+                prop_assert_eq!(keyed.get(&key.as_str().into()), Some(value));
             }
         }
     }

@@ -81,7 +81,10 @@ impl Document {
         }
         let mut document = Self::new();
         match by_id.get(&NodeId::ROOT) {
-            Some(root) => document.node_mut(NodeIx::ROOT).body = Body::new(&root.content),
+            Some(root) => {
+                let body = Body::new(&root.content, &mut document.key_lists);
+                document.node_mut(NodeIx::ROOT).body = body;
+            }
             None => report.repairs.push(Repair::RootMissing),
         }
         let children = choose_children(&by_id, &mut report);

@@ -5,12 +5,14 @@
 //! watched), so neither can miss one.
 
 use super::Document;
+use super::fields::{KeyLists, Slot};
 use super::journal::{Savepoint, Undo};
-use super::node::{Body, Node, NodeIx, Slot, field_bytes};
+use super::node::{Body, Node, NodeIx};
 use super::text_node::{TextNode, TextUndo};
 use crate::change::Changes;
 use crate::op::NodeContent;
 use crate::position::Position;
+use crate::text::{self, Splices, Text};
 use crate::{Json, NodeId, SmallStr};
 
 impl Document {
@@ -106,11 +108,11 @@ impl Document {
     }
 
     fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<Json>) -> Option<Json> {
-        let Body::Object(object) = &mut self.node_mut(node).body else { return None };
-        object.json_bytes += value.as_ref().map_or(0, |value| field_bytes(key, value));
+        let (body, lists) = self.body_and_lists(node);
+        let Body::Object(object) = body else { return None };
         let old = match value {
-            Some(value) => object.slots.insert(key.clone(), Slot::Json(value)),
-            None => object.slots.remove(key),
+            Some(value) => object.insert(key, Slot::Json(value), lists),
+            None => object.remove(key, lists),
         };
         let old = match old {
             Some(Slot::Json(old)) => Some(old),
@@ -120,7 +122,6 @@ impl Document {
                 None
             }
         };
-        object.json_bytes -= old.as_ref().map_or(0, |old| field_bytes(key, old));
         if let Some(tracker) = &mut self.tracker {
             #[expect(clippy::indexing_slicing, reason = "I2")]
             tracker.field(node, &self.nodes[node.0 as usize].id, key, old.as_ref());
@@ -137,7 +138,8 @@ impl Document {
         content: &NodeContent,
     ) -> NodeIx {
         let depth = self.node(parent).depth + 1;
-        self.attach_node(Node { id, parent, key, depth, body: Body::new(content) })
+        let body = Body::new(content, &mut self.key_lists);
+        self.attach_node(Node { id, parent, key, depth, body })
     }
 
     /// Adds a node where its link says, if nothing is there.
@@ -190,37 +192,54 @@ impl Document {
         from
     }
 
-    /// Changes a text by way of `change`, which also says how to take it back.
-    pub(crate) fn change_text<T>(
+    /// Takes an update into a text by way of `take`.
+    pub(crate) fn update_text(
         &mut self,
         node: NodeIx,
-        change: impl FnOnce(&mut TextNode) -> (T, Option<TextUndo>),
-    ) -> Option<T> {
-        self.track_text(node);
+        take: impl FnOnce(&mut TextNode) -> text::Outcome,
+    ) -> Option<text::Outcome> {
+        let before = self.watched_text(node);
         let Body::Text(text) = &mut self.node_mut(node).body else { return None };
-        let (result, undo) = change(text);
-        if let Some(undo) = undo {
+        let outcome = take(text);
+        if let text::Outcome::Accepted(accepted) = &outcome {
+            self.track_text(node, before, || accepted.splices());
             if self.journal.is_recording() {
-                self.journal.record(Undo::Text { node, undo });
+                self.journal.record(Undo::Text { node, undo: accepted.revert.clone() });
             }
         }
-        Some(result)
+        Some(outcome)
+    }
+
+    /// Puts another text in the place of one, for good: there must be no savepoint.
+    pub(crate) fn replace_text(&mut self, id: &NodeId, text: TextNode) {
+        debug_assert!(!self.journal.has_savepoints(), "nothing takes this back");
+        let Some(node) = self.find(id) else { return };
+        let before = self.watched_text(node);
+        if let Body::Text(old) = &mut self.node_mut(node).body {
+            **old = text;
+            self.track_text(node, before, || Splices::Everything);
+        }
     }
 
     fn undo_text(&mut self, node: NodeIx, undo: TextUndo) {
-        self.track_text(node);
+        let before = self.watched_text(node);
         if let Body::Text(text) = &mut self.node_mut(node).body {
-            text.take_back(undo);
+            let splices = text.take_back(undo);
+            self.track_text(node, before, || splices);
         }
     }
 
-    fn track_text(&mut self, ix: NodeIx) {
-        if let Some(tracker) = &mut self.tracker {
+    /// A text as it is, if changes are watched. Cloning it costs next to nothing.
+    fn watched_text(&self, node: NodeIx) -> Option<Text> {
+        let Body::Text(text) = &self.node(node).body else { return None };
+        self.tracker.is_some().then(|| text.text().clone())
+    }
+
+    fn track_text(&mut self, ix: NodeIx, before: Option<Text>, splices: impl FnOnce() -> Splices) {
+        if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
             #[expect(clippy::indexing_slicing, reason = "I2")]
             let node = &self.nodes[ix.0 as usize];
-            if let Body::Text(text) = &node.body {
-                tracker.text(ix, &node.id, text);
-            }
+            tracker.text(ix, &node.id, before, &splices());
         }
     }
 
@@ -245,14 +264,15 @@ impl Document {
         if let Some(tracker) = &mut self.tracker {
             tracker.attached(&self.nodes, ix);
         }
-        let taken = match &mut self.node_mut(parent).body {
+        let (body, lists) = self.body_and_lists(parent);
+        let taken = match body {
             Body::Object(object) => {
-                object.slots.insert(key.to_small_str(), Slot::Child(ix)).is_some()
+                object.insert(key.as_small_str(), Slot::Child(ix), lists).is_some()
             }
-            Body::Map(entries) => entries.insert(key.to_small_str(), ix).is_some(),
+            Body::Map(entries) => entries.insert(key.as_small_str().clone(), ix).is_some(),
             Body::List(order) => {
                 // The order compares positions of other nodes, so it is taken out meanwhile.
-                let mut order = std::mem::take(order);
+                let mut order = std::mem::take(&mut **order);
                 let inserted = order.insert(&key, ix, self);
                 self.put_order(parent, order);
                 inserted.is_err()
@@ -268,11 +288,12 @@ impl Document {
         if let Some(tracker) = &mut self.tracker {
             tracker.unlinked(&self.nodes, ix);
         }
-        let found = match &mut self.node_mut(parent).body {
-            Body::Object(object) => object.slots.remove(key.as_str()).is_some(),
-            Body::Map(entries) => entries.remove(key.as_str()).is_some(),
+        let (body, lists) = self.body_and_lists(parent);
+        let found = match body {
+            Body::Object(object) => object.remove(key.as_small_str(), lists).is_some(),
+            Body::Map(entries) => entries.remove(key.as_small_str()).is_some(),
             Body::List(order) => {
-                let mut order = std::mem::take(order);
+                let mut order = std::mem::take(&mut **order);
                 let removed = order.remove(&key, self);
                 self.put_order(parent, order);
                 removed.is_some()
@@ -282,9 +303,15 @@ impl Document {
         debug_assert!(found, "I3: a child was not in its parent");
     }
 
+    /// What a node holds, and the lists of keys that objects share.
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    pub(super) fn body_and_lists(&mut self, ix: NodeIx) -> (&mut Body, &mut KeyLists) {
+        (&mut self.nodes[ix.0 as usize].body, &mut self.key_lists)
+    }
+
     fn put_order(&mut self, list: NodeIx, order: super::order::Order) {
         if let Body::List(place) = &mut self.node_mut(list).body {
-            *place = order;
+            **place = order;
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::fields::{KeyLists, ObjectBody, ObjectIter};
 use super::keyed::{Keyed, KeyedIter};
 use super::order::Order;
 use super::text_node::TextNode;
 use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
-use crate::{FileMeta, Json, NodeId, SmallStr};
+use crate::{FileMeta, Json, NodeId};
 
 /// A node's place in the arena. Only meaningful together with its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,36 +42,18 @@ pub(crate) type LinkKey = Position;
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Object(ObjectBody),
-    List(Order),
+    List(Box<Order>),
     Map(Keyed<NodeIx>),
     Register(Json),
     Text(Box<TextNode>),
     File(Arc<FileMeta>),
 }
 
-/// An object's fields and children. One table for both: a key cannot be field and child at once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ObjectBody {
-    pub(crate) slots: Keyed<Slot>,
-    /// Size of the JSON fields, keys and values, as JSON text.
-    pub(crate) json_bytes: usize,
-}
-
-/// What an object has at a key.
-#[derive(Clone, Debug)]
-pub(crate) enum Slot {
-    Json(Json),
-    Child(NodeIx),
-}
-
 impl Body {
-    pub(crate) fn new(content: &NodeContent) -> Self {
+    pub(super) fn new(content: &NodeContent, lists: &mut KeyLists) -> Self {
         match content {
-            NodeContent::Object(data) => Self::Object(ObjectBody {
-                json_bytes: data.iter().map(|(key, value)| field_bytes(key, value)).sum(),
-                slots: data.iter().map(|(k, v)| (k.clone(), Slot::Json(v.clone()))).collect(),
-            }),
-            NodeContent::List => Self::List(Order::default()),
+            NodeContent::Object(data) => Self::Object(ObjectBody::of(data, lists)),
+            NodeContent::List => Self::List(Box::default()),
             NodeContent::Map => Self::Map(Keyed::default()),
             NodeContent::Register(value) => Self::Register(value.clone()),
             NodeContent::Text { segments, version } => {
@@ -110,7 +93,7 @@ impl Body {
     /// The children, in order of their keys or positions.
     pub(crate) fn children(&self) -> Children<'_> {
         match self {
-            Self::Object(object) => Children::Object(object.slots.iter()),
+            Self::Object(object) => Children::Object(object.iter()),
             Self::Map(entries) => Children::Map(entries.iter()),
             Self::List(order) => Children::List(Box::new(order.iter())),
             Self::Register(_) | Self::Text(_) | Self::File(_) => Children::None,
@@ -118,27 +101,10 @@ impl Body {
     }
 }
 
-impl ObjectBody {
-    pub(crate) const EMPTY: Self = Self { slots: Keyed::EMPTY, json_bytes: 0 };
-
-    /// The JSON fields, in order of their keys.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (&SmallStr, &Json)> {
-        self.slots.iter().filter_map(|(key, slot)| match slot {
-            Slot::Json(value) => Some((key, value)),
-            Slot::Child(_) => None,
-        })
-    }
-}
-
-/// Size of one JSON field of an object: key and value.
-pub(crate) fn field_bytes(key: &SmallStr, value: &Json) -> usize {
-    key.as_bytes().len() + value.json_len()
-}
-
 /// Iterates over a node's children.
 pub(crate) enum Children<'a> {
     None,
-    Object(KeyedIter<'a, Slot>),
+    Object(ObjectIter<'a>),
     Map(KeyedIter<'a, NodeIx>),
     List(Box<dyn Iterator<Item = NodeIx> + 'a>),
 }
@@ -149,10 +115,7 @@ impl Iterator for Children<'_> {
     fn next(&mut self) -> Option<NodeIx> {
         match self {
             Self::None => None,
-            Self::Object(slots) => slots.find_map(|(_, slot)| match slot {
-                Slot::Child(child) => Some(*child),
-                Slot::Json(_) => None,
-            }),
+            Self::Object(slots) => slots.find_map(|(_, slot)| slot.child()),
             Self::Map(entries) => entries.next().map(|(_, child)| *child),
             Self::List(items) => items.next(),
         }

@@ -10,14 +10,15 @@ use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 use thiserror::Error;
 
+use super::fields::{ObjectIter, Slot};
 use super::keyed::{Keyed, KeyedIter};
-use super::node::{Body, Children, NodeIx, Slot};
+use super::node::{Body, Children, NodeIx};
 use super::{Document, TextNode};
 use crate::json::error::{push_index, push_key};
 use crate::op::NodeKind;
 use crate::patch::pointer::{Pointer, index_of, prefix};
 use crate::position::Position;
-use crate::text::Segment;
+use crate::text::{Segment, Text};
 use crate::{FileMeta, Json, NodeId, SmallStr};
 
 /// A value in a document.
@@ -244,7 +245,7 @@ impl<'a> ValueRef<'a> {
     /// What an object or map has, in order of the keys; nothing for anything else.
     pub(crate) fn entries(self) -> Entries<'a> {
         match self {
-            Self::Object(object) => Entries::Object(object.document, object.body().slots.iter()),
+            Self::Object(object) => Entries::Object(object.document, object.body().iter()),
             Self::Map(map) => Entries::Map(map.document, map.entries().iter()),
             _ => Entries::None,
         }
@@ -354,7 +355,7 @@ impl<'a> Partial<'a> {
 /// What an object or map has, in order of the keys.
 #[derive(Clone)]
 pub(crate) enum Entries<'a> {
-    Object(&'a Document, KeyedIter<'a, Slot>),
+    Object(&'a Document, ObjectIter<'a>),
     Map(&'a Document, KeyedIter<'a, NodeIx>),
     None,
 }
@@ -428,17 +429,17 @@ impl<'a> ObjectRef<'a> {
 
     /// The field or child at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.body().slots.get(key).map(|slot| self.document.slot(slot))
+        self.body().at(key).map(|slot| self.document.slot(slot))
     }
 
     /// Fields and children, in order of their keys.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a SmallStr, ValueRef<'a>)> {
-        self.body().slots.iter().map(move |(key, slot)| (key, self.document.slot(slot)))
+        self.body().iter().map(move |(key, slot)| (key, self.document.slot(slot)))
     }
 
     /// The number of fields and children.
     pub fn len(self) -> usize {
-        self.body().slots.len()
+        self.body().len()
     }
 
     /// Whether there are no fields and children.
@@ -466,7 +467,7 @@ impl<'a> MapRef<'a> {
 
     /// The entry at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.document.child(self.ix, key).map(|child| self.document.value(child))
+        self.entries().at(key).copied().map(|child| self.document.value(child))
     }
 
     /// The entries, in order of their keys.
@@ -538,19 +539,25 @@ impl<'a> TextRef<'a> {
         }
     }
 
+    /// The content: characters and their formats, with conversions between indexes in UTF-16 units,
+    /// characters and bytes.
+    pub fn content(self) -> &'a Text {
+        self.text().map_or(const { &Text::EMPTY }, TextNode::text)
+    }
+
     /// The text's segments.
     pub fn segments(self) -> Vec<Segment> {
-        self.text().map(TextNode::segments).unwrap_or_default()
+        self.content().segments()
     }
 
     /// The length in UTF-16 code units.
     pub fn len(self) -> usize {
-        self.text().map_or(0, |text| text.text().len_utf16())
+        self.content().len_utf16()
     }
 
     /// Whether the text is empty.
     pub fn is_empty(self) -> bool {
-        self.len() == 0
+        self.content().is_empty()
     }
 
     /// How many updates the text has seen.
@@ -562,6 +569,6 @@ impl<'a> TextRef<'a> {
 /// The text without its formatting.
 impl std::fmt::Display for TextRef<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.segments().iter().try_for_each(|segment| f.write_str(&segment.text))
+        self.content().fmt(f)
     }
 }

@@ -3,7 +3,8 @@
 //! The writers walk the tree straight into the output, without an intermediate value.
 
 use super::Document;
-use super::node::{Body, NodeIx, Slot};
+use super::fields::Slot;
+use super::node::{Body, NodeIx};
 use crate::json::write::{write_json, write_str};
 use crate::node::SerializedNode;
 use crate::text::Segment;
@@ -67,7 +68,7 @@ impl Document {
         SerializedNode {
             id: node.id.clone(),
             parent: (ix != NodeIx::ROOT)
-                .then(|| (self.node(node.parent).id.clone(), node.key.to_small_str())),
+                .then(|| (self.node(node.parent).id.clone(), node.key.as_small_str().clone())),
             content: node.body.content(),
         }
     }
@@ -88,7 +89,7 @@ impl Document {
         }
         match &self.node(ix).body {
             Body::Object(object) => {
-                write_entries(object.slots.iter(), out, |slot, out| match slot {
+                write_entries(object.iter(), out, |slot, out| match slot {
                     Slot::Json(value) => write_json(value, out),
                     Slot::Child(child) => self.write_node(*child, notation, out),
                 });

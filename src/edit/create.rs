@@ -72,7 +72,7 @@ impl Session<'_> {
                         let next = Position::make(position.as_ref(), None);
                         let place = Place {
                             intent: Intent::Set,
-                            ..Place::at(id.clone(), next.to_small_str())
+                            ..Place::at(id.clone(), next.as_small_str().clone())
                         };
                         stack.push((place, item));
                         position = Some(next);

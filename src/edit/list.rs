@@ -151,8 +151,10 @@ impl Session<'_> {
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {
         let position = self.position_at(list, self.document.list_len(list));
-        let place =
-            Place { intent: Intent::Push, ..Place::at(self.id(list), position.to_small_str()) };
+        let place = Place {
+            intent: Intent::Push,
+            ..Place::at(self.id(list), position.as_small_str().clone())
+        };
         self.create(place, value)
     }
 
@@ -167,7 +169,7 @@ impl Session<'_> {
             return Err(EditError::IndexPastEnd { index, len });
         }
         let position = self.position_at(list, index);
-        self.create(Place::at(self.id(list), position.to_small_str()), value)
+        self.create(Place::at(self.id(list), position.as_small_str().clone()), value)
     }
 
     pub(crate) fn move_item(
@@ -180,10 +182,10 @@ impl Session<'_> {
         self.item(list, to)?;
         let parent_key = if from == to {
             // The user wants it here, wherever somebody else moves it at the same time.
-            self.document.node(item).key.to_small_str()
+            self.document.node(item).key.as_small_str().clone()
         } else {
             // Where it will be among the others, which close up behind it.
-            self.position_at(list, if from < to { to + 1 } else { to }).to_small_str()
+            self.position_at(list, if from < to { to + 1 } else { to }).as_small_str().clone()
         };
         self.apply(self.id(item), OpKind::SetParentKey { parent_key })
     }
@@ -198,7 +200,7 @@ impl Session<'_> {
         let place = Place {
             intent: Intent::Set,
             deleted_id: Some(self.id(item)),
-            ..Place::at(self.id(list), self.document.node(item).key.to_small_str())
+            ..Place::at(self.id(list), self.document.node(item).key.as_small_str().clone())
         };
         self.create(place, value)
     }

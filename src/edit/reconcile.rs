@@ -143,7 +143,8 @@ impl Session<'_> {
             return self.apply(self.id(node), OpKind::UpdateText(update));
         }
         let parent = self.document.node(node).parent;
-        let mut place = Place::at(self.id(parent), self.document.node(node).key.to_small_str());
+        let mut place =
+            Place::at(self.id(parent), self.document.node(node).key.as_small_str().clone());
         if matches!(self.document.node(parent).body, Body::List(_)) {
             place.intent = Intent::Set;
             place.deleted_id = Some(self.id(node));

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Batch, Server, places_item};
+use super::{Batch, Server};
 use crate::document::{Body, NodeIx};
 use crate::op::OpKind;
 use crate::position::Position;
@@ -19,11 +19,9 @@ impl Server {
     /// Spreads out the neighbourhoods of the items that `batch` gave long positions.
     pub(super) fn keep_positions_short(&mut self, batch: &mut Batch, from: Actor, now: u64) {
         let mut moves = Vec::new();
-        for op in batch.accepted.iter().filter(|op| places_item(op)) {
-            let Some(item) = self.document.find(&op.id) else { continue };
-            let node = self.document.node(item);
-            let long = node.key.len() > self.options.position_len;
-            if long && matches!(self.document.node(node.parent).body, Body::List(_)) {
+        for id in std::mem::take(&mut batch.long) {
+            // It may be short by now, or gone.
+            if let Some(item) = self.document.find(&id).filter(|item| self.has_outgrown(*item)) {
                 moves.extend(self.spread_around(item));
             }
         }
@@ -31,6 +29,23 @@ impl Server {
             self.log.append(from, now, || op.clone());
         }
         batch.accepted.extend(moves);
+    }
+
+    /// Whether an op may have given an item a position that is too long.
+    pub(super) fn gives_long_position(&self, op: &Op) -> bool {
+        let key = match &op.kind {
+            OpKind::Create(create) => &create.parent_key,
+            OpKind::SetParentKey { parent_key } => parent_key,
+            _ => return false,
+        };
+        key.len() > self.options.position_len
+    }
+
+    fn has_outgrown(&self, item: NodeIx) -> bool {
+        let node = self.document.node(item);
+        node.key.len() > self.options.position_len
+            && item != NodeIx::ROOT
+            && matches!(self.document.node(node.parent).body, Body::List(_))
     }
 
     /// Gives the items around `item` short positions, in their order.

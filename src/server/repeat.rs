@@ -53,13 +53,13 @@ impl Document {
             }
             OpKind::SetParentKey { parent_key } => {
                 if let Some(item) = here {
-                    *parent_key = self.node(item).key.to_small_str();
+                    *parent_key = self.node(item).key.as_small_str().clone();
                     fixes.push(self.put_back(item));
                 }
             }
             OpKind::Create(create) => match here {
                 Some(node) => {
-                    create.parent_key = self.node(node).key.to_small_str();
+                    create.parent_key = self.node(node).key.as_small_str().clone();
                     if matches!(self.node(self.node(node).parent).body, Body::List(_)) {
                         fixes.push(self.put_back(node));
                     }

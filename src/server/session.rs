@@ -56,7 +56,7 @@ impl SessionOptions {
 #[derive(Debug)]
 pub(super) struct Session {
     options: SessionOptions,
-    /// One more than the highest clock of a node that the client created.
+    /// One more than the highest clock of a node that was created under the session's actor.
     nodes: u32,
 }
 
@@ -73,21 +73,22 @@ impl Session {
         self.options.protocol
     }
 
-    /// Notes which node ids are in use.
-    pub(super) fn saw(&mut self, op: &Op) {
-        if matches!(op.kind, OpKind::Create(_)) {
-            if let Some((_, clock)) = op.id.actor_and_clock() {
-                self.nodes = self.nodes.max(clock.saturating_add(1));
-            }
-        }
-    }
-
     fn is_same_client(&self, other: &Self) -> bool {
         self.options.identity.is_some() && self.options.identity == other.options.identity
     }
 }
 
 impl Server {
+    /// Notes the id of a node that was created. Whoever sent it: a client that is back sends again
+    /// what it made under the actor of its old session, which may still count as open.
+    pub(super) fn note_id(&mut self, op: &Op) {
+        if let (OpKind::Create(_), Some((actor, clock))) = (&op.kind, op.id.actor_and_clock()) {
+            if let Some(session) = self.sessions.get_mut(&actor) {
+                session.nodes = session.nodes.max(clock.saturating_add(1));
+            }
+        }
+    }
+
     /// Whether the ids of an op are the sender's to use.
     ///
     /// Op ids are its own, or those of a session that has ended: clients send again, under a new
@@ -103,6 +104,9 @@ impl Server {
         self.check_issued(actor)?;
         if self.rival(from, actor).is_some() {
             return Err(format!("the op id belongs to actor {actor}, who is connected"));
+        }
+        if matches!(op.kind, OpKind::Create(_)) && op.id == Op::acknowledged_id() {
+            return Err(format!("no node can be called {}", op.id));
         }
         if let (OpKind::Create(_), Some((actor, clock))) = (&op.kind, op.id.actor_and_clock()) {
             self.check_issued(actor)?;

@@ -11,6 +11,9 @@ pub mod link;
 pub mod oracle;
 pub mod script;
 pub mod soak;
+pub mod typing;
+
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -22,6 +25,7 @@ use crate::{Actor, Client, ClientMessage, Document, OpId, Server};
 use audit::{Audit, FIRST_VALUE};
 use link::{Link, Pipe, client_frame, server_frames};
 use oracle::Oracle;
+use typing::{Typing, texts};
 
 /// A promise was broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,8 +164,11 @@ pub struct World {
     pub users: Vec<User>,
     /// Connections that their client has given up, with what is still on its way to the server.
     ghosts: Vec<Ghost>,
+    /// The actors that were ever told that they may write.
+    writers: BTreeSet<Actor>,
     setup: Setup,
     audit: Option<Audit>,
+    typing: Typing,
     pub stats: Stats,
     now: u64,
     next_value: u32,
@@ -212,8 +219,10 @@ impl World {
         Self {
             audit: setup.checks.audit.then(|| Audit::new(&document)),
             server: Server::new(document, setup.options.clone()),
+            typing: Typing::default(),
             users: Vec::new(),
             ghosts: Vec::new(),
+            writers: BTreeSet::new(),
             setup,
             stats: Stats::default(),
             now: 0,
@@ -276,6 +285,9 @@ impl World {
             .protocol(who.protocol)
             .identity(who.name.clone());
         let actor = self.server.connect(options).map_err(|error| error.to_string())?;
+        if who.access == Access::ReadWrite {
+            self.writers.insert(actor);
+        }
         who.link = Some(Link::new(actor));
         who.client.connected(actor);
         if let Some(twin) = &mut who.twin {
@@ -362,8 +374,8 @@ impl World {
         if let Some(audit) = &mut self.audit {
             let messages = ClientMessage::read_frame(frame).map_err(|error| error.to_string())?;
             let log = self.server.log().since(audit.last_seq()).ok_or("the log is too short")?;
-            audit.served(&messages, &reply, log)?;
-            self.check_positions()?;
+            audit.served(&messages, &reply, log, self.writers.contains(&actor))?;
+            self.check_server()?;
         }
         self.send(Some(actor), &reply);
         Ok(())
@@ -521,9 +533,11 @@ impl World {
     pub fn patch(&mut self, patch: &[u8]) -> Result<(), Failure> {
         self.now += 1;
         let before = self.setup.checks.changes.then(|| self.server.document().to_json());
+        let texts_before = texts(self.server.document());
         let patch = crate::patch::from_slice(patch).map_err(|error| error.to_string())?;
         let Ok((patched, reply)) = self.server.patch(&patch, self.now) else { return Ok(()) };
         self.stats.patches += 1;
+        self.typing.acted(&texts_before, &texts(self.server.document()));
         if let Some(before) = before {
             let mut json = Value::from(&before);
             patched.changes.apply_to(&mut json).map_err(|error| error.to_string())?;
@@ -537,7 +551,9 @@ impl World {
     /// Replaces the whole document on the server.
     pub fn replace(&mut self, document: &Document) -> Result<(), Failure> {
         self.now += 1;
+        let texts_before = texts(self.server.document());
         let reply = self.server.replace(document, self.now);
+        self.typing.acted(&texts_before, &texts(self.server.document()));
         self.stats.patches += 1;
         self.published(&reply)
     }
@@ -546,6 +562,7 @@ impl World {
         if let Some(audit) = &mut self.audit {
             let log = self.server.log().since(audit.last_seq()).ok_or("the log is too short")?;
             audit.published(log)?;
+            self.check_server()?;
         }
         self.send(None, reply);
         Ok(())

@@ -8,14 +8,9 @@ use livetree::testing::world::script::{Family, Rules, Script};
 use livetree::testing::world::soak::{self, Report};
 use livetree::testing::world::{Checks, Sabotage};
 
-/// Families in which two updates of one text meet; see `tests/it/text_resend.rs` for those.
-fn with_text(family: Family) -> bool {
-    family.name().contains("text")
-}
-
-fn soak(families: impl Iterator<Item = Family>, seeds: std::ops::Range<u64>, steps: usize) {
+fn soak(seeds: std::ops::Range<u64>, steps: usize) {
     let rules = Rules::default();
-    for family in families {
+    for family in Family::ALL {
         let mut report = Report::default();
         for seed in seeds.clone() {
             report.run(family, seed, steps, &rules);
@@ -29,20 +24,19 @@ fn soak(families: impl Iterator<Item = Family>, seeds: std::ops::Range<u64>, ste
 
 #[test]
 fn every_family_converges() {
-    soak(Family::ALL.into_iter().filter(|family| !with_text(*family)), 0..40, 60);
+    soak(0..40, 60);
 }
 
 #[test]
 #[ignore = "takes minutes; the numbers it prints are for people"]
 fn every_family_converges_for_long() {
     let seeds: u64 = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
-    soak(Family::ALL.into_iter().filter(|family| !with_text(*family)), 0..seeds, 200);
+    soak(0..seeds, 200);
 }
 
 /// Whether some script of some family fails under the rules.
 fn is_noticed(rules: &Rules) -> bool {
-    let families = Family::ALL.into_iter().filter(|family| !with_text(*family));
-    families.into_iter().any(|family| {
+    Family::ALL.into_iter().any(|family| {
         (0..60).any(|seed| soak::run(&Script::generate(family, seed, 60), rules).is_err())
     })
 }

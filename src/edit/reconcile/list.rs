@@ -123,7 +123,7 @@ impl Session<'_> {
                     Item::Moves(number) => old.get(*number).copied(),
                     _ => None,
                 };
-                let parent_key = position.to_small_str();
+                let parent_key = position.as_small_str().clone();
                 if let Some(ix) = moved {
                     self.apply(self.id(ix), OpKind::SetParentKey { parent_key })?;
                     order.push(ix);
@@ -147,7 +147,7 @@ impl Session<'_> {
         let place = Place {
             intent: Intent::Set,
             deleted_id: Some(self.id(old)),
-            ..Place::at(self.id(list), self.document.node(old).key.to_small_str())
+            ..Place::at(self.id(list), self.document.node(old).key.as_small_str().clone())
         };
         let value = replacement(Some(self.document.value(old)), value);
         self.create_item(place, value)
@@ -185,7 +185,7 @@ impl Session<'_> {
             self.document.node(list).body.children().filter_map(|ix| canonical(&ix)).last();
         for id in ids {
             let position = Position::make(end.as_ref(), None);
-            let parent_key = position.to_small_str();
+            let parent_key = position.as_small_str().clone();
             self.apply(id, OpKind::SetParentKey { parent_key })?;
             end = Some(position);
         }

@@ -4,14 +4,16 @@
 //! Kept by looking at what goes in and out of the server, and by a naive model that applies every
 //! op which the server is seen to apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
 
 use crate::log::LogEntry;
 use crate::op::{NodeContent, OpKind};
 use crate::server::Reply;
 use crate::testing::model::{Model, nodes_of};
 use crate::{
-    ClientMessage, Document, Json, NodeId, Op, OpId, Outcome, SerializedNode, ServerMessage,
+    ClientMessage, Document, Json, NodeId, Op, OpId, Outcome, Rejection, SerializedNode,
+    ServerMessage,
 };
 
 /// What became of an op.
@@ -46,6 +48,10 @@ pub struct Tally {
 #[derive(Debug)]
 pub struct Audit {
     fates: BTreeMap<OpId, Fate>,
+    /// Every node id that was ever in use.
+    ids: BTreeSet<NodeId>,
+    /// Those that were used more than once: undo brings nodes back under their old ids.
+    used_again: BTreeSet<NodeId>,
     model: Model,
     last_seq: u64,
     pub tally: Tally,
@@ -55,6 +61,8 @@ impl Audit {
     pub fn new(document: &Document) -> Self {
         Self {
             fates: BTreeMap::new(),
+            ids: document.nodes().map(|node| node.id).collect(),
+            used_again: BTreeSet::new(),
             model: Model::of(document),
             last_seq: 0,
             tally: Tally::default(),
@@ -74,8 +82,32 @@ impl Audit {
         self.settle(op_id, Fate::Merged)
     }
 
+    /// An op that was merged with another is by itself again.
+    pub fn is_itself_again(&mut self, op_id: &OpId) {
+        if let Some(fate @ Fate::Merged) = self.fates.get_mut(op_id) {
+            *fate = Fate::Made;
+            self.tally.merged -= 1;
+        }
+    }
+
     pub fn fate(&self, op_id: &OpId) -> Option<Fate> {
         self.fates.get(op_id).copied()
+    }
+
+    fn fate_of(&self, op: &Op) -> Option<Fate> {
+        self.fate(op.op_id.as_ref()?)
+    }
+
+    /// Whether an honest client that may write can be refused this op: only an update of a text
+    /// that was deleted and brought back meanwhile, so that its version says nothing any more.
+    fn may_be_refused(&self, op: &Op) -> bool {
+        matches!(op.kind, OpKind::UpdateText(_)) && self.used_again.contains(&op.id)
+    }
+
+    fn note_id(&mut self, op: &Op) {
+        if matches!(op.kind, OpKind::Create(_)) && !self.ids.insert(op.id.clone()) {
+            self.used_again.insert(op.id.clone());
+        }
     }
 
     fn settle(&mut self, op_id: &OpId, fate: Fate) -> Result<(), String> {
@@ -91,6 +123,7 @@ impl Audit {
         messages: &[ClientMessage],
         reply: &Reply,
         log: impl Iterator<Item = &'a LogEntry>,
+        may_write: bool,
     ) -> Result<(), String> {
         let mut log: Vec<&Op> = log.map(|entry| &entry.op).collect();
         self.last_seq += log.len() as u64;
@@ -99,9 +132,12 @@ impl Audit {
         if log.iter().any(|op| op.op_id.is_none()) {
             return Err("the server moved items in the midst of a client's ops".to_owned());
         }
-        let mut log = log.into_iter();
+        let mut log = log.into_iter().peekable();
         for op in messages.iter().flat_map(ClientMessage::ops) {
             self.answered(op, reply, &mut log)?;
+            if may_write && self.fate_of(op) == Some(Fate::Rejected) && !self.may_be_refused(op) {
+                return Err(format!("{op:?} of a client that may write is refused: {reply:?}"));
+            }
         }
         if let Some(op) = log.next() {
             return Err(format!("the server logged more than it was sent: {op:?}"));
@@ -114,7 +150,7 @@ impl Audit {
         &mut self,
         op: &Op,
         reply: &Reply,
-        log: &mut impl Iterator<Item = &'a Op>,
+        log: &mut Peekable<impl Iterator<Item = &'a Op>>,
     ) -> Result<(), String> {
         let Some(op_id) = &op.op_id else { return Err(format!("{op:?} has no name")) };
         let answers = answers(op_id, reply);
@@ -126,16 +162,20 @@ impl Audit {
             Some(Fate::Made) => {}
             Some(fate) => {
                 self.tally.rectified += 1;
+                // What is new in a text update that comes again takes its place in the order.
+                if let (Answer::Echo(echo), OpKind::UpdateText(_)) = (answer, &op.kind) {
+                    log.next_if(|logged| *logged == echo);
+                }
                 return match (fate, answer) {
                     (Fate::Accepted, Answer::Echo(_))
                     | (Fate::Ignored, Answer::Acknowledged)
                     | (Fate::Rejected, Answer::Rejected) => Ok(()),
-                    // What is left of a text update that had arrived in part is an op like others.
                     _ => Err(format!("{op_id} was {fate:?}; sent again it is {answer:?}")),
                 };
             }
         }
         let fate = match answer {
+            Answer::OutOfReach => return Ok(()),
             Answer::Rejected => Fate::Rejected,
             Answer::Acknowledged => Fate::Ignored,
             Answer::Echo(_) => Fate::Accepted,
@@ -155,6 +195,7 @@ impl Audit {
             };
         };
         self.tally.accepted += 1;
+        self.note_id(op);
         if log.next() != Some(echo) {
             return Err(format!("{op:?} is echoed as {echo:?}, which is not what is logged"));
         }
@@ -176,6 +217,7 @@ impl Audit {
     pub fn server_ops<'a>(&mut self, ops: impl Iterator<Item = &'a Op>) -> Result<(), String> {
         for op in ops {
             self.tally.by_server += 1;
+            self.note_id(op);
             if matches!(op.kind, OpKind::UpdateText(_)) {
                 continue;
             }
@@ -250,6 +292,8 @@ enum Answer<'a> {
     Echo(&'a Op),
     Acknowledged,
     Rejected,
+    /// Rejected, and may come again, expressed on another version of its text.
+    OutOfReach,
 }
 
 fn answers<'a>(op_id: &OpId, reply: &'a Reply) -> Vec<Answer<'a>> {
@@ -263,9 +307,13 @@ fn answers<'a>(op_id: &OpId, reply: &'a Reply) -> Vec<Answer<'a>> {
                     false => Answer::Echo(op),
                 }));
             }
-            ServerMessage::RejectOps { op_ids, .. } => {
+            ServerMessage::RejectOps { op_ids, reason } => {
                 let own = op_ids.iter().filter(|id| *id == op_id);
-                answers.extend(own.map(|_| Answer::Rejected));
+                let about_version = [Rejection::TextVersionAhead, Rejection::TextVersionTooOld]
+                    .iter()
+                    .any(|rejection| *reason == rejection.to_string());
+                let answer = if about_version { Answer::OutOfReach } else { Answer::Rejected };
+                answers.extend(own.map(|_| answer));
             }
             _ => {}
         }

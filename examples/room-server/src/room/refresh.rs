@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use livetree::ClientMessage;
 
-use super::Room;
+use super::{Actor, Room};
 
 /// How long a member must have been quiet.
 const PAUSE: Duration = Duration::from_millis(400);

@@ -1,0 +1,334 @@
+//! Undo and redo: what makes a step, which steps there are, and what undo does about others.
+
+use livetree::change::Origin;
+use livetree::client::{Status, UndoOptions, UndoPolicy};
+use livetree::edit::{EditError, ObjectMut};
+use livetree::server::SessionOptions;
+use livetree::{Client, ClientMessage, Lson, lson};
+
+use crate::room::Room;
+
+fn room() -> Room {
+    Room::new(r#"{"a":0}"#, 1)
+}
+
+fn set(client: &mut Client, value: u32) {
+    client.edit(|root| root.set("a", value)).unwrap();
+}
+
+fn shown(client: &Client) -> String {
+    client.document().to_json().to_string()
+}
+
+#[test]
+fn a_batch_is_one_message_and_one_step() {
+    let mut room = room();
+    let client = room.client(0);
+    client
+        .edit(|root| {
+            root.set("a", 1)?;
+            root.set("o", lson!({ "x": 1 }))?;
+            root.object("o")?.set("x", 2)
+        })
+        .unwrap();
+    let Some(ClientMessage::UpdateStorage { ops }) = client.poll_message() else { unreachable!() };
+    assert_eq!(ops.len(), 3);
+    assert_eq!(client.poll_message(), None);
+    let changes = client.undo().unwrap();
+    assert_eq!((shown(client).as_str(), changes.origin()), (r#"{"a":0}"#, Origin::Undo));
+    let changes = client.redo().unwrap();
+    assert_eq!(changes.origin(), Origin::Redo);
+    assert_eq!(shown(client), r#"{"a":1,"o":{"x":2}}"#);
+    assert!(client.edit(|root| root.set("a", 1)).unwrap().changes.is_empty());
+}
+
+#[test]
+fn an_edit_that_fails_makes_no_step() {
+    let mut room = room();
+    let client = room.client(0);
+    client
+        .edit(|root| {
+            root.set("a", 1)?;
+            Err::<(), _>(EditError::aborted("no"))
+        })
+        .unwrap_err();
+    assert!(!client.can_undo());
+    assert_eq!((shown(client).as_str(), client.poll_message()), (r#"{"a":0}"#, None));
+}
+
+#[test]
+fn edits_between_pause_and_resume_are_one_step() {
+    let mut room = room();
+    let client = room.client(0);
+    set(client, 1);
+    client.pause_history();
+    set(client, 2);
+    set(client, 3);
+    client.resume_history();
+    set(client, 4);
+    for expected in [3, 1, 0] {
+        client.undo().unwrap();
+        assert_eq!(shown(client), format!(r#"{{"a":{expected}}}"#));
+    }
+    assert!(!client.can_undo() && client.undo().is_none());
+    client.redo().unwrap();
+    client.redo().unwrap();
+    assert_eq!(shown(client), r#"{"a":3}"#);
+    // An undo ends a pause, and takes back what was done in it.
+    client.pause_history();
+    set(client, 5);
+    set(client, 6);
+    assert!(client.can_undo());
+    client.undo().unwrap();
+    assert_eq!(shown(client), r#"{"a":3}"#);
+}
+
+#[test]
+fn an_edit_ends_redoing() {
+    let mut room = room();
+    let client = room.client(0);
+    set(client, 1);
+    client.undo().unwrap();
+    assert!(client.can_redo());
+    set(client, 2);
+    assert!(!client.can_redo() && client.redo().is_none());
+}
+
+#[test]
+fn steps_are_bounded() {
+    let mut room = room();
+    let client = room.client(0);
+    client.set_undo_options(UndoOptions::default().capacity(2));
+    for value in 1..=5 {
+        set(client, value);
+    }
+    client.undo().unwrap();
+    client.undo().unwrap();
+    assert!(client.undo().is_none());
+    assert_eq!(shown(client), r#"{"a":3}"#);
+    client.set_undo_options(UndoOptions::default().capacity(0));
+    set(client, 6);
+    assert!(!client.can_undo() && !client.can_redo());
+}
+
+#[test]
+fn steps_can_be_forgotten() {
+    let mut room = room();
+    let client = room.client(0);
+    set(client, 1);
+    set(client, 2);
+    client.undo().unwrap();
+    client.clear_history();
+    assert!(!client.can_undo() && !client.can_redo());
+    assert_eq!(shown(client), r#"{"a":1}"#);
+}
+
+#[test]
+fn edits_need_not_make_steps() {
+    let mut room = room();
+    let client = room.client(0);
+    set(client, 1);
+    client.disable_history();
+    client.edit(|root| root.set("b", 1)).unwrap();
+    client.enable_history();
+    client.undo().unwrap();
+    assert_eq!(shown(client), r#"{"a":0,"b":1}"#);
+    client.disable_history();
+    client.edit(|root| root.set("b", 2)).unwrap();
+    client.redo().unwrap();
+    assert_eq!(shown(client), r#"{"a":1,"b":2}"#);
+    assert!(!client.can_redo() && client.can_undo());
+}
+
+#[test]
+fn the_status_says_how_far_a_client_is() {
+    let mut client = Client::new();
+    assert_eq!(client.status(), Status::NotLoaded);
+    client.edit(|root| root.set("a", 1)).unwrap_err();
+    let mut room = room();
+    client.connected(room.server.connect(SessionOptions::default()).unwrap());
+    assert_eq!(client.status(), Status::Loading);
+    let client = room.client(0);
+    assert_eq!(client.status(), Status::Synchronized);
+    set(client, 1);
+    assert_eq!(client.status(), Status::Synchronizing);
+    room.say(0);
+    assert_eq!(room.client(0).status(), Status::Synchronizing);
+    room.hear(0);
+    assert_eq!(room.client(0).status(), Status::Synchronized);
+    // Offline edits are shown, kept and sent.
+    room.cut(0);
+    assert_eq!(room.client(0).status(), Status::Synchronized);
+    set(room.client(0), 2);
+    assert_eq!((room.shown(0).as_str(), room.client(0).poll_message()), (r#"{"a":2}"#, None));
+    assert_eq!(room.client(0).status(), Status::Synchronizing);
+    room.reconnect(0, SessionOptions::default());
+    assert_eq!(room.client(0).status(), Status::Loading);
+    room.settle();
+    assert_eq!(room.server.document().to_json().to_string(), r#"{"a":2}"#);
+}
+
+/// The first client makes `own`, the second `foreign`, then the first undoes. Returns what is there
+/// then by either policy.
+fn undone(
+    first: &str,
+    own: impl Fn(&mut ObjectMut<'_>) -> Result<(), EditError>,
+    foreign: impl Fn(&mut ObjectMut<'_>) -> Result<(), EditError>,
+) -> [String; 2] {
+    [UndoPolicy::Replay, UndoPolicy::KeepForeign].map(|policy| {
+        let mut room = Room::new(first, 2);
+        room.client(0).set_undo_options(UndoOptions::default().policy(policy));
+        room.client(0).edit(&own).unwrap();
+        room.settle();
+        room.client(1).edit(&foreign).unwrap();
+        room.settle();
+        let before = room.shown(0);
+        room.client(0).undo().unwrap();
+        room.settle();
+        let undone = room.shown(0);
+        room.client(0).redo().unwrap();
+        room.settle();
+        assert_eq!(room.shown(0), before, "redo restores what undo took back");
+        undone
+    })
+}
+
+#[test]
+fn undo_can_leave_alone_what_others_wrote_since() {
+    let both = |replayed: &str, kept: &str| [replayed.to_owned(), kept.to_owned()];
+    assert_eq!(
+        undone(
+            r#"{"a":0,"b":0}"#,
+            |root| root.update([("a", 1), ("b", 1)]),
+            |root| root.set("a", 2),
+        ),
+        both(r#"{"a":0,"b":0}"#, r#"{"a":2,"b":0}"#),
+    );
+    assert_eq!(
+        undone(r#"{"a":0}"#, |root| root.delete("a"), |root| root.set("a", 2)),
+        both(r#"{"a":0}"#, r#"{"a":2}"#),
+    );
+    assert_eq!(
+        undone(r#"{}"#, |root| root.set("a", 1), |root| root.set("a", lson!({ "x": 2 }))),
+        both(r#"{}"#, r#"{"a":{"x":2}}"#),
+    );
+    assert_eq!(
+        undone(
+            r#"{"l":[1,2,3,4]}"#,
+            |root| root.list("l")?.move_item(0, 3),
+            |root| root.list("l")?.move_item(3, 1),
+        ),
+        both(r#"{"l":[1,2,3,4]}"#, r#"{"l":[2,1,3,4]}"#),
+    );
+    assert_eq!(
+        undone(
+            r#"{"l":[1,2]}"#,
+            |root| root.list("l")?.set(0, 7),
+            |root| root.list("l")?.set(0, 8),
+        )[1],
+        r#"{"l":[8,2]}"#,
+    );
+    // What nobody else touched is undone by either.
+    assert_eq!(
+        undone(r#"{"l":[1],"a":0}"#, |root| root.list("l")?.push(2), |root| root.set("a", 1),),
+        both(r#"{"a":1,"l":[1]}"#, r#"{"a":1,"l":[1]}"#),
+    );
+}
+
+#[test]
+fn undo_can_leave_alone_what_others_wrote_into() {
+    let both = |replayed: &str, kept: &str| [replayed.to_owned(), kept.to_owned()];
+    // What others changed lies in what undo would take out.
+    let list = || lson!({ "l": [1], "x": 1 });
+    assert_eq!(
+        undone(
+            r#"{"a":0}"#,
+            |root| root.set("a", list()),
+            |root| root.object("a")?.list("l")?.push(2),
+        ),
+        both(r#"{"a":0}"#, r#"{"a":{"l":[1,2],"x":1}}"#),
+    );
+    assert_eq!(
+        undone(
+            r#"{"l":[]}"#,
+            |root| root.list("l")?.push(list()),
+            |root| root.list("l")?.object(0)?.set("x", 2),
+        ),
+        both(r#"{"l":[]}"#, r#"{"l":[{"l":[1],"x":2}]}"#),
+    );
+    assert_eq!(
+        undone(
+            r#"{}"#,
+            |root| root.set("t", Lson::text("ab")),
+            |root| root.text("t")?.insert(2, "c"),
+        ),
+        both(r#"{}"#, r#"{"t":[["abc"]]}"#),
+    );
+}
+
+/// Its own ops come back, as answers or in the document that is loaded; they are nobody else's.
+#[test]
+fn what_comes_back_is_not_foreign() {
+    for (hear, text) in [(true, false), (false, false), (false, true)] {
+        let mut room = room();
+        let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+        room.client(0).set_undo_options(options);
+        let edit = |root: &mut ObjectMut<'_>| match text {
+            true => {
+                root.set("t", Lson::text("ab"))?;
+                root.text("t")?.insert(1, "c")
+            }
+            false => root.set("l", lson!([1, [2]])),
+        };
+        room.client(0).edit(edit).unwrap();
+        room.say(0);
+        if hear {
+            room.hear(0);
+        }
+        room.cut(0);
+        room.reconnect(0, SessionOptions::default());
+        room.settle();
+        room.client(0).undo().unwrap();
+        room.settle();
+        assert_eq!(room.shown(0), r#"{"a":0}"#, "{hear} {text}");
+    }
+}
+
+/// Frames of a connection that is lost arrive late, when the client is back: as an update that names
+/// nobody, which it must not take for somebody else's.
+#[test]
+fn what_comes_late_is_not_foreign() {
+    for text in [false, true] {
+        let who = || SessionOptions::default().identity("ann");
+        let mut room = Room::new(r#"{"a":0,"t":"-"}"#, 1);
+        room.client(0).edit(|root| root.set("t", Lson::text("ab"))).unwrap();
+        room.settle();
+        let ann = room.join(who());
+        let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+        room.client(ann).set_undo_options(options);
+        room.client(ann)
+            .edit(|root| if text { root.text("t")?.insert(0, "é") } else { root.set("a", 1) })
+            .unwrap();
+        let late = room.client(ann).poll_message().unwrap();
+        let ghost = room.seats[ann].actor;
+        room.client(ann).disconnected();
+        room.reconnect(ann, who());
+        // The document is asked for and told; then the late message arrives.
+        let fetch = room.client(ann).poll_message().unwrap();
+        let back = room.seats[ann].actor;
+        let reply = room.server.receive(back, fetch, 0).unwrap();
+        room.deliver(Some(back), reply);
+        room.hear(ann);
+        let reply = room.server.receive(ghost, late, 0).unwrap();
+        room.deliver(Some(ghost), reply);
+        room.hear(ann);
+        room.server.disconnect(ghost);
+        let both = if text { r#"{"a":0,"t":[["éab"]]}"# } else { r#"{"a":1,"t":[["ab"]]}"# };
+        assert_eq!(room.shown(ann), both);
+        room.settle();
+        assert_eq!(room.shown(0), both);
+        room.client(ann).undo().unwrap();
+        room.settle();
+        assert_eq!(room.shown(0), r#"{"a":0,"t":[["ab"]]}"#);
+    }
+}

@@ -1,0 +1,442 @@
+//! A server decides who may do what, tells everybody what they must hear, and forgets nothing that
+//! it promised to remember.
+
+use std::collections::BTreeSet;
+
+use livetree::server::{Access, Protocol, Reply, ServerError, ServerOptions, SessionOptions};
+use livetree::testing::generate::{self, Dice};
+use livetree::{
+    Actor, ClientMessage, Document, Limits, NodeId, Op, OpId, Outcome, Server, ServerMessage, patch,
+};
+use proptest::prelude::*;
+
+use crate::generate::{cases, document, ops_and_text};
+use crate::room::{Room, op};
+
+fn server(json: &str, options: ServerOptions) -> Server {
+    Server::new(Document::from_json(json.as_bytes()).unwrap(), options)
+}
+
+fn send(server: &mut Server, from: Actor, ops: Vec<Op>) -> Reply {
+    server.receive(from, ClientMessage::UpdateStorage { ops }, 0).unwrap()
+}
+
+fn told(messages: &[ServerMessage]) -> Vec<Op> {
+    let ops = messages.iter().flat_map(|message| match message {
+        ServerMessage::UpdateStorage { ops } => ops.clone(),
+        _ => Vec::new(),
+    });
+    ops.collect()
+}
+
+fn refused(reply: &Reply) -> Vec<OpId> {
+    let refused = reply.sender.iter().flat_map(|message| match message {
+        ServerMessage::RejectOps { op_ids, .. } => op_ids.clone(),
+        _ => Vec::new(),
+    });
+    refused.collect()
+}
+
+fn set(op_id: &str, value: u32) -> Op {
+    op(&format!(r#"{{"type":3,"opId":"{op_id}","id":"root","data":{{"a":{value}}}}}"#))
+}
+
+#[test]
+fn who_may_only_read_hears_and_is_refused() {
+    let mut room = Room::new(r#"{"a":1}"#, 1);
+    let reader = room.join(SessionOptions::default().access(Access::ReadOnly));
+    let edited = room.client(reader).edit(|root| root.set("a", 2)).unwrap();
+    assert_eq!(room.shown(reader), r#"{"a":2}"#);
+    let received = room.settle();
+    let rejected: Vec<_> = received.into_iter().flat_map(|received| received.rejected).collect();
+    let reason = "the session may only read".to_owned();
+    assert_eq!(rejected, [(edited.ops[0].op_id.clone().unwrap(), reason)]);
+    assert_eq!(room.shown(reader), r#"{"a":1}"#);
+    room.client(0).edit(|root| root.set("a", 3)).unwrap();
+    room.settle();
+    assert_eq!(room.shown(reader), r#"{"a":3}"#);
+}
+
+#[test]
+fn limits_refuse_what_is_too_large() {
+    let limits = Limits::default().object_size(20).value_size(10).depth(1).ops(3);
+    let mut server = server(r#"{"a":1,"l":[]}"#, ServerOptions::default().limits(limits));
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let list = server.document().at("/l").unwrap().id().unwrap().clone();
+    let before = server.document().to_json();
+    for (number, kind) in [
+        r#""type":3,"id":"root","data":{"b":"0123456789012345"}"#.to_owned(),
+        format!(r#""type":8,"id":"0:1","parentId":"{list}","parentKey":"!","data":"0123456789""#),
+        format!(r#""type":4,"id":"0:1","parentId":"{list}","parentKey":"!","data":{{}}"#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let op = op(&format!(r#"{{"opId":"{actor}:{number}",{kind}}}"#));
+        let op_id = op.op_id.clone().unwrap();
+        let reply = send(&mut server, actor, vec![op]);
+        assert_eq!((refused(&reply), reply.others), (vec![op_id], vec![]), "{kind}");
+    }
+    let many: Vec<Op> = (10..14).map(|clock| set(&format!("{actor}:{clock}"), clock)).collect();
+    let reply = send(&mut server, actor, many);
+    assert_eq!(refused(&reply).len(), 4);
+    assert_eq!(server.document().to_json(), before);
+    assert_eq!(server.log().last_seq(), 0);
+}
+
+#[test]
+fn a_client_with_other_limits_takes_back_what_is_refused() {
+    let limits = Limits::default().object_size(20);
+    let mut room = Room::of(server(r#"{"a":1}"#, ServerOptions::default().limits(limits)));
+    room.join(SessionOptions::default());
+    room.client(0).edit(|root| root.set("b", "01234567890123456789")).unwrap();
+    room.client(0).edit(|root| root.set("a", 2)).unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"a":2}"#);
+}
+
+#[test]
+fn a_client_uses_its_own_ids() {
+    let mut server = server("{}", ServerOptions::default());
+    let [one, two] = [(); 2].map(|()| server.connect(SessionOptions::default()).unwrap());
+    let create = |op_id: String, id: String| {
+        op(&format!(
+            r#"{{"type":4,"opId":"{op_id}","id":"{id}","parentId":"root","parentKey":"k","data":{{}}}}"#
+        ))
+    };
+    for (op_id, id, fine) in [
+        (format!("{two}:0"), format!("{one}:0"), false),
+        ("7:0".to_owned(), format!("{one}:0"), false),
+        ("odd".to_owned(), format!("{one}:0"), false),
+        (format!("{one}:0"), format!("{two}:0"), false),
+        (format!("{one}:1"), "7:0".to_owned(), false),
+        (format!("{one}:1"), "ACK".to_owned(), false),
+        (format!("{one}:2"), format!("{one}:0"), true),
+        // As undo does, once the node's owner has made it.
+        (format!("{two}:1"), format!("{one}:0"), true),
+    ] {
+        let reply = send(
+            &mut server,
+            if fine && op_id.starts_with("1") { two } else { one },
+            vec![create(op_id.clone(), id.clone())],
+        );
+        assert_eq!(refused(&reply).is_empty(), fine, "{op_id} {id}: {reply:?}");
+    }
+    // The session of the owner is over: its op ids are those of whoever sends its ops again.
+    server.disconnect(two);
+    let reply = send(&mut server, one, vec![create(format!("{two}:9"), format!("{two}:9"))]);
+    assert!(refused(&reply).is_empty());
+}
+
+#[test]
+fn ids_need_not_be_checked() {
+    let mut server = server("{}", ServerOptions::default().check_ids(false));
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let reply = send(&mut server, actor, vec![set("other:7", 1)]);
+    assert!(refused(&reply).is_empty());
+    assert_eq!(server.document().to_json().to_string(), r#"{"a":1}"#);
+}
+
+/// A node that was created by an op sent again is its actor's, whose old session may still count as
+/// open: others may bring it back.
+#[test]
+fn a_client_that_is_back_has_used_its_old_ids() {
+    let who = || SessionOptions::default().identity("ann");
+    let mut room = Room::new("{}", 1);
+    let ann = room.join(who());
+    room.client(ann).edit(|root| root.set("o", livetree::lson!({ "x": 1 }))).unwrap();
+    // The connection is gone, and the server does not know.
+    let ghost = room.seats[ann].actor;
+    room.client(ann).disconnected();
+    room.reconnect(ann, who());
+    room.settle();
+    assert!(room.server.actors().any(|actor| actor == ghost));
+    room.client(0).edit(|root| root.delete("o")).unwrap();
+    room.settle();
+    room.client(0).undo().unwrap();
+    let received = room.settle();
+    assert!(received.iter().all(|received| received.rejected.is_empty()), "{received:?}");
+    assert_eq!(room.shown(ann), r#"{"o":{"x":1}}"#);
+}
+
+#[test]
+fn the_host_has_rules_of_its_own() {
+    let server = server(r#"{"a":1}"#, ServerOptions::default()).guarded(|_, document, op| {
+        let locked = document.to_json().get("locked").is_some();
+        if locked { Err(format!("{} is locked", op.id)) } else { Ok(()) }
+    });
+    let mut room = Room::of(server);
+    room.join(SessionOptions::default());
+    room.client(0)
+        .edit(|root| {
+            root.set("locked", true)?;
+            root.set("a", 2)
+        })
+        .unwrap();
+    let received = room.settle();
+    let rejected: Vec<_> = received.into_iter().flat_map(|received| received.rejected).collect();
+    assert_eq!(rejected.len(), 1);
+    assert_eq!(rejected[0].1, "root is locked");
+    assert_eq!(room.shown(0), r#"{"a":1,"locked":true}"#);
+}
+
+#[test]
+fn the_log_says_who_what_and_when() {
+    let mut server = server("{}", ServerOptions::default().log_len(3));
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    for clock in 0..5 {
+        let message =
+            ClientMessage::UpdateStorage { ops: vec![set(&format!("{actor}:{clock}"), clock)] };
+        let _ = server.receive(actor, message, 100 + u64::from(clock)).unwrap();
+    }
+    let entries: Vec<_> =
+        server.log().entries().map(|entry| (entry.seq, entry.actor, entry.at)).collect();
+    assert_eq!(entries, [(3, actor, 102), (4, actor, 103), (5, actor, 104)]);
+    assert_eq!(server.log().entries().last().unwrap().op, set(&format!("{actor}:4"), 4));
+    assert!(server.log().since(1).is_none());
+    server.log_mut().forget(4);
+    assert_eq!(server.log().since(4).unwrap().len(), 1);
+    assert!(server.log().since(3).is_none());
+    assert_eq!(server.log().last_seq(), 5);
+}
+
+#[test]
+fn a_patch_is_an_update_like_any_other() {
+    let mut room = Room::new(r#"{"a":1,"l":[1]}"#, 2);
+    room.client(0).edit(|root| root.list("l")?.push(2)).unwrap();
+    let patch = patch::from_slice(br#"[{"op":"add","path":"/l/0","value":0}]"#).unwrap();
+    let (patched, reply) = room.server.patch(&patch, 7).unwrap();
+    assert_eq!(reply.sender, []);
+    assert!(told(&reply.others).iter().all(|op| op.op_id.is_none()));
+    assert_eq!(patched.ops.len(), 1);
+    room.deliver(None, reply);
+    room.settle();
+    assert_eq!(room.shown(1), r#"{"a":1,"l":[0,1,2]}"#);
+    assert_eq!(room.server.log().entries().next().unwrap().at, 7);
+
+    let wrong = br#"[{"op":"add","path":"/a","value":2},{"op":"test","path":"/a","value":1}]"#;
+    let before = (room.server.log().last_seq(), room.server.document().to_json());
+    room.server.patch(&patch::from_slice(wrong).unwrap(), 8).unwrap_err();
+    assert_eq!((room.server.log().last_seq(), room.server.document().to_json()), before);
+}
+
+#[test]
+fn a_new_document_reaches_who_is_there() {
+    let mut room = Room::new(r#"{"a":1,"l":[1,2]}"#, 2);
+    room.client(0).edit(|root| root.set("mine", 1)).unwrap();
+    let actors: Vec<Actor> = room.server.actors().collect();
+    let next = Document::from_json(br#"{"l":[3],"o":{"x":1}}"#).unwrap();
+    let reply = room.server.replace(&next, 0);
+    assert_eq!(room.server.document().to_json(), next.to_json());
+    room.deliver(None, reply);
+    room.settle();
+    assert_eq!(room.shown(1), r#"{"l":[3],"mine":1,"o":{"x":1}}"#);
+    assert!(room.server.actors().eq(actors), "nobody is disconnected");
+}
+
+#[test]
+fn the_document_comes_in_chunks_of_a_size_in_bytes() {
+    let items: Vec<String> = (0..100).map(|n| format!(r#"{{"text":"item {n:050}"}}"#)).collect();
+    let json = format!("[{}]", items.join(","));
+    let mut server =
+        server(&format!(r#"{{"l":{json}}}"#), ServerOptions::default().chunk_size(1000));
+    let new = server.connect(SessionOptions::default()).unwrap();
+    let old = server.connect(SessionOptions::default().protocol(Protocol::V7)).unwrap();
+    let mut fetch = |actor| server.receive(actor, ClientMessage::FetchStorage, 0).unwrap().sender;
+    let chunks = fetch(new);
+    let (end, chunks) = chunks.split_last().unwrap();
+    assert!(matches!(end, ServerMessage::StorageEnd));
+    assert!(chunks.len() > 5);
+    let mut nodes = Vec::new();
+    for chunk in chunks {
+        let ServerMessage::StorageChunk { nodes: part } = chunk else { panic!("{chunk:?}") };
+        let mut bytes = Vec::new();
+        chunk.write(&mut bytes);
+        assert!(bytes.len() < 1300, "{}", bytes.len());
+        nodes.extend(part.clone());
+    }
+    assert_eq!(fetch(old), [ServerMessage::StorageState { nodes: nodes.clone() }]);
+    assert!(server.document().nodes().eq(nodes));
+}
+
+/// A client sends an op again whose answer it did not hear; `window` is how many the server
+/// remembers. Returns what the sender hears, and what others hear.
+fn sent_again(window: usize, between: Option<&Op>, op: &Op) -> (Vec<Op>, Vec<Op>) {
+    let mut server = server("{}", ServerOptions::default().resend_window(window));
+    let [one, two] = [(); 2].map(|()| server.connect(SessionOptions::default()).unwrap());
+    let first = send(&mut server, one, vec![op.clone()]);
+    assert_eq!(told(&first.sender), [op.clone()]);
+    if let Some(between) = between {
+        let _ = send(&mut server, two, vec![between.clone()]);
+    }
+    server.disconnect(one);
+    let back = server.connect(SessionOptions::default()).unwrap();
+    let reply = send(&mut server, back, vec![op.clone()]);
+    (told(&reply.sender), told(&reply.others))
+}
+
+#[test]
+fn an_op_that_is_sent_again_is_not_applied_again() {
+    let (own, foreign) = (set("0:0", 1), set("1:0", 2));
+    let (sender, others) = sent_again(100, Some(&foreign), &own);
+    // Its op echoed, then a fix with the current value.
+    assert_eq!(sender, [own, foreign.without_op_id()]);
+    assert_eq!(others, []);
+}
+
+#[test]
+fn the_window_is_bounded_and_can_be_switched_off() {
+    let (own, foreign) = (set("0:0", 1), set("1:0", 2));
+    // Applied again, as the reference does: who edited meanwhile loses.
+    for (window, between) in [(0, Some(&foreign)), (0, None), (1, Some(&foreign))] {
+        let (sender, others) = sent_again(window, between, &own);
+        assert_eq!((sender, others), (vec![own.clone()], vec![own.clone().without_op_id()]));
+    }
+    let (sender, others) = sent_again(1, None, &own);
+    assert_eq!((sender, others), (vec![own.clone(), own.without_op_id()], vec![]));
+}
+
+#[test]
+fn actor_numbers_never_come_back() {
+    let mut document = Document::new();
+    let made = op(r#"{"type":4,"id":"4:0","parentId":"root","parentKey":"k","data":{}}"#);
+    assert!(document.apply(&made).is_accepted());
+    let mut server = Server::new(document, ServerOptions::default());
+    let mut seen = BTreeSet::new();
+    for _ in 0..5 {
+        let actor = server.connect(SessionOptions::default()).unwrap();
+        assert!(actor > Actor(4) && seen.insert(actor));
+        server.disconnect(actor);
+        let message = ClientMessage::FetchStorage;
+        let error = server.receive(actor, message, 0).unwrap_err();
+        assert_eq!(error, ServerError::NoSession(actor));
+    }
+    // A host that stores the document stores the next number with it.
+    let next = server.next_actor();
+    let document = Document::from_nodes(server.document().nodes()).unwrap().0;
+    let mut server = Server::new(document, ServerOptions::default()).starting_at(next);
+    assert_eq!(server.connect(SessionOptions::default()), Ok(next));
+    let mut last =
+        Server::new(Document::new(), ServerOptions::default()).starting_at(Actor(u32::MAX));
+    assert_eq!(last.connect(SessionOptions::default()), Err(ServerError::NoActorLeft));
+}
+
+#[test]
+fn positions_stay_short_under_a_hot_spot() {
+    let mut room = Room::of(server(r#"{"l":[0,1]}"#, ServerOptions::default().position_len(10)));
+    for _ in 0..2 {
+        room.join(SessionOptions::default());
+    }
+    let mut expected = vec![0, 1];
+    for n in 2..300 {
+        let number = n as usize % 2;
+        room.client(number).edit(|root| root.list("l")?.insert(1, n)).unwrap();
+        expected.insert(1, n);
+        room.settle();
+        let longest = room.server.document().nodes().filter_map(|node| Some(node.parent?.1.len()));
+        assert!(longest.max() <= Some(10));
+        assert_eq!(room.shown(0), format!(r#"{{"l":{expected:?}}}"#).replace(' ', ""));
+    }
+    let moves = room.server.log().entries().filter(|entry| entry.op.op_id.is_none()).count();
+    assert!(moves > 20, "{moves}");
+}
+
+/// A fix goes out ahead of what was accepted before it. Here that would put the item where another
+/// is for a moment, which would push it out.
+#[test]
+fn a_fix_does_not_overtake_what_made_room_for_it() {
+    let mut server = server(r#"{"l":[]}"#, ServerOptions::default());
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let list = server.document().at("/l").unwrap().id().unwrap().clone();
+    let item = |clock: u32, key: &str, intent: &str| {
+        op(&format!(
+            r#"{{"type":8,"opId":"{actor}:{clock}","id":"{actor}:{clock}","parentId":"{list}","parentKey":"{key}","data":{clock}{intent}}}"#
+        ))
+    };
+    let _ = send(&mut server, actor, vec![item(0, "1", ""), item(1, "3", ""), item(2, "5", "")]);
+    let mut replica = Document::from_nodes(server.document().nodes()).unwrap().0;
+    let reply = send(
+        &mut server,
+        actor,
+        vec![
+            item(3, "2", r#","intent":"set""#),
+            op(&format!(r#"{{"type":5,"opId":"{actor}:4","id":"{actor}:3"}}"#)),
+            // To where an item is, and so to the place that has just become free.
+            op(&format!(r#"{{"type":1,"opId":"{actor}:5","id":"{actor}:2","parentKey":"1"}}"#)),
+        ],
+    );
+    for op in told(&reply.sender) {
+        assert!(replica.apply(&op).is_accepted());
+    }
+    assert!(replica.nodes().eq(server.document().nodes()), "{reply:?}");
+    assert_eq!(server.document().to_json().to_string(), r#"{"l":[0,2,1]}"#);
+
+    // A push goes to the end, which must not have moved yet.
+    let push = r#","intent":"push""#;
+    let reply = send(
+        &mut server,
+        actor,
+        vec![
+            item(6, "7", push),
+            op(&format!(r#"{{"type":1,"opId":"{actor}:7","id":"{actor}:0","parentKey":"7"}}"#)),
+        ],
+    );
+    for op in told(&reply.sender) {
+        assert!(replica.apply(&op).is_accepted());
+    }
+    assert!(replica.nodes().eq(server.document().nodes()), "{reply:?}");
+    assert_eq!(server.document().to_json().to_string(), r#"{"l":[2,1,6,0]}"#);
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    /// Whoever carries out what a client is told, and whoever carries out what the others are
+    /// told, has the server's document: for batches of any ops, fitting or not.
+    #[test]
+    fn what_is_told_adds_up(
+        document in document(),
+        mut batches in prop::collection::vec(ops_and_text(6), 0..6),
+        seed: u64,
+    ) {
+        let options = ServerOptions::default().check_ids(false).position_len(8);
+        let copy = |document: &Document| Document::from_nodes(document.nodes()).unwrap().0;
+        let (mut own, mut foreign) = (copy(&document), copy(&document));
+        let mut server = Server::new(document, options);
+        let actor = server.connect(SessionOptions::default()).unwrap();
+        let mut dice = Dice::seeded(seed).with_clock(1000);
+        let mut clock = 0;
+        for batch in &mut batches {
+            for _ in 0..dice.below(6) {
+                batch.push(generate::op_for(&mut dice, server.document()));
+            }
+            // The name of acknowledgements.
+            batch.retain(|op| op.id != NodeId::from("ACK"));
+            for op in &mut *batch {
+                clock += 1;
+                op.op_id = Some(OpId::minted(actor, clock));
+            }
+            let reply = send(&mut server, actor, batch.clone());
+            for (replica, messages) in [(&mut own, &reply.sender), (&mut foreign, &reply.others)] {
+                for op in told(messages).iter().filter(|op| !op.is_acknowledgement()) {
+                    let outcome = replica.apply(op);
+                    prop_assert!(!matches!(outcome, Outcome::Rejected(_)), "{op:?}: {outcome:?}");
+                }
+            }
+            for replica in [&own, &foreign] {
+                let same = replica.nodes().eq(server.document().nodes());
+                prop_assert!(same, "{:?} leads to {}", reply, replica.to_json());
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_frame_change_nothing() {
+    let mut server = server(r#"{"a":1}"#, ServerOptions::default());
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let frame = br#"[{"type":201,"ops":[{"type":3,"opId":"0:0","id":"root","data":{"a":2}}]},{"type":201,"ops":[{"type":99,"opId":"0:1","id":"x"}]}]"#;
+    server.receive_frame(actor, frame, 0).unwrap_err();
+    assert_eq!(server.document().to_json().to_string(), r#"{"a":1}"#);
+    assert_eq!(server.log().last_seq(), 0);
+}
