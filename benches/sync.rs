@@ -152,7 +152,7 @@ fn acknowledge(c: &mut Criterion<CpuTime>) {
 
 /// A frame comes in as bytes, and what goes out is written as bytes.
 fn serve(server: &mut Server, from: Actor, frame: &[u8], out: &mut Vec<u8>) {
-    let Reply { sender, others } = server.receive_frame(from, frame, 0).unwrap();
+    let Reply { sender, others, .. } = server.receive_frame(from, frame, 0).unwrap();
     for message in sender.iter().chain(&others) {
         message.write(out);
     }
