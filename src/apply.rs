@@ -68,6 +68,14 @@ impl Outcome {
     }
 }
 
+impl Rejection {
+    /// Whether it says that a text update hangs on a version from which the text's history does not
+    /// lead to the present one. On another version the same update may be accepted.
+    pub fn is_about_version(&self) -> bool {
+        matches!(self, Self::TextVersionAhead | Self::TextVersionTooOld)
+    }
+}
+
 impl Document {
     /// Applies an op as the authority would, and says what became of it.
     ///

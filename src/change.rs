@@ -7,6 +7,7 @@
 
 mod list;
 mod replay;
+mod text;
 mod tracker;
 
 use crate::text::TextOp;

@@ -8,6 +8,8 @@
 //! Sans-IO, as the server is: messages come in, messages go out.
 
 mod anchor;
+mod branch;
+mod cursors;
 mod footprint;
 mod history;
 mod pending;
@@ -17,6 +19,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+pub use cursors::CursorId;
 pub use history::{UndoOptions, UndoPolicy};
 pub(crate) use pending::Prediction;
 
@@ -26,9 +29,11 @@ use crate::edit::{Edited, Session, Trail};
 use crate::message::{ClientMessage, MessageError, ServerMessage};
 use crate::op::OpKind;
 use crate::patch::{PatchError, Patched};
+use crate::text::Bias;
 use crate::{
     Actor, Changes, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId, SerializedNode,
 };
+use cursors::Cursors;
 use history::{History, Step};
 use pending::Pending;
 
@@ -65,6 +70,7 @@ pub struct Client {
     loaded: bool,
     pending: Pending,
     history: History,
+    cursors: Cursors,
 }
 
 /// The state of the connection.
@@ -166,7 +172,7 @@ impl Client {
     /// A connection is open, and the server calls it `actor`.
     ///
     /// The document is fetched, and edits that were not acknowledged are sent again behind the
-    /// request for it.
+    /// request for it; those of texts once it is here, for it says how they are to be expressed.
     pub fn connected(&mut self, actor: Actor) {
         match &mut self.ids {
             Some(ids) => ids.set_actor(actor),
@@ -244,6 +250,7 @@ impl Client {
         let value = result?;
         let step = self.pending.adopt(&trail.ops, trail.predictions.unwrap_or_default());
         self.history.edited(step);
+        self.cursors.follow(&changes);
         Ok((value, trail.ops, changes.from(Origin::Local)))
     }
 
@@ -288,7 +295,51 @@ impl Client {
             }
         });
         let inverse = self.pending.adopt(&trail.ops, trail.predictions.unwrap_or_default());
+        self.cursors.follow(&changes);
         Some((inverse, changes))
+    }
+
+    /// Keeps track of a place in a text, such as a cursor or an end of a selection: of the index
+    /// (in UTF-16 units), whoever changes the text, until it is [removed](Self::remove_cursor).
+    /// `None` if there is no such text.
+    ///
+    /// ```
+    /// use livetree::text::Bias;
+    /// # use livetree::server::ServerOptions;
+    /// # use livetree::{Client, Document, Lson, Server, lson};
+    /// # let document = Document::from_lson(&lson!({ "t": (Lson::text("Hello world")) }))?;
+    /// # let mut server = Server::new(document, ServerOptions::default());
+    /// # let mut client = Client::new();
+    /// # let actor = server.connect(Default::default())?;
+    /// # client.connected(actor);
+    /// # while let Some(message) = client.poll_message() {
+    /// #     for answer in server.receive(actor, message, 0)?.sender { client.receive(answer)?; }
+    /// # }
+    /// let text = client.document().at("/t")?.id().unwrap().clone();
+    /// let cursor = client.add_cursor(&text, 6, Bias::After).unwrap();
+    /// client.edit(|root| root.text("t")?.insert(0, "Oh! "))?;
+    /// assert_eq!(client.cursor(cursor), Some((&text, 10)));
+    /// client.undo();
+    /// assert_eq!(client.cursor(cursor), Some((&text, 6)));
+    /// client.remove_cursor(cursor);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_cursor(&mut self, text: &NodeId, index: usize, bias: Bias) -> Option<CursorId> {
+        let len = self.document.get(text)?.as_text()?.len();
+        Some(self.cursors.add(text.clone(), index.min(len), bias))
+    }
+
+    /// The text and the index, in UTF-16 units, of a place that is kept track of. `None` if it was
+    /// removed, or the text is gone.
+    pub fn cursor(&self, cursor: CursorId) -> Option<(&NodeId, usize)> {
+        let (text, index) = self.cursors.get(cursor)?;
+        let len = self.document.get(text)?.as_text()?.len();
+        Some((text, index.min(len)))
+    }
+
+    /// Keeps track of a place no longer.
+    pub fn remove_cursor(&mut self, cursor: CursorId) {
+        self.cursors.remove(cursor);
     }
 
     /// Whether there is a step to undo.
@@ -346,6 +397,12 @@ impl Client {
     /// # Errors
     /// If it completes a document that cannot be loaded.
     pub fn receive(&mut self, message: ServerMessage) -> Result<Received, ClientError> {
+        let received = self.take(message)?;
+        self.cursors.follow(&received.changes);
+        Ok(received)
+    }
+
+    fn take(&mut self, message: ServerMessage) -> Result<Received, ClientError> {
         match (&mut self.link, message) {
             (Link::Online, ServerMessage::UpdateStorage { ops }) => Ok(self.update(&ops)),
             (Link::Online | Link::Loading(_), ServerMessage::RejectOps { op_ids, reason }) => {
@@ -384,7 +441,7 @@ impl Client {
                 if history.minds_foreign() {
                     pending.hear_news(document, history, &fresh);
                 }
-                pending.reload(document, history, &fresh);
+                pending.reload(document, history, fresh);
                 for op in later {
                     if !pending.is_own(op) && !pending.may_be_own(op) {
                         history.heard(document, op);
@@ -440,7 +497,7 @@ impl Client {
             pending.roll_back(document);
             let dropped: Vec<OpId> = op_ids
                 .into_iter()
-                .filter(|op_id| pending.drop_rejected(document, history, op_id))
+                .filter(|op_id| pending.refuse(document, history, op_id, reason))
                 .collect();
             pending.replay(document);
             dropped
@@ -453,6 +510,13 @@ impl Client {
     #[doc(hidden)]
     pub fn set_fast_paths(&mut self, on: bool) {
         self.pending.set_fast_paths(on);
+    }
+
+    /// Texts that do not show yet what others did to them while the connection was lost, because
+    /// own edits of them wait for the server's answer: for tests.
+    #[doc(hidden)]
+    pub fn texts_on_branches(&self) -> Vec<NodeId> {
+        self.pending.on_branches().cloned().collect()
     }
 
     /// The node ids of the document's own making: for tests.

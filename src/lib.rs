@@ -21,7 +21,7 @@ pub use position::{EqualPositions, Position, PositionError};
 pub mod json;
 pub use json::{Json, JsonError, JsonReason, ReadLimits};
 mod file;
-pub use file::FileMeta;
+pub use file::{FileError, FileMeta};
 pub mod text;
 pub use text::Segment;
 mod lson;

@@ -11,6 +11,7 @@ mod repeat;
 mod session;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -19,10 +20,10 @@ pub use session::{Access, Protocol, SessionOptions};
 use crate::document::NodeIx;
 use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::{Intent, NodeKind, OpKind};
+use crate::op::{Intent, NodeContent, NodeKind, OpKind};
 use crate::patch::{PatchError, Patched};
 use crate::position::Position;
-use crate::{Actor, Document, IdSource, Limits, NodeId, Op, OpId, Outcome};
+use crate::{Actor, Document, FileMeta, IdSource, Limits, NodeId, Op, OpId, Outcome};
 use answered::{Answer, Answered};
 use session::Session;
 
@@ -128,6 +129,7 @@ pub enum ServerError {
 }
 
 type Guard = Box<dyn FnMut(Actor, &Document, &Op) -> Result<(), String> + Send>;
+type Uploads = Box<dyn FnMut(&FileMeta) -> Result<u64, String> + Send>;
 
 /// A document with its sessions: the authority of one room.
 ///
@@ -143,6 +145,7 @@ pub struct Server {
     log: OpLog,
     options: ServerOptions,
     guard: Option<Guard>,
+    uploads: Option<Uploads>,
 }
 
 impl Server {
@@ -161,6 +164,7 @@ impl Server {
             log: OpLog::new(options.log_len),
             options,
             guard: None,
+            uploads: None,
         }
     }
 
@@ -181,6 +185,30 @@ impl Server {
         guard: impl FnMut(Actor, &Document, &Op) -> Result<(), String> + Send + 'static,
     ) -> Self {
         self.guard = Some(Box::new(guard));
+        self
+    }
+
+    /// Has the host confirm each LiveFile that a client creates: the size of what was uploaded under
+    /// the file's id, or why there is no such file. The true size replaces what the client said; an
+    /// error rejects the op.
+    ///
+    /// ```
+    /// use livetree::server::ServerOptions;
+    /// use livetree::{Document, Server};
+    /// let server = Server::new(Document::new(), ServerOptions::default()).confirming_uploads(
+    ///     |file| match file.id() {
+    ///         "fl_0123456789abcdefghijk" => Ok(48_213),
+    ///         id => Err(format!("nothing was uploaded as {id}")),
+    ///     },
+    /// );
+    /// # drop(server);
+    /// ```
+    #[must_use]
+    pub fn confirming_uploads(
+        mut self,
+        uploaded: impl FnMut(&FileMeta) -> Result<u64, String> + Send + 'static,
+    ) -> Self {
+        self.uploads = Some(Box::new(uploaded));
         self
     }
 
@@ -319,11 +347,19 @@ impl Server {
             (Some(Answer::Accepted), OpKind::UpdateText(update))
                 if self.document.kind(&op.id) == Some(NodeKind::Text) =>
             {
-                self.document.apply_text_again(&op, &op_id, update)
+                match self.admit_more(from, &op) {
+                    Ok(()) => self.document.apply_text_again(&op, &op_id, update),
+                    Err(reason) => {
+                        batch.rejected.push((vec![op_id], reason));
+                        return;
+                    }
+                }
             }
             (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
             (None, _) => {
-                if let Err(reason) = self.admit(from, &op) {
+                let admitted =
+                    self.admit(from, &op).and_then(|()| self.confirm_upload(&mut op.kind));
+                if let Err(reason) = admitted {
                     self.answered.insert(op_id.clone(), Answer::Rejected);
                     batch.rejected.push((vec![op_id], reason));
                     return;
@@ -347,7 +383,10 @@ impl Server {
                 batch.replies.extend(fix.map(|fix| *fix));
             }
             Outcome::Rejected(rejection) => {
-                self.answered.insert(op_id.clone(), Answer::Rejected);
+                // An update that hangs on a version out of reach may come again on another.
+                if !rejection.is_about_version() {
+                    self.answered.insert(op_id.clone(), Answer::Rejected);
+                }
                 batch.rejected.push((vec![op_id], rejection.to_string()));
             }
             Outcome::Accepted { corrected, fix } => {
@@ -368,17 +407,36 @@ impl Server {
 
     /// Whether the session may send this op; if not, why.
     fn admit(&mut self, from: Actor, op: &Op) -> Result<(), String> {
+        if self.options.check_ids {
+            self.check_ids(from, op)?;
+        }
+        self.admit_more(from, op)
+    }
+
+    /// Whether the session may send an op with this in it, whoever named it.
+    fn admit_more(&mut self, from: Actor, op: &Op) -> Result<(), String> {
         let session = self.sessions.get(&from).ok_or("the session is closed")?;
         if session.access() == Access::ReadOnly {
             return Err("the session may only read".to_owned());
-        }
-        if self.options.check_ids {
-            self.check_ids(from, op)?;
         }
         if let Some(guard) = &mut self.guard {
             guard(from, &self.document, op)?;
         }
         self.options.limits.check(&self.document, op).map_err(|limit| limit.to_string())
+    }
+
+    /// Makes a file that is being created as large as what was uploaded; if nothing was, why.
+    fn confirm_upload(&mut self, kind: &mut OpKind) -> Result<(), String> {
+        let (OpKind::Create(create), Some(uploads)) = (kind, &mut self.uploads) else {
+            return Ok(());
+        };
+        if let NodeContent::File(file) = &mut create.content {
+            let size = uploads(file)?;
+            if size != file.size() {
+                *file = Arc::new(file.of_size(size));
+            }
+        }
+        Ok(())
     }
 
     /// Applies a JSON Patch; connected clients hear of it as of any other update.

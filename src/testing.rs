@@ -22,4 +22,5 @@ pub mod generate;
 pub mod model;
 pub mod probe;
 pub mod shapes;
+pub mod traces;
 pub mod world;

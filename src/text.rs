@@ -18,6 +18,7 @@ mod transform;
 mod units;
 
 pub use anchor::{Anchor, Bias, transform_index};
+pub(crate) use buffer::{Splice, Splices};
 pub use buffer::{Text, TextUndo};
 pub use compose::{compose, invert, normalize};
 pub(crate) use difference::difference;

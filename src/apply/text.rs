@@ -14,13 +14,11 @@ impl Document {
 
     /// Applies an op that an authority has accepted, as a replica hears of it.
     ///
-    /// As [`apply`](Self::apply), except that a text update counts even if nothing of it is left:
-    /// the authority has given it a version.
+    /// As [`apply`](Self::apply), except that a text update counts whatever its name is, and even if
+    /// nothing of it is left: the authority has given it a version.
     pub(crate) fn hear(&mut self, op: &Op) -> Outcome {
         if let (OpKind::UpdateText(update), Some(node)) = (&op.kind, self.find(&op.id)) {
-            if update.ops.is_empty() && update.version > Some(update.base_version) {
-                return self.take_update(op, node, |text| text.advance(op.op_id.as_ref()));
-            }
+            return self.take_update(op, node, |text| text.hear(update));
         }
         self.apply(op)
     }
@@ -47,21 +45,21 @@ impl Document {
             let update = UpdateText { base_version, version: Some(version), ops: ops.to_vec() };
             Box::new(Op { kind: OpKind::UpdateText(update), ..op.clone() })
         };
-        let outcome = self.change_text(node, |text| match take(text) {
-            text::Outcome::Accepted(accepted) => {
+        match self.update_text(node, take) {
+            None | Some(text::Outcome::Ignored) => Outcome::Ignored,
+            Some(text::Outcome::Accepted(accepted)) => {
                 let op = stored(accepted.base_version, accepted.version, &accepted.ops);
-                let outcome = Outcome::Accepted { corrected: Some(op), fix: None };
-                (outcome, Some(accepted.revert))
+                Outcome::Accepted { corrected: Some(op), fix: None }
             }
-            text::Outcome::Ignored => (Outcome::Ignored, None),
-            text::Outcome::Rectified { base_version, version, ops } => {
-                (Outcome::Rectified { op: stored(base_version, version, &ops), fix: None }, None)
+            Some(text::Outcome::Rectified { base_version, version, ops }) => {
+                Outcome::Rectified { op: stored(base_version, version, &ops), fix: None }
             }
-            text::Outcome::Rejected(Refusal::Ahead) => {
-                (Outcome::Rejected(Rejection::TextVersionAhead), None)
+            Some(text::Outcome::Rejected(Refusal::Ahead)) => {
+                Outcome::Rejected(Rejection::TextVersionAhead)
             }
-            text::Outcome::Rejected(_) => (Outcome::Rejected(Rejection::TextVersionTooOld), None),
-        });
-        outcome.unwrap_or(Outcome::Ignored)
+            Some(text::Outcome::Rejected(Refusal::TooOld)) => {
+                Outcome::Rejected(Rejection::TextVersionTooOld)
+            }
+        }
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::list::{self, TouchedItem};
+use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
 use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::text::{Segment, apply, difference};
+use crate::text::{Splices, Text};
 use crate::{Document, Json, NodeId, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
@@ -40,7 +41,7 @@ pub(crate) struct Tracker {
 struct Touched {
     keys: Keyed<Option<Old>>,
     items: Keyed<Option<OldItem>, NodeId>,
-    text: Option<Vec<Segment>>,
+    text: Option<TouchedText>,
 }
 
 /// A value that was there before.
@@ -181,15 +182,19 @@ impl Tracker {
         self.touch_content(node, true);
     }
 
-    /// The content of a text is about to change.
-    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, text: &TextNode) {
+    /// The content of a text has changed by these splices from `before`.
+    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, before: Text, splices: &Splices) {
         if self.counts(ix, node) {
-            self.touch_text(node, text);
+            let text = self.touch(node).text.get_or_insert_with(|| TouchedText::new(before));
+            text.spliced(splices);
         }
     }
 
+    /// The content of a text becomes another's, or has been.
     fn touch_text(&mut self, node: &NodeId, text: &TextNode) {
-        self.touch(node).text.get_or_insert_with(|| text.segments());
+        let touched =
+            self.touch(node).text.get_or_insert_with(|| TouchedText::new(text.text().clone()));
+        touched.replaced();
     }
 
     /// A node was freed: its place in the arena must not be used again before the end.
@@ -248,9 +253,7 @@ impl Tracker {
         let (Body::Text(text), Some(touched)) = (&node.body, self.touched.get(&node.id)) else {
             return true;
         };
-        let Some(before) = &touched.text else { return true };
-        let after = text.segments();
-        *before == after || apply(before, &difference(before, &after)) == after
+        touched.text.as_ref().is_none_or(|touched| touched.leads_to(text.text()))
     }
 
     /// Touches the places of texts that text operations cannot make what they are, so that they are
@@ -338,12 +341,11 @@ impl Tracker {
                     }
                 }
                 Body::Text(text) => {
-                    let Some(before) = &touched.text else { continue };
-                    let after = text.segments();
-                    // Perhaps without operations: then all that changed is that it is normalised.
-                    if *before != after {
-                        found.push((ix, Found::Text(difference(before, &after))));
-                    }
+                    let changes = touched
+                        .text
+                        .as_ref()
+                        .and_then(|text_before| text_before.changes_to(text.text()));
+                    found.extend(changes.map(|ops| (ix, Found::Text(ops))));
                 }
                 Body::Register(_) | Body::File(_) => {}
             }

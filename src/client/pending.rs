@@ -4,16 +4,19 @@
 //! them back, apply the server's ops and replay the rest. Two shortcuts spare that work where it
 //! would change nothing; tests hold them equal to the plain way.
 
+mod texts;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::Anchor;
+use super::branch::Branches;
 use super::footprint::{Footprint, Touch};
 use super::history::{History, Place, Step, places};
 use crate::document::Savepoint;
 use crate::edit::Session;
 use crate::json::JsonObject;
 use crate::op::{Intent, OpKind, UpdateText};
-use crate::text::{Order, TextOp, difference, transform};
+use crate::text::{Order, TextOp, transform};
 use crate::{Document, Json, NodeId, Op, OpId, Outcome, SmallStr};
 
 /// An op that was applied ahead of the server.
@@ -32,8 +35,10 @@ pub(crate) struct Prediction {
 struct Entry {
     /// The op as it is best expressed on top of the ops before it.
     op: Op,
-    /// A text update as it was first sent, if it was; the server may know it in this form.
-    sent: Option<Op>,
+    /// The version that a text update was based on when it was sent.
+    sent_base: Option<u64>,
+    /// Its own name, while a text update goes by that of an earlier one.
+    own_name: Option<OpId>,
     savepoint: Savepoint,
     touches: Vec<Touch>,
     anchor: Option<Anchor>,
@@ -69,6 +74,8 @@ pub(super) struct Pending {
     pushes: BTreeSet<NodeId>,
     /// Texts of which an update is under way.
     updating: BTreeSet<NodeId>,
+    /// Texts whose pending updates hang on an earlier version than the server has told of.
+    branches: Branches,
     /// All ops before this one are under way on the present connection.
     unsent_from: u64,
     fast_paths: bool,
@@ -83,6 +90,7 @@ impl Default for Pending {
             footprint: Footprint::default(),
             pushes: BTreeSet::new(),
             updating: BTreeSet::new(),
+            branches: Branches::default(),
             unsent_from: 0,
             fast_paths: true,
         }
@@ -176,7 +184,8 @@ impl Pending {
             }
             let entry = Entry {
                 op: op.clone(),
-                sent: None,
+                sent_base: None,
+                own_name: None,
                 savepoint,
                 touches,
                 anchor,
@@ -223,9 +232,11 @@ impl Pending {
     pub(super) fn connection_lost(&mut self) {
         self.unsent_from = 0;
         self.updating.clear();
+        self.branches.connection_lost();
         for entry in self.entries.values_mut() {
             if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
+                self.branches.open_for(&entry.op);
                 entry.may_have_arrived = true;
             }
         }
@@ -234,8 +245,8 @@ impl Pending {
     /// The ops to send now, in order. One that hangs on a push whose place is not known yet waits
     /// for it, and all behind it wait too.
     ///
-    /// While the document is `loading`, texts wait for it: an update that hangs on an old version
-    /// might be refused.
+    /// While the document is `loading`, texts wait for it: it says how far the server has gone on
+    /// from the version that an update hangs on.
     pub(super) fn take_unsent(&mut self, document: &mut Document, loading: bool) -> Vec<Op> {
         let mut ops = Vec::new();
         self.merge_text_updates(document);
@@ -243,18 +254,23 @@ impl Pending {
             let text = is_text_update(&entry.op);
             match entry.delivery {
                 Delivery::Sent | Delivery::SentAgain => {}
-                Delivery::Unsent if text && loading => break,
+                _ if text && loading => break,
                 Delivery::Unsent if waits(entry, &self.pushes) => break,
                 // One update of a text is under way at a time.
-                Delivery::Unsent if text && self.updating.contains(&entry.op.id) => break,
-                Delivery::Unsent => {
-                    entry.sent = text.then(|| entry.op.clone());
-                    entry.delivery = Delivery::Sent;
-                    ops.push(entry.op.clone());
-                }
-                Delivery::Unknown => {
-                    entry.delivery = if loading { Delivery::SentAgain } else { Delivery::Sent };
-                    ops.push(entry.sent.as_ref().unwrap_or(&entry.op).clone());
+                _ if text && self.updating.contains(&entry.op.id) => break,
+                delivery => {
+                    let again = delivery == Delivery::Unknown && loading;
+                    entry.delivery = if again { Delivery::SentAgain } else { Delivery::Sent };
+                    let op = self.branches.message(&entry.op);
+                    if let OpKind::UpdateText(update) = &op.kind {
+                        entry.sent_base = Some(update.base_version);
+                    }
+                    if op.op_id != entry.op.op_id {
+                        entry.own_name = std::mem::replace(&mut entry.op.op_id, op.op_id.clone());
+                        self.by_id.extend(op.op_id.clone().map(|name| (name, *number)));
+                        entry.own_name.as_ref().map(|own| self.by_id.remove(own));
+                    }
+                    ops.push(op);
                 }
             }
             if text {
@@ -343,124 +359,35 @@ impl Pending {
 
     /// Applies an op of the server to the confirmed document.
     pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
+        let own = self.own(op).map(|entry| entry.op.clone());
+        let id = own.as_ref().map_or(&op.id, |own| &own.id).clone();
+        let is_text = own.as_ref().map_or(is_text_update(op), is_text_update);
+        if is_text && self.branches.has(document, &id) {
+            return self.confirm_on_branch(document, history, op, own);
+        }
         let Some(op_id) = &op.op_id else {
             let heard = document.hear(op);
-            let applied = super::text::applied(op, &heard);
-            if !self.takes_as_own(&op.id, applied) {
-                self.carry(history, &op.id, applied);
-            }
-            return;
+            self.branches.heard(document, &op.id);
+            return self.carry(history, &op.id, super::text::applied(op, &heard));
         };
-        let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
-        let predicted = own.map(|entry| entry.op.clone());
         // An answer that came before changes nothing now.
         if !self.remove(op_id) {
             return;
         }
-        let expected = predicted.map(|op| super::text::expected(document, &op)).unwrap_or_default();
+        let expected = own.map(|op| super::text::expected(document, &op)).unwrap_or_default();
         if op.is_acknowledgement() {
             return self.carry(history, &expected.id(), expected.taken_back());
         }
         let heard = document.hear(op);
+        self.branches.heard(document, &op.id);
         let found = super::text::applied(op, &heard);
         if let Some(difference) = expected.differs_from(found) {
             self.carry(history, &op.id, &difference);
         }
     }
 
-    /// Whether `ops`, of nobody in particular, are those of the first pending update of a text, and
-    /// that may have arrived. It then counts as done; the server's answer will say.
-    fn takes_as_own(&mut self, text: &NodeId, ops: &[TextOp]) -> bool {
-        if ops.is_empty() {
-            return false;
-        }
-        let Some(first) = self.entries.values_mut().find(|entry| entry.op.id == *text) else {
-            return false;
-        };
-        match &mut first.op.kind {
-            OpKind::UpdateText(update) if first.may_have_arrived && update.ops == ops => {
-                update.ops.clear();
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Drops an op that the server refused; false if it is not pending.
-    pub(super) fn drop_rejected(
-        &mut self,
-        document: &Document,
-        history: &mut History,
-        op_id: &OpId,
-    ) -> bool {
-        let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
-        let Some(op) = own.map(|entry| entry.op.clone()) else { return false };
-        let expected = super::text::expected(document, &op);
-        self.remove(op_id);
-        self.carry(history, &op.id, expected.taken_back());
-        true
-    }
-
-    /// Makes the confirmed document that of the server, as it is after a connection was lost.
-    pub(super) fn reload(
-        &mut self,
-        document: &mut Document,
-        history: &mut History,
-        fresh: &Document,
-    ) {
-        let texts: BTreeSet<NodeId> = self
-            .iter()
-            .filter(|op| matches!(op.kind, OpKind::UpdateText(_)))
-            .map(|op| op.id.clone())
-            .collect();
-        for id in texts {
-            self.reload_text(document, history, fresh, &id);
-        }
-        for entry in self.entries.values_mut() {
-            if entry.delivery == Delivery::SentAgain {
-                entry.delivery = Delivery::Sent;
-            }
-        }
-        document.become_copy_of(fresh);
-    }
-
-    /// Expresses the pending updates of a text on the server's text.
-    ///
-    /// Whether the update that was under way has arrived is not known yet. If the server's text
-    /// looks more as if it had, it counts as done: the server's answer will say.
-    fn reload_text(
-        &mut self,
-        document: &Document,
-        history: &mut History,
-        fresh: &Document,
-        id: &NodeId,
-    ) {
-        let (Some(before), Some(after)) =
-            (super::text::text(document, id), super::text::text(fresh, id))
-        else {
-            return;
-        };
-        if before.version() == after.version() {
-            return;
-        }
-        let (before, after) = (before.text(), after.segments());
-        let without = difference(&before.segments(), &after);
-        let under_way = self.entries.values_mut().find(|entry| entry.op.id == *id);
-        if let Some(entry) = under_way {
-            if matches!(entry.delivery, Delivery::Unknown | Delivery::SentAgain) {
-                if let OpKind::UpdateText(update) = &mut entry.op.kind {
-                    let mut done = before.clone();
-                    done.apply(&update.ops);
-                    let with = difference(&done.segments(), &after);
-                    // An update that comes to nothing leaves no other trace than the version.
-                    if extent(&with) < extent(&without) || (with.is_empty() && without.is_empty()) {
-                        update.ops = Vec::new();
-                        return self.carry(history, id, &with);
-                    }
-                }
-            }
-        }
-        self.carry(history, id, &without);
+    fn own(&self, op: &Op) -> Option<&Entry> {
+        self.entries.get(self.by_id.get(op.op_id.as_ref()?)?)
     }
 
     /// Expresses the pending updates of a text over `ops`, which were put beneath them; and then
@@ -536,7 +463,7 @@ impl Pending {
             entry.touches = document.touches(&entry.op);
             self.footprint.add(&entry.touches);
             entry.savepoint = document.savepoint();
-            match document.apply(&entry.op) {
+            match document.hear(&entry.op) {
                 Outcome::Accepted { corrected, .. } => {
                     entry.accepted = true;
                     entry.corrected = corrected;
@@ -555,6 +482,7 @@ impl Pending {
         let Some((_, oldest)) = self.entries.first_key_value() else { return false };
         let predicted = oldest.corrected.as_deref().unwrap_or(&oldest.op);
         if !oldest.accepted
+            || self.branches.contains(&oldest.op.id)
             || oldest.op.op_id.as_ref() != Some(op_id)
             || predicted.kind != op.kind
             || predicted.id != op.id
@@ -598,15 +526,6 @@ fn key_by_key(op: &Op) -> Vec<Op> {
         Op::new(op.id.clone(), OpKind::UpdateObject { data: data.into() })
     };
     data.iter().map(single).collect()
-}
-
-/// How much text operations insert and delete.
-fn extent(ops: &[TextOp]) -> i64 {
-    let units = ops.iter().map(|op| match op {
-        TextOp::Insert { text, .. } => i64::try_from(text.len()).unwrap_or(i64::MAX),
-        TextOp::Delete { length, .. } | TextOp::Format { length, .. } => *length,
-    });
-    units.fold(0, i64::saturating_add)
 }
 
 fn is_text_update(op: &Op) -> bool {

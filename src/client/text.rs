@@ -5,8 +5,8 @@
 //! rules.
 
 use crate::document::{Body, TextNode};
-use crate::op::{Op, OpKind};
-use crate::text::{TextOp, invert, normalize};
+use crate::op::{NodeContent, Op, OpKind};
+use crate::text::{TextOp, difference, invert, normalize};
 use crate::{Document, NodeId, Outcome};
 
 /// Expresses a text update on the present version of its text.
@@ -64,6 +64,26 @@ pub(super) fn text<'a>(document: &'a Document, id: &NodeId) -> Option<&'a TextNo
         Body::Text(text) => Some(text),
         _ => None,
     }
+}
+
+/// The text that an op creates, if it creates the one with this id.
+pub(super) fn created(op: &Op, id: &NodeId) -> Option<TextNode> {
+    match &op.kind {
+        OpKind::Create(create) if op.id == *id => match &create.content {
+            NodeContent::Text { segments, version } => {
+                Some(TextNode::new(segments.clone(), *version))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The operations that lead from a text of the document to `next`.
+pub(super) fn lead(document: &Document, id: &NodeId, next: &TextNode) -> Vec<TextOp> {
+    text(document, id)
+        .map(|text| difference(&text.segments(), &next.segments()))
+        .unwrap_or_default()
 }
 
 /// Whether a text is the same in two documents, apart from its version.

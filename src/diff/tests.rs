@@ -161,12 +161,10 @@ fn op((kind, id, parent, key, value): Step) -> Op {
             segments: vec![Segment::plain("ab"), Segment::plain(name.clone())],
             version: u64::from(value % 3),
         },
-        _ => NodeContent::File(Arc::new(FileMeta {
-            id: "fl_123456789012345678901".into(),
-            name: name.clone(),
-            size: u64::from(value % 3),
-            mime_type: "".into(),
-        })),
+        _ => NodeContent::File(Arc::new(
+            FileMeta::new("fl_123456789012345678901", name.clone(), u64::from(value % 3), "")
+                .unwrap(),
+        )),
     };
     let create = Create {
         parent_id: node(parent),

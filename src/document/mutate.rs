@@ -12,6 +12,7 @@ use super::text_node::{TextNode, TextUndo};
 use crate::change::Changes;
 use crate::op::NodeContent;
 use crate::position::Position;
+use crate::text::{self, Splices, Text};
 use crate::{Json, NodeId, SmallStr};
 
 impl Document {
@@ -191,37 +192,54 @@ impl Document {
         from
     }
 
-    /// Changes a text by way of `change`, which also says how to take it back.
-    pub(crate) fn change_text<T>(
+    /// Takes an update into a text by way of `take`.
+    pub(crate) fn update_text(
         &mut self,
         node: NodeIx,
-        change: impl FnOnce(&mut TextNode) -> (T, Option<TextUndo>),
-    ) -> Option<T> {
-        self.track_text(node);
+        take: impl FnOnce(&mut TextNode) -> text::Outcome,
+    ) -> Option<text::Outcome> {
+        let before = self.watched_text(node);
         let Body::Text(text) = &mut self.node_mut(node).body else { return None };
-        let (result, undo) = change(text);
-        if let Some(undo) = undo {
+        let outcome = take(text);
+        if let text::Outcome::Accepted(accepted) = &outcome {
+            self.track_text(node, before, || accepted.splices());
             if self.journal.is_recording() {
-                self.journal.record(Undo::Text { node, undo });
+                self.journal.record(Undo::Text { node, undo: accepted.revert.clone() });
             }
         }
-        Some(result)
+        Some(outcome)
+    }
+
+    /// Puts another text in the place of one, for good: there must be no savepoint.
+    pub(crate) fn replace_text(&mut self, id: &NodeId, text: TextNode) {
+        debug_assert!(!self.journal.has_savepoints(), "nothing takes this back");
+        let Some(node) = self.find(id) else { return };
+        let before = self.watched_text(node);
+        if let Body::Text(old) = &mut self.node_mut(node).body {
+            **old = text;
+            self.track_text(node, before, || Splices::Everything);
+        }
     }
 
     fn undo_text(&mut self, node: NodeIx, undo: TextUndo) {
-        self.track_text(node);
+        let before = self.watched_text(node);
         if let Body::Text(text) = &mut self.node_mut(node).body {
-            text.take_back(undo);
+            let splices = text.take_back(undo);
+            self.track_text(node, before, || splices);
         }
     }
 
-    fn track_text(&mut self, ix: NodeIx) {
-        if let Some(tracker) = &mut self.tracker {
+    /// A text as it is, if changes are watched. Cloning it costs next to nothing.
+    fn watched_text(&self, node: NodeIx) -> Option<Text> {
+        let Body::Text(text) = &self.node(node).body else { return None };
+        self.tracker.is_some().then(|| text.text().clone())
+    }
+
+    fn track_text(&mut self, ix: NodeIx, before: Option<Text>, splices: impl FnOnce() -> Splices) {
+        if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
             #[expect(clippy::indexing_slicing, reason = "I2")]
             let node = &self.nodes[ix.0 as usize];
-            if let Body::Text(text) = &node.body {
-                tracker.text(ix, &node.id, text);
-            }
+            tracker.text(ix, &node.id, before, &splices());
         }
     }
 

@@ -18,7 +18,7 @@ use crate::json::error::{push_index, push_key};
 use crate::op::NodeKind;
 use crate::patch::pointer::{Pointer, index_of, prefix};
 use crate::position::Position;
-use crate::text::Segment;
+use crate::text::{Segment, Text};
 use crate::{FileMeta, Json, NodeId, SmallStr};
 
 /// A value in a document.
@@ -539,19 +539,25 @@ impl<'a> TextRef<'a> {
         }
     }
 
+    /// The content: characters and their formats, with conversions between indexes in UTF-16 units,
+    /// characters and bytes.
+    pub fn content(self) -> &'a Text {
+        self.text().map_or(const { &Text::EMPTY }, TextNode::text)
+    }
+
     /// The text's segments.
     pub fn segments(self) -> Vec<Segment> {
-        self.text().map(TextNode::segments).unwrap_or_default()
+        self.content().segments()
     }
 
     /// The length in UTF-16 code units.
     pub fn len(self) -> usize {
-        self.text().map_or(0, |text| text.text().len_utf16())
+        self.content().len_utf16()
     }
 
     /// Whether the text is empty.
     pub fn is_empty(self) -> bool {
-        self.len() == 0
+        self.content().is_empty()
     }
 
     /// How many updates the text has seen.
@@ -563,6 +569,6 @@ impl<'a> TextRef<'a> {
 /// The text without its formatting.
 impl std::fmt::Display for TextRef<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.segments().iter().try_for_each(|segment| f.write_str(&segment.text))
+        self.content().fmt(f)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::OpId;
 use crate::op::UpdateText;
-use crate::text::{History, Outcome, Revert, Segment, Text};
+use crate::text::{History, Outcome, Revert, Segment, Splices, Text};
 
 /// The body of a text node.
 #[derive(Clone, Debug)]
@@ -52,11 +52,15 @@ impl TextNode {
         history.receive(text, version, op_id, update.base_version, &update.ops)
     }
 
-    /// Takes an update of which nothing is left: there is a new version of the same text.
-    pub(crate) fn advance(&mut self, op_id: Option<&OpId>) -> Outcome {
+    /// Takes an update that an authority has ordered, also one of which nothing is left: there is a
+    /// new version of the same text.
+    pub(crate) fn hear(&mut self, update: &UpdateText) -> Outcome {
+        if !update.ops.is_empty() || update.version <= Some(update.base_version) {
+            return self.update(None, update);
+        }
         let (applied, undo) = self.text.apply_normalized(&[]);
         let base = self.version;
-        let accepted = self.history.record(&mut self.version, op_id, base, &[], applied, undo);
+        let accepted = self.history.record(&mut self.version, None, base, &[], applied, undo);
         Outcome::Accepted(accepted)
     }
 
@@ -74,7 +78,7 @@ impl TextNode {
         history.rectify_resent(text, version, op_id, update.base_version, &update.ops)
     }
 
-    pub(crate) fn take_back(&mut self, undo: TextUndo) {
-        self.history.revert(&mut self.text, &mut self.version, undo);
+    pub(crate) fn take_back(&mut self, undo: TextUndo) -> Splices {
+        self.history.take_back(&mut self.text, &mut self.version, undo)
     }
 }

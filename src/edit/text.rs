@@ -1,5 +1,7 @@
 //! Editing a LiveText.
 
+use std::ops::Range;
+
 use super::{EditError, Session, handle};
 use crate::document::{Body, NodeIx, TextNode};
 use crate::op::{OpKind, UpdateText};
@@ -7,7 +9,24 @@ use crate::text::{Attributes, TextOp, normalize};
 use crate::{Json, SmallStr};
 
 /// A LiveText that is being edited. Indexes and lengths are UTF-16 code units, as on the wire;
-/// what lies past the end is cut off, and no character is ever split.
+/// what lies past the end is cut off, and no character is ever split. To count in characters or
+/// bytes, see [`replace_chars`](Self::replace_chars) and its like.
+///
+/// ```
+/// use livetree::{Actor, Document, IdSource, Lson, lson};
+/// let mut document = Document::from_lson(&lson!({ "t": (Lson::text("😀 hello")) }))?;
+/// document.edit(&mut IdSource::new(Actor(0)), |root| {
+///     let mut text = root.text("t")?;
+///     text.insert(8, "!")?; // the 😀 is two units
+///     text.replace_chars(2..3, "H")?;
+///     text.format_chars(2..7, [("bold", true)])?;
+///     text.replace_bytes(0..5, "")
+/// })?;
+/// let text = document.at("/t")?.as_text().unwrap();
+/// assert_eq!(text.to_string(), "Hello!");
+/// assert_eq!(text.segments().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TextMut<'a> {
     pub(super) session: Session<'a>,
@@ -94,6 +113,62 @@ impl TextMut<'_> {
     ) -> Result<(), EditError> {
         let attributes = scalars(attributes)?;
         self.update(&[TextOp::Format { index: signed(index), length: signed(length), attributes }])
+    }
+
+    /// Replaces a range of characters (Unicode scalar values) by text without attributes; an empty
+    /// range inserts, empty text deletes.
+    ///
+    /// Where the text is not all ASCII, finding the place costs time in proportion to the text.
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn replace_chars(
+        &mut self,
+        range: Range<usize>,
+        text: impl Into<SmallStr>,
+    ) -> Result<(), EditError> {
+        let range = self.view().content().chars_to_utf16(range);
+        self.replace(range.start, range.len(), text)
+    }
+
+    /// Replaces a range of UTF-8 bytes by text without attributes; an empty range inserts, empty
+    /// text deletes.
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn replace_bytes(
+        &mut self,
+        range: Range<usize>,
+        text: impl Into<SmallStr>,
+    ) -> Result<(), EditError> {
+        let range = self.view().content().bytes_to_utf16(range);
+        self.replace(range.start, range.len(), text)
+    }
+
+    /// As [`format`](Self::format), for a range of characters (Unicode scalar values).
+    ///
+    /// # Errors
+    /// If an attribute is not a scalar, or there are too many ops.
+    pub fn format_chars<K: Into<SmallStr>, V: Into<Json>>(
+        &mut self,
+        range: Range<usize>,
+        attributes: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), EditError> {
+        let range = self.view().content().chars_to_utf16(range);
+        self.format(range.start, range.len(), attributes)
+    }
+
+    /// As [`format`](Self::format), for a range of UTF-8 bytes.
+    ///
+    /// # Errors
+    /// If an attribute is not a scalar, or there are too many ops.
+    pub fn format_bytes<K: Into<SmallStr>, V: Into<Json>>(
+        &mut self,
+        range: Range<usize>,
+        attributes: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), EditError> {
+        let range = self.view().content().bytes_to_utf16(range);
+        self.format(range.start, range.len(), attributes)
     }
 
     /// Makes the text's JSON projection, its segments, equal to `target` with few ops.

@@ -446,12 +446,7 @@ fn any_lson() -> impl Strategy<Value = Lson> {
             segments: vec![Segment::plain(text)],
             version
         }),
-        Just(Lson::File(FileMeta {
-            id: "fl_0123456789abcdefghijk".into(),
-            name: "n".into(),
-            size: 5,
-            mime_type: "a/b".into()
-        })),
+        Just(Lson::File(FileMeta::new("fl_0123456789abcdefghijk", "n", 5, "a/b").unwrap())),
     ];
     let key = prop_oneof![
         Just("data".to_owned()),

@@ -39,7 +39,7 @@ fn size_of_node(node: &SerializedNode) -> usize {
         NodeContent::Text { segments, .. } => {
             segments.iter().map(|segment| segment.text.len() + 16).sum()
         }
-        NodeContent::File(file) => 80 + file.name.len() + file.mime_type.len(),
+        NodeContent::File(file) => 80 + file.name().len() + file.mime_type().len(),
     };
     32 + node.parent.as_ref().map_or(0, |(_, key)| key.len()) + content
 }

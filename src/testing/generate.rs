@@ -217,16 +217,10 @@ pub fn segments(dice: &mut Dice) -> Vec<Segment> {
 
 /// The metadata of a file.
 pub fn file(dice: &mut Dice) -> FileMeta {
-    FileMeta {
-        id: SmallStr::from(if dice.one_in(2) {
-            "fl_abcdefghijklmnopqrstu"
-        } else {
-            "fl_0123456789_0123456789"
-        }),
-        name: text(dice),
-        size: dice.below(1000) as u64,
-        mime_type: "text/plain".into(),
-    }
+    let ids = ["fl_abcdefghijklmnopqrstu", "fl_0123456789_0123456789"];
+    let id = *dice.pick(&ids);
+    let name = text(dice);
+    FileMeta::new(id, name, dice.below(1000) as u64, "text/plain").unwrap()
 }
 
 /// A value of any kind, nested at most `levels` deep.

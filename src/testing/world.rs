@@ -11,6 +11,7 @@ pub mod link;
 pub mod oracle;
 pub mod script;
 pub mod soak;
+pub mod typing;
 
 use std::collections::BTreeSet;
 
@@ -24,6 +25,7 @@ use crate::{Actor, Client, ClientMessage, Document, OpId, Server};
 use audit::{Audit, FIRST_VALUE};
 use link::{Link, Pipe, client_frame, server_frames};
 use oracle::Oracle;
+use typing::{Typing, texts};
 
 /// A promise was broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -166,6 +168,7 @@ pub struct World {
     writers: BTreeSet<Actor>,
     setup: Setup,
     audit: Option<Audit>,
+    typing: Typing,
     pub stats: Stats,
     now: u64,
     next_value: u32,
@@ -216,6 +219,7 @@ impl World {
         Self {
             audit: setup.checks.audit.then(|| Audit::new(&document)),
             server: Server::new(document, setup.options.clone()),
+            typing: Typing::default(),
             users: Vec::new(),
             ghosts: Vec::new(),
             writers: BTreeSet::new(),
@@ -529,9 +533,11 @@ impl World {
     pub fn patch(&mut self, patch: &[u8]) -> Result<(), Failure> {
         self.now += 1;
         let before = self.setup.checks.changes.then(|| self.server.document().to_json());
+        let texts_before = texts(self.server.document());
         let patch = crate::patch::from_slice(patch).map_err(|error| error.to_string())?;
         let Ok((patched, reply)) = self.server.patch(&patch, self.now) else { return Ok(()) };
         self.stats.patches += 1;
+        self.typing.acted(&texts_before, &texts(self.server.document()));
         if let Some(before) = before {
             let mut json = Value::from(&before);
             patched.changes.apply_to(&mut json).map_err(|error| error.to_string())?;
@@ -545,7 +551,9 @@ impl World {
     /// Replaces the whole document on the server.
     pub fn replace(&mut self, document: &Document) -> Result<(), Failure> {
         self.now += 1;
+        let texts_before = texts(self.server.document());
         let reply = self.server.replace(document, self.now);
+        self.typing.acted(&texts_before, &texts(self.server.document()));
         self.stats.patches += 1;
         self.published(&reply)
     }

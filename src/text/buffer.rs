@@ -70,7 +70,49 @@ enum Step {
     Reformat { range: Range<usize>, runs: Vec<Run> },
 }
 
+/// A range of a text replaced by another: what an edit, or taking one back, comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Splice {
+    pub(crate) at: usize,
+    pub(crate) removed: usize,
+    pub(crate) inserted: usize,
+}
+
+/// What was replaced in a text, one range after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Splices {
+    Ranges(Vec<Splice>),
+    /// Perhaps all of it.
+    Everything,
+}
+
+impl TextUndo {
+    /// What the edit that this takes back has replaced; `ops` are the operations as applied.
+    pub(crate) fn splices(&self, ops: &[TextOp]) -> Splices {
+        // Where a text was normalised all of it may have moved, though no character has.
+        if matches!(&self.0, Undo::Whole(before) if !before.is_normal()) {
+            return Splices::Everything;
+        }
+        let size = |units: i64| usize::try_from(units).unwrap_or(0);
+        let splice = |op: &TextOp| match op {
+            TextOp::Insert { index, text, .. } => {
+                Splice { at: size(*index), removed: 0, inserted: utf16_len(text) }
+            }
+            TextOp::Delete { index, length } => {
+                Splice { at: size(*index), removed: size(*length), inserted: 0 }
+            }
+            TextOp::Format { index, length, .. } => {
+                Splice { at: size(*index), removed: size(*length), inserted: size(*length) }
+            }
+        };
+        Splices::Ranges(ops.iter().map(splice).collect())
+    }
+}
+
 impl Text {
+    /// No text.
+    pub const EMPTY: Self = Self(Repr::Empty);
+
     /// The text of these segments, which are kept exactly as given until the first edit.
     pub fn from_segments(segments: Vec<Segment>) -> Self {
         let mut segments = segments;
@@ -121,6 +163,22 @@ impl Text {
     /// Whether there are no characters.
     pub fn is_empty(&self) -> bool {
         self.len_bytes() == 0
+    }
+
+    /// The length in characters (Unicode scalar values). O(n) where the text is not all ASCII.
+    pub fn len_chars(&self) -> usize {
+        self.utf16_to_char(self.len_utf16())
+    }
+
+    /// The UTF-16 range of a range of characters (Unicode scalar values).
+    pub fn chars_to_utf16(&self, range: Range<usize>) -> Range<usize> {
+        self.char_to_utf16(range.start)..self.char_to_utf16(range.end)
+    }
+
+    /// The UTF-16 range of a range of bytes; characters that it cuts are wholly in it at its start,
+    /// and out of it at its end.
+    pub fn bytes_to_utf16(&self, range: Range<usize>) -> Range<usize> {
+        self.byte_to_utf16(range.start)..self.byte_to_utf16(range.end)
     }
 
     /// The characters of a UTF-16 range, clipped to the text. A surrogate pair is wholly in or
@@ -213,24 +271,45 @@ impl Text {
 
     /// Takes an edit back. Edits are taken back in the reverse of their order.
     pub fn undo(&mut self, undo: TextUndo) {
+        let _ = self.take_back(undo);
+    }
+
+    /// As [`undo`](Self::undo), and says what it replaced.
+    pub(crate) fn take_back(&mut self, undo: TextUndo) -> Splices {
         let steps = match undo.0 {
             Undo::Whole(text) => {
                 *self = text;
-                return;
+                return Splices::Everything;
             }
             Undo::Steps(steps) => steps,
         };
-        let Some(long) = self.make_long() else { return };
+        let mut splices = Vec::with_capacity(steps.len());
+        let Some(long) = self.make_long() else { return Splices::Everything };
         for step in steps.into_iter().rev() {
-            match step {
+            splices.push(match step {
                 Step::Remove(range) => {
+                    let (at, removed) = (range.start, range.len());
                     long.remove(range, false);
+                    Splice { at, removed, inserted: 0 }
                 }
-                Step::Restore { at, text, runs } => long.restore(at, &text, runs),
-                Step::Reformat { range, runs } => long.reformat(range, runs),
-            }
+                Step::Restore { at, text, runs } => {
+                    long.restore(at, &text, runs);
+                    Splice { at, removed: 0, inserted: utf16_len(&text) }
+                }
+                Step::Reformat { range, runs } => {
+                    let (at, length) = (range.start, range.len());
+                    long.reformat(range, runs);
+                    Splice { at, removed: length, inserted: length }
+                }
+            });
         }
         self.settle();
+        Splices::Ranges(splices)
+    }
+
+    /// Whether no segment is empty and no two neighbours have equal attributes, as after any edit.
+    pub(crate) fn is_normal(&self) -> bool {
+        short::is_normal(self.short())
     }
 
     /// One operation, clipped to this text and kept from splitting a surrogate pair.

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::buffer::{Text, TextUndo};
+use super::buffer::{Splices, Text, TextUndo};
 use super::op::TextOp;
 use super::transform::{Order, transform_over};
 use crate::OpId;
@@ -137,6 +137,13 @@ pub enum Refusal {
 impl Default for History {
     fn default() -> Self {
         Self::with_limit(Self::DEFAULT_LIMIT)
+    }
+}
+
+impl Accepted {
+    /// What it replaced in the text.
+    pub(crate) fn splices(&self) -> Splices {
+        self.revert.text.splices(&self.ops)
     }
 }
 
@@ -332,11 +339,26 @@ impl History {
 
     /// Takes back the latest accepted update: text, version and history are what they were before.
     pub fn revert(&mut self, text: &mut Text, version: &mut u64, revert: Revert) {
-        text.undo(revert.text);
+        let _ = self.take_back(text, version, revert);
+    }
+
+    /// As [`revert`](Self::revert), and says what it replaced in the text.
+    pub(crate) fn take_back(
+        &mut self,
+        text: &mut Text,
+        version: &mut u64,
+        revert: Revert,
+    ) -> Splices {
+        let splices = text.take_back(revert.text);
+        self.take_back_entry(version, revert.evicted);
+        splices
+    }
+
+    fn take_back_entry(&mut self, version: &mut u64, evicted: Option<Entry>) {
         let kept = self.kept.get_or_insert_default();
         // With a limit of 0 the update itself was evicted at once.
         let limit_is_zero = kept.entries.is_empty();
-        let last = if limit_is_zero { revert.evicted.clone() } else { kept.entries.pop_back() };
+        let last = if limit_is_zero { evicted.clone() } else { kept.entries.pop_back() };
         let Some(last) = last else { return };
         *version = last.base_version;
         if let Some(op_id) = last.op_id {
@@ -345,7 +367,7 @@ impl History {
                 None => kept.by_op.remove(&op_id),
             };
         }
-        if let Some(evicted) = revert.evicted.filter(|_| !limit_is_zero) {
+        if let Some(evicted) = evicted.filter(|_| !limit_is_zero) {
             if let Some(op_id) = &evicted.op_id {
                 kept.by_op.entry(op_id.clone()).or_insert(evicted.base_version);
             }

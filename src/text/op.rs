@@ -1,6 +1,7 @@
 //! The three operations on a text, as they travel inside an `UpdateText` op.
 
 use super::segment::{Attributes, attributes_from_json};
+use super::units::signed;
 use crate::{Json, SmallStr};
 
 /// One change to a text. Indexes and lengths are UTF-16 code units; in a sequence each operation
@@ -37,6 +38,15 @@ pub enum TextOp {
 }
 
 impl TextOp {
+    /// Moves the operation by a number of units.
+    pub(crate) fn shift(&mut self, units: usize) {
+        match self {
+            Self::Insert { index, .. }
+            | Self::Delete { index, .. }
+            | Self::Format { index, .. } => *index = index.saturating_add(signed(units)),
+        }
+    }
+
     /// Reads one operation; the error says what is wrong with it.
     pub(crate) fn from_json(json: &Json) -> Result<Self, &'static str> {
         let integer = |field: &str| json.get(field).and_then(integer);

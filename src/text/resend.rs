@@ -86,8 +86,8 @@ impl History {
     /// its author stood: the one where the update as received then, carried over what had been
     /// accepted until there, is what the update now begins with.
     fn recognize(&self, latest: &Entry, base_version: u64, ops: &[TextOp]) -> Option<Known> {
-        let sent = self.same_op(latest).flat_map(Entry::sent);
-        sent.into_iter().find_map(|sent| {
+        let mut longest: Option<Known> = None;
+        for sent in self.same_op(latest).flat_map(Entry::sent) {
             let mut best: Option<Known> = None;
             let mut head = sent.ops.to_vec();
             for at in sent.base_version.. {
@@ -101,13 +101,16 @@ impl History {
                         best = Some(Known { version: at, head: head.len() });
                     }
                 }
-                if at >= sent.until {
-                    break;
-                }
-                head = transform_over(&head, self.at(at)?.ops().iter(), Order::After);
+                let Some(entry) = self.at(at).filter(|_| at < sent.until) else { break };
+                head = transform_over(&head, entry.ops().iter(), Order::After);
             }
-            best
-        })
+            // Messages of a connection that was lost may come late, after what builds on them.
+            let head = |known: &Option<Known>| known.as_ref().map_or(0, |known| known.head + 1);
+            if head(&best) > head(&longest) {
+                longest = best;
+            }
+        }
+        longest
     }
 
     /// The entries of one op, latest first.

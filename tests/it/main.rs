@@ -19,5 +19,7 @@ mod sessions;
 mod text_properties;
 mod text_resend;
 mod text_server;
+mod text_sessions;
 mod text_vectors;
 mod tidy;
+mod traces;

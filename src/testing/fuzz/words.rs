@@ -180,12 +180,9 @@ impl Content {
                     .collect(),
                 version: u64::from(*version),
             },
-            Self::File => NodeContent::File(Arc::new(FileMeta {
-                id: "fl_abcdefghijklmnopqrstu".into(),
-                name: "a.png".into(),
-                size: 7,
-                mime_type: "image/png".into(),
-            })),
+            Self::File => NodeContent::File(Arc::new(
+                FileMeta::new("fl_abcdefghijklmnopqrstu", "a.png", 7, "image/png").unwrap(),
+            )),
         }
     }
 }

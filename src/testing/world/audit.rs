@@ -5,13 +5,15 @@
 //! op which the server is seen to apply.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
 
 use crate::log::LogEntry;
 use crate::op::{NodeContent, OpKind};
 use crate::server::Reply;
 use crate::testing::model::{Model, nodes_of};
 use crate::{
-    ClientMessage, Document, Json, NodeId, Op, OpId, Outcome, SerializedNode, ServerMessage,
+    ClientMessage, Document, Json, NodeId, Op, OpId, Outcome, Rejection, SerializedNode,
+    ServerMessage,
 };
 
 /// What became of an op.
@@ -80,6 +82,14 @@ impl Audit {
         self.settle(op_id, Fate::Merged)
     }
 
+    /// An op that was merged with another is by itself again.
+    pub fn is_itself_again(&mut self, op_id: &OpId) {
+        if let Some(fate @ Fate::Merged) = self.fates.get_mut(op_id) {
+            *fate = Fate::Made;
+            self.tally.merged -= 1;
+        }
+    }
+
     pub fn fate(&self, op_id: &OpId) -> Option<Fate> {
         self.fates.get(op_id).copied()
     }
@@ -122,7 +132,7 @@ impl Audit {
         if log.iter().any(|op| op.op_id.is_none()) {
             return Err("the server moved items in the midst of a client's ops".to_owned());
         }
-        let mut log = log.into_iter();
+        let mut log = log.into_iter().peekable();
         for op in messages.iter().flat_map(ClientMessage::ops) {
             self.answered(op, reply, &mut log)?;
             if may_write && self.fate_of(op) == Some(Fate::Rejected) && !self.may_be_refused(op) {
@@ -140,7 +150,7 @@ impl Audit {
         &mut self,
         op: &Op,
         reply: &Reply,
-        log: &mut impl Iterator<Item = &'a Op>,
+        log: &mut Peekable<impl Iterator<Item = &'a Op>>,
     ) -> Result<(), String> {
         let Some(op_id) = &op.op_id else { return Err(format!("{op:?} has no name")) };
         let answers = answers(op_id, reply);
@@ -152,16 +162,20 @@ impl Audit {
             Some(Fate::Made) => {}
             Some(fate) => {
                 self.tally.rectified += 1;
+                // What is new in a text update that comes again takes its place in the order.
+                if let (Answer::Echo(echo), OpKind::UpdateText(_)) = (answer, &op.kind) {
+                    log.next_if(|logged| *logged == echo);
+                }
                 return match (fate, answer) {
                     (Fate::Accepted, Answer::Echo(_))
                     | (Fate::Ignored, Answer::Acknowledged)
                     | (Fate::Rejected, Answer::Rejected) => Ok(()),
-                    // What is left of a text update that had arrived in part is an op like others.
                     _ => Err(format!("{op_id} was {fate:?}; sent again it is {answer:?}")),
                 };
             }
         }
         let fate = match answer {
+            Answer::OutOfReach => return Ok(()),
             Answer::Rejected => Fate::Rejected,
             Answer::Acknowledged => Fate::Ignored,
             Answer::Echo(_) => Fate::Accepted,
@@ -278,6 +292,8 @@ enum Answer<'a> {
     Echo(&'a Op),
     Acknowledged,
     Rejected,
+    /// Rejected, and may come again, expressed on another version of its text.
+    OutOfReach,
 }
 
 fn answers<'a>(op_id: &OpId, reply: &'a Reply) -> Vec<Answer<'a>> {
@@ -291,9 +307,13 @@ fn answers<'a>(op_id: &OpId, reply: &'a Reply) -> Vec<Answer<'a>> {
                     false => Answer::Echo(op),
                 }));
             }
-            ServerMessage::RejectOps { op_ids, .. } => {
+            ServerMessage::RejectOps { op_ids, reason } => {
                 let own = op_ids.iter().filter(|id| *id == op_id);
-                answers.extend(own.map(|_| Answer::Rejected));
+                let about_version = [Rejection::TextVersionAhead, Rejection::TextVersionTooOld]
+                    .iter()
+                    .any(|rejection| *reason == rejection.to_string());
+                let answer = if about_version { Answer::OutOfReach } else { Answer::Rejected };
+                answers.extend(own.map(|_| answer));
             }
             _ => {}
         }

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::oracle::Oracle;
+use super::typing::texts;
 use super::{Failure, Sabotage, World, fail};
 use crate::client::{Client, Status};
 use crate::message::{ClientMessage, ServerMessage};
 use crate::node::SerializedNode;
 use crate::op::{NodeContent, NodeKind, OpKind};
+use crate::server::Access;
 use crate::{Changes, Document, Json, NodeId, Op, OpId};
 
 /// What a document is like, as far as a check compares it with a later state.
@@ -121,7 +123,12 @@ impl World {
     ) -> Result<(), Failure> {
         let before = self.before(user);
         let who = &mut self.users[user];
+        let audited = self.audit.is_some() && who.access == Access::ReadWrite;
+        let texts_before = audited.then(|| texts(who.client.document()));
         let changes = act(&mut who.client).unwrap_or_default();
+        if let Some(before) = texts_before {
+            self.typing.acted(&before, &texts(who.client.document()));
+        }
         if let Some(twin) = &mut who.twin {
             let other = act(twin).unwrap_or_default();
             if other != changes {
@@ -165,17 +172,16 @@ impl World {
                     return fail(user, what);
                 }
             }
-            if who.client.pending().len() < who.known_pending.len() {
-                let left: BTreeSet<&OpId> =
+            if let (ServerMessage::RejectOps { op_ids, .. }, Some(oracle)) =
+                (&message, &mut who.oracle)
+            {
+                // What is expressed on a version out of reach stays pending and is sent again.
+                let pending: BTreeSet<&OpId> =
                     who.client.pending().filter_map(|op| op.op_id.as_ref()).collect();
-                let left: Vec<OpId> = who
-                    .known_pending
-                    .iter()
-                    .filter(|op_id| left.contains(op_id))
-                    .cloned()
-                    .collect();
-                who.known_pending = left;
+                let kept = op_ids.iter().filter(|op_id| pending.contains(op_id));
+                kept.for_each(|op_id| oracle.made(op_id.clone()));
             }
+            self.note_answered(user);
             let mut changes = received.changes;
             if self.setup.sabotage == Sabotage::ForgetChanges
                 && user == 0
@@ -210,17 +216,41 @@ impl World {
         Ok(())
     }
 
-    /// Enters in the books which text updates were made one before they are sent.
+    /// Enters in the books what is no longer pending. A text update that went by the name of an
+    /// earlier one may go by its own again.
+    fn note_answered(&mut self, user: usize) {
+        let who = &mut self.users[user];
+        let pending: Vec<OpId> = who.client.pending().filter_map(|op| op.op_id.clone()).collect();
+        let known: BTreeSet<OpId> = std::mem::take(&mut who.known_pending).into_iter().collect();
+        let back: Vec<&OpId> = pending.iter().filter(|op_id| !known.contains(op_id)).collect();
+        if let (Some(oracle), false) = (&mut who.oracle, back.is_empty()) {
+            let left: BTreeSet<&OpId> = pending.iter().collect();
+            known.iter().filter(|op_id| !left.contains(op_id)).for_each(|name| oracle.merged(name));
+            back.iter().for_each(|op_id| oracle.made((*op_id).clone()));
+        }
+        if let Some(audit) = &mut self.audit {
+            back.iter().for_each(|op_id| audit.is_itself_again(op_id));
+        }
+        who.known_pending = pending;
+    }
+
+    /// Enters in the books which text updates were made one before they are sent, or are sent as
+    /// part of an earlier one.
     pub(super) fn note_merged(&mut self, user: usize) -> Result<(), Failure> {
         let who = &mut self.users[user];
-        if who.client.pending().len() == who.known_pending.len() {
+        if who.client.pending().map(|op| op.op_id.as_ref()).eq(who.known_pending.iter().map(Some)) {
             return Ok(());
         }
+        let known: BTreeSet<OpId> = who.known_pending.iter().cloned().collect();
         let left: BTreeSet<OpId> = who.client.pending().filter_map(|op| op.op_id.clone()).collect();
         let texts = who.client.pending().any(|op| matches!(op.kind, OpKind::UpdateText(_)));
-        let (kept, gone): (Vec<OpId>, Vec<OpId>) =
-            std::mem::take(&mut who.known_pending).into_iter().partition(|op| left.contains(op));
-        who.known_pending = kept;
+        let gone: Vec<OpId> = known.difference(&left).cloned().collect();
+        for name in left.difference(&known) {
+            if let Some(oracle) = &mut who.oracle {
+                oracle.made(name.clone());
+            }
+        }
+        who.known_pending = who.client.pending().filter_map(|op| op.op_id.clone()).collect();
         for op_id in gone {
             if !texts {
                 return fail(user, format!("{op_id} was dropped before it was sent"));
@@ -284,6 +314,14 @@ impl World {
         }
         if let Some(oracle) = &who.oracle {
             let expected = oracle.shown(who.client.pending());
+            // Texts on branches do not show yet what is known of them.
+            let branches = who.client.texts_on_branches();
+            let shown: Vec<SerializedNode> =
+                shown.iter().filter(|node| !branches.contains(&node.id)).cloned().collect();
+            let expected = expected.map(|mut expected| {
+                expected.retain(|node| !branches.contains(&node.id));
+                expected
+            });
             if let Some(difference) = expected.and_then(|other| difference(&shown, &other)) {
                 let what = format!("not what it heard plus what is pending:{difference}");
                 return fail(user, what);
@@ -341,6 +379,7 @@ impl World {
         }
         if let Some(audit) = &self.audit {
             audit.close(self.server.document())?;
+            self.typing.check(&texts(self.server.document()))?;
         }
         Ok(())
     }

@@ -107,6 +107,14 @@ impl Oracle {
             }
         }
         let confirmed = self.confirmed.as_mut().ok_or("an op came before the document")?;
+        // A server that only knows a text update by its name repeats what it said then.
+        if let (OpKind::UpdateText(update), Some(ValueRef::Text(text))) =
+            (&op.kind, confirmed.get(&op.id))
+        {
+            if update.version.is_some_and(|version| version <= text.version()) {
+                return Ok(());
+            }
+        }
         let _ = confirmed.hear(op);
         Ok(())
     }

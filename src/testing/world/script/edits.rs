@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 
 use crate::document::ValueRef;
 use crate::edit::{EditError, NodeMut, ObjectMut};
-use crate::testing::generate::CHARACTERS;
+use crate::testing::world::typing::letters;
 use crate::{Document, Json, Lson, lson};
 
 /// The keys that edits use; few, so that they meet. The last is one that hostile JSON likes.
@@ -39,9 +39,21 @@ pub enum Content {
 /// An edit of a text. Indexes are taken modulo its length.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextEdit {
-    Insert { index: u8, character: u8, bold: bool },
-    Delete { index: u8, length: u8 },
-    Format { index: u8, length: u8, bold: bool },
+    /// Inserts up to three letters, each of which is used once.
+    Insert {
+        index: u8,
+        letters: u8,
+        bold: bool,
+    },
+    Delete {
+        index: u8,
+        length: u8,
+    },
+    Format {
+        index: u8,
+        length: u8,
+        bold: bool,
+    },
 }
 
 /// One edit. `at` says which container of the right kind; it is taken modulo how many there are.
@@ -223,12 +235,12 @@ impl Edit {
                 let len = text.len();
                 let place = |index: u8| usize::from(index) % (len + 1);
                 match edit {
-                    TextEdit::Insert { index, character, bold } => {
-                        let character = CHARACTERS[usize::from(character) % CHARACTERS.len()];
+                    TextEdit::Insert { index, letters: count, bold } => {
+                        let word = letters(values.take(1 + usize::from(count) % 3));
                         if bold {
-                            text.insert_formatted(place(index), character, [("bold", true)])
+                            text.insert_formatted(place(index), word, [("bold", true)])
                         } else {
-                            text.insert(place(index), character)
+                            text.insert(place(index), word)
                         }
                     }
                     TextEdit::Delete { index, length } => {

@@ -16,13 +16,15 @@ pub enum Family {
     Undo,
     Reconnect,
     Text,
+    /// Nothing but typing, deleting and formatting, while connections break.
+    Typing,
     /// A single user: undo of everything restores the first document.
     Alone,
     Everything,
 }
 
 impl Family {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Objects,
         Self::Maps,
         Self::Lists,
@@ -31,6 +33,7 @@ impl Family {
         Self::Undo,
         Self::Reconnect,
         Self::Text,
+        Self::Typing,
         Self::Alone,
         Self::Everything,
     ];
@@ -45,6 +48,7 @@ impl Family {
             Self::Undo => "undo",
             Self::Reconnect => "reconnect",
             Self::Text => "text",
+            Self::Typing => "typing",
             Self::Alone => "alone",
             Self::Everything => "everything",
         }
@@ -56,7 +60,7 @@ impl Family {
         let mut mix = Mix::of(self);
         // Slow and fast connections, long and short messages.
         mix.flow = *dice.pick(&[3, 8, 20]);
-        if !matches!(self, Self::Reconnect | Self::Everything) && dice.one_in(2) {
+        if !matches!(self, Self::Reconnect | Self::Typing | Self::Everything) && dice.one_in(2) {
             mix.cut = 0;
         }
         Script {
@@ -101,6 +105,7 @@ impl Mix {
         match family {
             Family::Undo => Self { undo: 10, redo: 7, undo_redo: 2, pause: 1, ..calm },
             Family::Reconnect => Self { cut: 6, undo: 2, ..calm },
+            Family::Typing => Self { cut: 4, undo: 0, redo: 0, undo_redo: 0, patch: 0, ..calm },
             Family::Alone => Self { undo: 3, redo: 0, pause: 1, patch: 0, cut: 2, ..calm },
             Family::Everything => Self {
                 undo: 4,
@@ -173,11 +178,12 @@ impl Mix {
     fn edit(&self, dice: &mut Dice) -> Edit {
         // Set, delete, push, insert, replace, move, remove, clear, reconcile, text.
         let weights = match self.family {
-            Family::Objects | Family::Maps => [8, 4, 0, 0, 0, 0, 0, 0, 0, 0],
-            Family::Lists => [0, 0, 4, 6, 4, 8, 4, 1, 1, 0],
-            Family::Nested => [6, 2, 3, 3, 3, 3, 2, 1, 1, 0],
-            Family::Mixed => [10, 3, 1, 1, 1, 0, 1, 0, 0, 0],
+            Family::Objects | Family::Maps => [8, 4, 0, 0, 0, 0, 0, 0, 0, 2],
+            Family::Lists => [0, 0, 4, 6, 4, 8, 4, 1, 1, 3],
+            Family::Nested => [6, 2, 3, 3, 3, 3, 2, 1, 1, 3],
+            Family::Mixed => [10, 3, 1, 1, 1, 0, 1, 0, 0, 2],
             Family::Text => [1, 1, 0, 0, 0, 0, 0, 0, 0, 20],
+            Family::Typing => [0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
             _ => [6, 3, 3, 3, 3, 4, 3, 1, 1, 4],
         };
         let at = self.at(dice);
@@ -228,7 +234,7 @@ impl Mix {
 fn text(dice: &mut Dice) -> TextEdit {
     let (index, length, bold) = (byte(dice), byte(dice), dice.one_in(2));
     match dice.weighted(&[6, 3, 2]) {
-        0 => TextEdit::Insert { index, character: byte(dice), bold },
+        0 => TextEdit::Insert { index, letters: byte(dice), bold },
         1 => TextEdit::Delete { index, length },
         _ => TextEdit::Format { index, length, bold },
     }

@@ -1,0 +1,134 @@
+//! The books of what is typed: every letter is used once, so that each can be followed to the end.
+//!
+//! They are kept by looking at what users see before and after they do something. In the end, no
+//! letter may be lost that nobody deleted, none revived, none doubled, and none may stand elsewhere
+//! than between the letters it was typed between.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::op::NodeContent;
+use crate::{Document, NodeId};
+
+/// The texts of a document.
+pub type Texts = BTreeMap<NodeId, String>;
+
+/// A letter that was typed.
+#[derive(Clone, Debug)]
+struct Letter {
+    node: NodeId,
+    before: Option<char>,
+    after: Option<char>,
+    deleted: bool,
+    /// Put back by an undo.
+    revived: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Typing {
+    letters: BTreeMap<char, Letter>,
+    /// Texts that were deleted as a whole, with what others were typing then.
+    deleted: BTreeSet<NodeId>,
+}
+
+const FIRST: char = '\u{3400}';
+const FIRST_PAIR: u32 = 0x2_0000;
+
+/// A letter for each number; every second one is a surrogate pair.
+pub fn letters(numbers: impl Iterator<Item = u32>) -> String {
+    let letter = |number: u32| match number % 2 {
+        0 if number < 40_000 => char::from_u32(FIRST as u32 + number),
+        _ => char::from_u32(FIRST_PAIR + number),
+    };
+    numbers.map(|number| letter(number).unwrap()).collect()
+}
+
+pub fn texts(document: &Document) -> Texts {
+    let text = |node: crate::SerializedNode| match node.content {
+        NodeContent::Text { segments, .. } => {
+            Some((node.id, segments.iter().map(|segment| segment.text.as_str()).collect()))
+        }
+        _ => None,
+    };
+    document.nodes().filter_map(text).collect()
+}
+
+fn letters_of(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|letter| *letter >= FIRST)
+}
+
+impl Typing {
+    /// Somebody did something.
+    pub fn acted(&mut self, before: &Texts, after: &Texts) {
+        let none = String::new();
+        for (node, old) in before {
+            let new = after.get(node).unwrap_or(&none);
+            if !after.contains_key(node) {
+                self.deleted.insert(node.clone());
+            }
+            let left: BTreeSet<char> = letters_of(new).collect();
+            for gone in letters_of(old).filter(|letter| !left.contains(letter)) {
+                if let Some(letter) = self.letters.get_mut(&gone) {
+                    letter.deleted = true;
+                }
+            }
+        }
+        for (node, new) in after {
+            let known: BTreeSet<char> = letters_of(before.get(node).unwrap_or(&none)).collect();
+            let new: Vec<char> = letters_of(new).collect();
+            for (at, letter) in new.iter().enumerate().filter(|(_, c)| !known.contains(c)) {
+                let typed = self.letters.entry(*letter);
+                typed.and_modify(|letter| letter.revived = true).or_insert_with(|| Letter {
+                    node: node.clone(),
+                    before: at.checked_sub(1).map(|before| new[before]),
+                    after: new.get(at + 1).copied(),
+                    deleted: false,
+                    revived: false,
+                });
+            }
+        }
+    }
+
+    /// Whether the texts are what was typed and not deleted.
+    pub fn check(&self, texts: &Texts) -> Result<(), String> {
+        let mut places: BTreeMap<char, (&NodeId, usize)> = BTreeMap::new();
+        for (node, text) in texts {
+            for (at, letter) in letters_of(text).enumerate() {
+                let typed = self.letters.get(&letter);
+                let typed = typed.ok_or_else(|| format!("nobody typed {letter:?}"))?;
+                if places.insert(letter, (node, at)).is_some() && !typed.revived {
+                    return Err(format!("the letter {letter:?} is doubled in {text:?}"));
+                }
+            }
+        }
+        for (letter, typed) in &self.letters {
+            let Some(text) = texts.get(&typed.node) else { continue };
+            if typed.revived || self.deleted.contains(&typed.node) {
+                continue;
+            }
+            let place = places.get(letter).filter(|(node, _)| **node == typed.node);
+            match (typed.deleted, place) {
+                (false, None) => {
+                    return Err(format!("the letter {letter:?} is lost from {text:?}"));
+                }
+                (true, Some(_)) => {
+                    return Err(format!("the letter {letter:?} is back in {text:?}"));
+                }
+                _ => {}
+            }
+            let beside = |other: &Option<char>| {
+                let other = (*other)?;
+                let revived = self.letters.get(&other)?.revived;
+                places.get(&other).filter(|(node, _)| **node == typed.node && !revived)
+            };
+            if let Some((_, at)) = place {
+                if beside(&typed.before).is_some_and(|(_, before)| before > at)
+                    || beside(&typed.after).is_some_and(|(_, after)| after < at)
+                {
+                    let between = (typed.before, typed.after);
+                    return Err(format!("{letter:?} is not between {between:?} in {text:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
