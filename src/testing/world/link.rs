@@ -12,6 +12,7 @@ use crate::{Actor, ClientMessage, ServerMessage};
 #[derive(Clone, Debug, Default)]
 pub struct Pipe {
     frames: VecDeque<Vec<u8>>,
+    broken: bool,
 }
 
 impl Pipe {
@@ -28,15 +29,18 @@ impl Pipe {
         self.frames.iter().map(Vec::len).sum()
     }
 
+    /// Puts a frame on its way; it is lost if the pipe is broken.
     pub fn push(&mut self, frame: Vec<u8>) {
-        self.frames.push_back(frame);
+        if !self.broken {
+            self.frames.push_back(frame);
+        }
     }
 
     pub fn pop(&mut self) -> Option<Vec<u8>> {
         self.frames.pop_front()
     }
 
-    /// Loses everything that is not wholly within the first `bytes`.
+    /// Loses everything that is not wholly within the first `bytes`, and all that comes later.
     pub fn cut(&mut self, bytes: usize) {
         let mut left = bytes;
         let whole = self.frames.iter().take_while(|frame| {
@@ -46,6 +50,7 @@ impl Pipe {
         });
         let whole = whole.count();
         self.frames.truncate(whole);
+        self.broken = true;
     }
 }
 
