@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use ::cpu_time::ThreadTime;
 use cpu_time::CpuTime;
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use livetree::client::Status;
 use livetree::edit::NodeMut;
 use livetree::server::{Reply, ServerOptions, SessionOptions};
@@ -156,44 +158,60 @@ fn serve(server: &mut Server, from: Actor, frame: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// One message with one op in a room of so many clients. What goes to all others is written once.
-fn room(c: &mut Criterion<CpuTime>) {
-    const SHAPES: usize = 50_000;
-    let mut group = c.benchmark_group("server/one-op-with-clients");
+/// One message with one op. What goes to all others is written once.
+fn one_op(
+    group: &mut BenchmarkGroup<'_, CpuTime>,
+    parameter: usize,
+    clients: usize,
+    shapes: usize,
+) {
     group.throughput(Throughput::Elements(1));
-    for clients in [2, 1_000] {
-        group.bench_function(BenchmarkId::from_parameter(clients), |b| {
-            let mut server = server_of(SHAPES);
-            let connect = |_| server.connect(SessionOptions::default()).unwrap();
-            let actors: Vec<Actor> = (0..clients).map(connect).collect();
-            let (mut dice, mut clock) = (Dice::seeded(1), 0);
-            b.iter_custom(|iterations| {
-                let (mut left, mut spent) = (iterations, Duration::ZERO);
-                while left > 0 {
-                    let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
-                    let frames: Vec<(Actor, Vec<u8>)> = (0..count)
-                        .map(|_| {
-                            clock += 1;
-                            let (from, shape) = (*dice.pick(&actors), dice.below(SHAPES));
-                            let x = dice.any();
-                            (from, frame(server.document(), from, clock, shape, x))
-                        })
-                        .collect();
-                    let before = server.log().last_seq();
-                    let mut out = Vec::new();
-                    let start = ThreadTime::now();
-                    for (from, frame) in &frames {
-                        out.clear();
-                        serve(&mut server, *from, frame, &mut out);
-                    }
-                    spent += start.elapsed();
-                    assert_eq!(server.log().last_seq(), before + count as u64);
-                    assert!(out.len() > 100);
-                    left -= count as u64;
+    group.bench_function(BenchmarkId::from_parameter(parameter), |b| {
+        let mut server = server_of(shapes);
+        let connect = |_| server.connect(SessionOptions::default()).unwrap();
+        let actors: Vec<Actor> = (0..clients).map(connect).collect();
+        let (mut dice, mut clock) = (Dice::seeded(1), 0);
+        b.iter_custom(|iterations| {
+            let (mut left, mut spent) = (iterations, Duration::ZERO);
+            while left > 0 {
+                let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+                let frames: Vec<(Actor, Vec<u8>)> = (0..count)
+                    .map(|_| {
+                        clock += 1;
+                        let (from, shape) = (*dice.pick(&actors), dice.below(shapes));
+                        (from, frame(server.document(), from, clock, shape, dice.any()))
+                    })
+                    .collect();
+                let before = server.log().last_seq();
+                let mut out = Vec::new();
+                let start = ThreadTime::now();
+                for (from, frame) in &frames {
+                    out.clear();
+                    serve(&mut server, *from, frame, &mut out);
                 }
-                spent
-            });
+                spent += start.elapsed();
+                assert_eq!(server.log().last_seq(), before + count as u64);
+                assert!(out.len() > 100);
+                left -= count as u64;
+            }
+            spent
         });
+    });
+}
+
+/// In a room of so many clients.
+fn room(c: &mut Criterion<CpuTime>) {
+    let mut group = c.benchmark_group("server/one-op-with-clients");
+    for clients in [2, 1_000] {
+        one_op(&mut group, clients, clients, 50_000);
+    }
+}
+
+/// On any of so many shapes.
+fn document(c: &mut Criterion<CpuTime>) {
+    let mut group = c.benchmark_group("server/one-op-among-shapes");
+    for shapes in [1_000, 100_000, 1_000_000] {
+        one_op(&mut group, shapes, 2, shapes);
     }
 }
 
@@ -245,6 +263,6 @@ fn rooms(c: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = cpu_time::criterion();
-    targets = remote_op, acknowledge, room, rooms
+    targets = remote_op, acknowledge, room, document, rooms
 }
 criterion_main!(benches);

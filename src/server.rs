@@ -20,7 +20,7 @@ pub use session::{Access, Protocol, SessionOptions};
 use crate::document::NodeIx;
 use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::{Intent, NodeContent, NodeKind, OpKind};
+use crate::op::{Intent, NodeContent, NodeKind, OpKind, UpdateText};
 use crate::patch::{PatchError, Patched};
 use crate::position::Position;
 use crate::{Actor, Document, FileMeta, IdSource, Limits, NodeId, Op, OpId, Outcome};
@@ -41,11 +41,12 @@ pub struct ServerOptions {
     chunk_size: usize,
     position_len: usize,
     check_ids: bool,
+    take_back_refused: bool,
 }
 
 impl Default for ServerOptions {
     /// The default [`Limits`], a window of 100,000 op ids, a log of 1,000 ops, chunks of 1 MiB,
-    /// positions of at most 48 characters, ids checked.
+    /// positions of at most 48 characters, ids checked, refused ops rejected.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
@@ -54,6 +55,7 @@ impl Default for ServerOptions {
             chunk_size: 1 << 20,
             position_len: 48,
             check_ids: true,
+            take_back_refused: false,
         }
     }
 }
@@ -101,6 +103,14 @@ impl ServerOptions {
     pub fn check_ids(self, check: bool) -> Self {
         Self { check_ids: check, ..self }
     }
+
+    /// Whether an op that is refused is echoed, followed by ops that take it back, rather than
+    /// rejected. Some clients take a rejection as an error of the program and stop, or go on
+    /// showing what was rejected. Text updates are always rejected: clients fetch the text again.
+    #[must_use]
+    pub fn take_back_refused(self, take_back: bool) -> Self {
+        Self { take_back_refused: take_back, ..self }
+    }
 }
 
 /// What goes out after something came in. Everything is to be sent in the order given.
@@ -111,6 +121,10 @@ pub struct Reply {
     pub sender: Vec<ServerMessage>,
     /// To every other session.
     pub others: Vec<ServerMessage>,
+    /// Whether an op came again that was accepted before, or was taken back: the answer then holds
+    /// ops that lead the sender to how things are now. A host that does not trust its clients to
+    /// follow closes the connection once this is sent, so that they fetch the document.
+    pub repaired: bool,
 }
 
 /// A client did something that a server does not answer.
@@ -243,6 +257,43 @@ impl Server {
         Ok(actor)
     }
 
+    /// Carries out an op that was accepted before, from the log of a host that stores one: as it
+    /// was applied, in the order of the log. Nothing is checked and nobody hears of it. A text
+    /// update also needs what the client sent, to be recognised when it is sent again.
+    ///
+    /// The op ids and the histories of the texts are remembered, so a host which replays the latest
+    /// ops onto a snapshot that is a while older answers re-sent ops as it would have without a
+    /// restart.
+    ///
+    /// Tells whether the op fits the document; if not, one of the two is damaged.
+    ///
+    /// ```
+    /// use livetree::{Document, Server, server::{ServerOptions, SessionOptions}};
+    /// let frame = br#"[{"type":201,"ops":[{"type":3,"id":"root","opId":"0:0","data":{"n":1}}]}]"#;
+    /// let mut server = Server::new(Document::new(), ServerOptions::default());
+    /// let actor = server.connect(SessionOptions::default())?;
+    /// let _ = server.receive_frame(actor, frame, 0)?;
+    ///
+    /// let mut later = Server::new(Document::new(), ServerOptions::default());
+    /// for entry in server.log().entries() {
+    ///     assert!(later.restore(&entry.op, None));
+    /// }
+    /// assert_eq!(later.document().to_json(), server.document().to_json());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore(&mut self, op: &Op, received: Option<&UpdateText>) -> bool {
+        let fits = match (&op.kind, received, &op.op_id) {
+            (OpKind::UpdateText(applied), Some(received), Some(op_id)) => {
+                self.document.restore_text(op, op_id, applied, received)
+            }
+            _ => self.document.apply(op),
+        };
+        if let Some(op_id) = &op.op_id {
+            self.answered.insert(op_id.clone(), Answer::Accepted);
+        }
+        fits.is_accepted()
+    }
+
     /// Opens a session and tells its actor number, which is never given out again.
     ///
     /// From here on the session gets what [`Reply::others`] says.
@@ -272,9 +323,10 @@ impl Server {
     ) -> Result<Reply, ServerError> {
         let mut reply = Reply::default();
         for message in ClientMessage::read_frame(frame)? {
-            let Reply { sender, others } = self.receive(from, message, now)?;
+            let Reply { sender, others, repaired } = self.receive(from, message, now)?;
             reply.sender.extend(sender);
             reply.others.extend(others);
+            reply.repaired |= repaired;
         }
         Ok(reply)
     }
@@ -292,7 +344,7 @@ impl Server {
         let session = self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
         match message {
             ClientMessage::FetchStorage => {
-                Ok(Reply { sender: self.fetch(session.protocol()), others: Vec::new() })
+                Ok(Reply { sender: self.fetch(session.protocol()), ..Reply::default() })
             }
             ClientMessage::UpdateStorage { ops } => Ok(self.update(from, ops, now)),
             ClientMessage::Other(_) => Ok(Reply::default()),
@@ -303,8 +355,11 @@ impl Server {
     fn update(&mut self, from: Actor, ops: Vec<Op>, now: u64) -> Reply {
         let mut batch = Batch::default();
         if let Err(limit) = self.options.limits.check_number(ops.len()) {
-            let all = ops.into_iter().filter_map(|op| op.op_id).collect();
-            batch.rejected.push((all, limit.to_string()));
+            for op in ops {
+                if let Some(op_id) = op.op_id.clone() {
+                    self.refuse(&op, op_id, &limit.to_string(), &mut batch);
+                }
+            }
             return batch.reply();
         }
         for op in ops {
@@ -347,7 +402,8 @@ impl Server {
             (Some(Answer::Accepted), OpKind::UpdateText(update))
                 if self.document.kind(&op.id) == Some(NodeKind::Text) =>
             {
-                match self.admit_more(from, &op) {
+                batch.reply.repaired = true;
+                match self.admit(from, &op) {
                     Ok(()) => self.document.apply_text_again(&op, &op_id, update),
                     Err(reason) => {
                         batch.rejected.push((vec![op_id], reason));
@@ -357,12 +413,15 @@ impl Server {
             }
             (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
             (None, _) => {
+                // This is not remembered: the op that has this id by right may be yet to come.
+                if let Err(reason) = self.check_ids(from, &op) {
+                    return self.refuse(&op, op_id, &reason, batch);
+                }
                 let admitted =
                     self.admit(from, &op).and_then(|()| self.confirm_upload(&mut op.kind));
                 if let Err(reason) = admitted {
                     self.answered.insert(op_id.clone(), Answer::Rejected);
-                    batch.rejected.push((vec![op_id], reason));
-                    return;
+                    return self.refuse(&op, op_id, &reason, batch);
                 }
                 self.document.apply(&op)
             }
@@ -405,16 +464,20 @@ impl Server {
         }
     }
 
-    /// Whether the session may send this op; if not, why.
-    fn admit(&mut self, from: Actor, op: &Op) -> Result<(), String> {
-        if self.options.check_ids {
-            self.check_ids(from, op)?;
+    /// Answers an op that is not carried out.
+    fn refuse(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
+        if self.options.take_back_refused && !matches!(op.kind, OpKind::UpdateText(_)) {
+            return batch.repair(self.document.echo_again(op));
         }
-        self.admit_more(from, op)
+        // One message for neighbours with one reason.
+        match batch.rejected.last_mut() {
+            Some((op_ids, last)) if last == reason => op_ids.push(op_id),
+            _ => batch.rejected.push((vec![op_id], reason.to_owned())),
+        }
     }
 
-    /// Whether the session may send an op with this in it, whoever named it.
-    fn admit_more(&mut self, from: Actor, op: &Op) -> Result<(), String> {
+    /// Whether the session may send an op with this in it, whoever named it; if not, why.
+    fn admit(&mut self, from: Actor, op: &Op) -> Result<(), String> {
         let session = self.sessions.get(&from).ok_or("the session is closed")?;
         if session.access() == Access::ReadOnly {
             return Err("the session may only read".to_owned());
@@ -478,7 +541,7 @@ impl Server {
             self.accept(op.without_op_id(), &mut batch);
         }
         self.keep_positions_short(&mut batch, actor, now);
-        Reply { sender: Vec::new(), others: batch.reply().others }
+        Reply { others: batch.reply().others, ..Reply::default() }
     }
 }
 
@@ -499,6 +562,17 @@ struct Batch {
 }
 
 impl Batch {
+    /// The echo of an op that is not carried out now, and what leads back to how things are, after
+    /// what was accepted before.
+    fn repair(&mut self, (echo, fixes): (Op, Vec<Op>)) {
+        if !self.accepted.is_empty() {
+            self.say();
+        }
+        self.replies.push(echo);
+        self.replies.extend(fixes);
+        self.reply.repaired = true;
+    }
+
     /// A fix for the sender of `op`.
     ///
     /// It goes out ahead of what was accepted before it. Where it moves an item that the sender has
@@ -524,7 +598,7 @@ impl Batch {
 
     /// Replies and fixes come first, then rejections, then what was accepted.
     fn say(&mut self) {
-        let Reply { sender, others } = &mut self.reply;
+        let Reply { sender, others, .. } = &mut self.reply;
         if !self.replies.is_empty() {
             let ops = std::mem::take(&mut self.replies);
             sender.push(ServerMessage::UpdateStorage { ops });

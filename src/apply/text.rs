@@ -35,6 +35,18 @@ impl Document {
         self.take_update(op, node, |text| text.update_again(op_id, update))
     }
 
+    /// Applies a text update as an authority applied it earlier, and remembers what was received.
+    pub(crate) fn restore_text(
+        &mut self,
+        op: &Op,
+        op_id: &OpId,
+        applied: &UpdateText,
+        received: &UpdateText,
+    ) -> Outcome {
+        let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
+        self.take_update(op, node, |text| text.restore(op_id, applied, received))
+    }
+
     fn take_update(
         &mut self,
         op: &Op,

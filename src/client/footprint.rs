@@ -60,13 +60,12 @@ impl Footprint {
         if shared {
             return false;
         }
-        let taken_out = document.taken_out_by(op);
-        let spared = taken_out.into_iter().all(|top| self.spares(document, top));
-        match &op.kind {
-            OpKind::Create(_) => spared && !document.contains(&op.id),
-            OpKind::UpdateText(_) => !self.has(&Touch::Node(op.id.clone())),
-            _ => spared,
-        }
+        let in_the_way = match &op.kind {
+            OpKind::Create(_) => document.contains(&op.id),
+            OpKind::UpdateText(_) => self.has(&Touch::Node(op.id.clone())),
+            _ => false,
+        };
+        !in_the_way && document.taken_out_by(op).into_iter().all(|top| self.spares(document, top))
     }
 
     /// Whether no pending op names a node of the subtree.

@@ -305,7 +305,6 @@ impl KeyLists {
             // The multiplier of Fibonacci hashing (Knuth 1973, section 6.4).
             (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         });
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half, then fewer bits")]
         let place = (hash >> 32) as usize & self.lists.len().wrapping_sub(1);
         self.lists.get_mut(place)
     }

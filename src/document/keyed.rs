@@ -15,7 +15,7 @@ const SMALL: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) enum Keyed<V, K = SmallStr> {
     Small(Vec<(K, V)>),
-    // In a box, so that the few large ones do not make the many small ones larger.
+    #[expect(clippy::box_collection, reason = "so that the small ones, which are many, are small")]
     Large(Box<BTreeMap<K, V>>),
 }
 
@@ -145,7 +145,7 @@ impl<V, K: Ord> Keyed<V, K> {
             Self::Small(entries) => entries.shrink_to_fit(),
             // Built anew from its sorted entries, a B-tree has full nodes.
             Self::Large(entries) => {
-                **entries = std::mem::take(&mut **entries).into_iter().collect()
+                **entries = std::mem::take(&mut **entries).into_iter().collect();
             }
         }
     }

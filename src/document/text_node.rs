@@ -2,7 +2,7 @@
 
 use crate::OpId;
 use crate::op::UpdateText;
-use crate::text::{History, Outcome, Revert, Segment, Splices, Text};
+use crate::text::{History, Outcome, Refusal, Revert, Segment, Splices, Text};
 
 /// The body of a text node.
 #[derive(Clone, Debug)]
@@ -62,6 +62,22 @@ impl TextNode {
         let base = self.version;
         let accepted = self.history.record(&mut self.version, None, base, &[], applied, undo);
         Outcome::Accepted(accepted)
+    }
+
+    /// Takes an update as an authority applied it earlier; its history also keeps it as received.
+    pub(crate) fn restore(
+        &mut self,
+        op_id: &OpId,
+        applied: &UpdateText,
+        received: &UpdateText,
+    ) -> Outcome {
+        let Self { text, version, history } = self;
+        if applied.base_version != *version {
+            return Outcome::Rejected(Refusal::Ahead);
+        }
+        let (fitted, undo) = text.apply_normalized(&applied.ops);
+        let (base, sent) = (received.base_version, &received.ops);
+        Outcome::Accepted(history.record(version, Some(op_id), base, sent, fitted, undo))
     }
 
     /// Takes an update that was accepted before, perhaps with more in it now.

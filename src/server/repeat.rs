@@ -16,17 +16,9 @@ impl Server {
         match answer {
             Answer::Ignored => batch.replies.push(Op::acknowledgement(op_id)),
             Answer::Rejected => {
-                batch.rejected.push((vec![op_id], "the operation was rejected before".to_owned()));
+                self.refuse(op, op_id, "the operation was rejected before", batch);
             }
-            Answer::Accepted => {
-                // The fixes say how things are now, after what was accepted before.
-                if !batch.accepted.is_empty() {
-                    batch.say();
-                }
-                let (echo, fixes) = self.document.echo_again(op);
-                batch.replies.push(echo);
-                batch.replies.extend(fixes);
-            }
+            Answer::Accepted => batch.repair(self.document.echo_again(op)),
         }
     }
 }
@@ -34,7 +26,7 @@ impl Server {
 impl Document {
     /// The echo of an op that was accepted earlier, and the ops that lead from what it does to
     /// what is there now.
-    fn echo_again(&self, op: &Op) -> (Op, Vec<Op>) {
+    pub(super) fn echo_again(&self, op: &Op) -> (Op, Vec<Op>) {
         let mut fixes = Vec::new();
         let mut echo = op.clone();
         let here = self.find(&op.id);

@@ -93,17 +93,14 @@ impl TextUndo {
         if matches!(&self.0, Undo::Whole(before) if !before.is_normal()) {
             return Splices::Everything;
         }
-        let size = |units: i64| usize::try_from(units).unwrap_or(0);
-        let splice = |op: &TextOp| match op {
-            TextOp::Insert { index, text, .. } => {
-                Splice { at: size(*index), removed: 0, inserted: utf16_len(text) }
-            }
-            TextOp::Delete { index, length } => {
-                Splice { at: size(*index), removed: size(*length), inserted: 0 }
-            }
-            TextOp::Format { index, length, .. } => {
-                Splice { at: size(*index), removed: size(*length), inserted: size(*length) }
-            }
+        let splice = |op: &TextOp| {
+            let range = fitted_range(op);
+            let inserted = match op {
+                TextOp::Insert { text, .. } => utf16_len(text),
+                TextOp::Delete { .. } => 0,
+                TextOp::Format { .. } => range.len(),
+            };
+            Splice { at: range.start, removed: range.len(), inserted }
         };
         Splices::Ranges(ops.iter().map(splice).collect())
     }
@@ -262,7 +259,7 @@ impl Text {
         let undo = self.recorded(|text, steps| {
             for op in ops {
                 let op = text.fit(op);
-                text.perform(&op, text.clip_op(&op), Some(steps));
+                text.perform(&op, fitted_range(&op), Some(steps));
                 applied.push(op);
             }
         });
@@ -617,6 +614,18 @@ impl Text {
         // Not only at the end: a long list of operations may make a long text of a short one.
         self.settle();
     }
+}
+
+/// Where an operation acts that is fitted to its text.
+fn fitted_range(op: &TextOp) -> Range<usize> {
+    let (index, length) = match op {
+        TextOp::Insert { index, .. } => (*index, 0),
+        TextOp::Delete { index, length } | TextOp::Format { index, length, .. } => {
+            (*index, *length)
+        }
+    };
+    let at = usize::try_from(index).unwrap_or(0);
+    at..at + usize::try_from(length).unwrap_or(0)
 }
 
 fn units_before_byte(text: &str, byte: usize) -> usize {

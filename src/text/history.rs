@@ -5,7 +5,7 @@
 //! recognises an update that was accepted before. A text that nobody edits keeps no history: an
 //! empty [`History`] is 16 bytes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::buffer::{Splices, Text, TextUndo};
@@ -41,8 +41,8 @@ pub struct History {
 struct Kept {
     /// Without gaps: each entry begins at the version at which the one before it ended.
     entries: VecDeque<Entry>,
-    /// The version before the latest entry of each op id. Looked up, never walked.
-    by_op: HashMap<OpId, u64>,
+    /// The version before the latest entry of each op id.
+    by_op: BTreeMap<OpId, u64>,
 }
 
 /// One accepted update.
@@ -400,7 +400,7 @@ impl History {
         };
         size_of::<Kept>()
             + kept.entries.capacity() * size_of::<Entry>()
-            + kept.by_op.capacity() * (size_of::<(OpId, u64)>() + 1)
+            + kept.by_op.len() * (size_of::<(OpId, u64)>() * 3 / 2)
             + kept.entries.iter().map(entry).sum::<usize>()
     }
 }

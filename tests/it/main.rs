@@ -12,6 +12,7 @@ mod hostile;
 mod json_patch;
 mod positions;
 mod reconcile;
+mod refusals;
 mod rollback;
 mod room;
 mod semantics;

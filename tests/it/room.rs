@@ -58,12 +58,12 @@ impl Room {
             self.now += 1;
             let actor = self.seats[number].actor;
             let reply = self.server.receive(actor, message, self.now).unwrap();
-            self.deliver(Some(actor), reply);
+            self.deliver(Some(actor), &reply);
         }
     }
 
     /// Puts what the server says in the clients' hands.
-    pub(crate) fn deliver(&mut self, sender: Option<Actor>, reply: Reply) {
+    pub(crate) fn deliver(&mut self, sender: Option<Actor>, reply: &Reply) {
         for seat in &mut self.seats {
             let own = Some(seat.actor) == sender;
             seat.inbox.extend(if own { &reply.sender } else { &reply.others }.clone());

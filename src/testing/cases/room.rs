@@ -167,7 +167,7 @@ impl Room {
         let Some(link) = &mut self.peers[client].link else { return Ok(false) };
         let Some(frame) = link.up.pop_front() else { return Ok(false) };
         let actor = link.actor;
-        let Reply { sender, others } = self
+        let Reply { sender, others, .. } = self
             .server
             .receive_frame(actor, &frame, self.now)
             .map_err(|error| format!("noThrow: the server failed: {error}"))?;

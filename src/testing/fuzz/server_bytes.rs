@@ -142,7 +142,7 @@ impl Room {
                 return;
             }
         };
-        let Reply { sender, others } = reply;
+        let Reply { sender, others, .. } = reply;
         for honest in &mut self.honest {
             let messages = if honest.actor == from { &sender } else { &others };
             for message in messages {

@@ -1,0 +1,370 @@
+//! A room: one [`livetree::Server`] and those who are in it.
+//!
+//! No I/O happens here. What goes out is collected in [`Room::out`], what must be on the disk before
+//! in [`Room::unwritten`]; the actor (`room/actor.rs`) sees to it that the one waits for the other.
+
+pub mod actor;
+mod load;
+mod message;
+mod mutation;
+mod presence;
+mod refresh;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use livetree::server::{Access, Protocol, Reply, SessionOptions};
+use livetree::{Actor, ClientMessage, Server, ServerMessage};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::journal::{self, Received};
+use crate::metrics::Metrics;
+use crate::outbox::{Close, Frame, Outbox};
+use crate::record::now;
+use crate::scopes::Scopes;
+use crate::tokens::random_name;
+pub use load::load;
+use message::{Incoming, Messages};
+use presence::Ghost;
+pub use presence::SetPresence;
+
+/// Who may enter, and as whom.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The user's id; nobody knows who an anonymous user is.
+    pub user: Option<String>,
+    /// What others are told about the user.
+    pub info: Option<Value>,
+    /// What the user may do.
+    pub scopes: Scopes,
+    /// How the user is told the storage.
+    pub protocol: Protocol,
+}
+
+/// Somebody in the room.
+#[derive(Debug)]
+struct Member {
+    entry: Entry,
+    outbox: Outbox,
+    /// When to tell the storage again, unasked.
+    refresh: Option<Instant>,
+}
+
+/// Something that leaves the room.
+pub enum Delivery {
+    /// A frame for some of its members.
+    Frame(Vec<(Actor, Outbox)>, Frame),
+    /// An answer to whoever asked for something.
+    Answer(Box<dyn FnOnce() + Send>),
+}
+
+/// What has been accepted and is not written down yet.
+#[derive(Debug, Default)]
+pub struct Unwritten {
+    /// The entries of a batch.
+    pub batch: Vec<u8>,
+    /// Their number.
+    pub ops: u64,
+    /// Actor numbers that must be reserved.
+    pub actors: Option<u32>,
+}
+
+/// A room in memory.
+pub struct Room {
+    server: Server,
+    members: BTreeMap<Actor, Member>,
+    ghosts: BTreeMap<String, Ghost>,
+    /// In whose name backends change the storage.
+    backend: Option<Actor>,
+    /// Actor numbers below this one may be given out.
+    reserved: u32,
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    /// What leaves the room, in order.
+    pub out: Vec<Delivery>,
+    /// What must be on the disk before it does.
+    pub unwritten: Unwritten,
+}
+
+/// How many actor numbers are reserved at once. A restart skips those that were not used.
+const ACTORS_AT_ONCE: u32 = 256;
+
+impl Room {
+    /// A room whose storage was loaded into `server`.
+    pub fn new(server: Server, config: Arc<Config>, metrics: Arc<Metrics>) -> Self {
+        let reserved = server.next_actor().0;
+        Self {
+            server,
+            members: BTreeMap::new(),
+            ghosts: BTreeMap::new(),
+            backend: None,
+            reserved,
+            config,
+            metrics,
+            out: Vec::new(),
+            unwritten: Unwritten::default(),
+        }
+    }
+
+    /// The storage.
+    pub fn document(&self) -> &livetree::Document {
+        self.server.document()
+    }
+
+    /// Whether nobody is here.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.ghosts.is_empty()
+    }
+
+    /// Somebody enters: gets an actor number, is told who is here, and the others are told.
+    pub fn enter(&mut self, entry: Entry, outbox: Outbox) -> Result<Actor, Close> {
+        if self.members.len() >= self.config.max_room_connections {
+            return Err(Close::new(Close::ROOM_FULL, "The room is full"));
+        }
+        let can_write = entry.scopes.can_write_storage();
+        let options = SessionOptions::default()
+            .access(if can_write { Access::ReadWrite } else { Access::ReadOnly })
+            .protocol(entry.protocol)
+            // Users that cannot be told apart may send each other's ops again, as may one who comes
+            // back before the old connection is known to be dead.
+            .identity(entry.user.clone().unwrap_or_default());
+        let actor = self
+            .open_session(options)
+            .map_err(|error| Close::new(Close::NOT_ALLOWED, error.to_string()))?;
+        let mut users: BTreeMap<String, Value> = BTreeMap::new();
+        for (other, member) in &self.members {
+            users.insert(other.to_string(), about(&member.entry));
+        }
+        for (user, ghost) in &self.ghosts {
+            users.insert(ghost.actor.to_string(), ghost.about(user));
+        }
+        let state = json!({
+            "type": message::ROOM_STATE,
+            "actor": actor.0,
+            "nonce": random_name(),
+            "scopes": entry.scopes,
+            "users": users,
+            "meta": {},
+        });
+        let mut joined = about(&entry);
+        if let Some(joined) = joined.as_object_mut() {
+            joined.insert("type".to_owned(), message::USER_JOINED.into());
+            joined.insert("actor".to_owned(), actor.0.into());
+        }
+        self.tell_others(actor, joined.to_string());
+        self.members.insert(actor, Member { entry, outbox, refresh: None });
+        self.tell(actor, state.to_string());
+        self.introduce_ghosts(actor);
+        Ok(actor)
+    }
+
+    /// Opens a session of the server, with an actor number that is sure never to come back.
+    fn open_session(
+        &mut self,
+        options: SessionOptions,
+    ) -> Result<Actor, livetree::server::ServerError> {
+        let actor = self.server.connect(options)?;
+        self.reserve();
+        Ok(actor)
+    }
+
+    /// Sees to it that the numbers given out so far are never given out again.
+    fn reserve(&mut self) {
+        let next = self.server.next_actor().0;
+        if next > self.reserved {
+            self.reserved = next.saturating_add(ACTORS_AT_ONCE);
+            self.unwritten.actors = Some(self.reserved);
+        }
+    }
+
+    /// Somebody is gone, if still here.
+    pub fn leave(&mut self, actor: Actor) {
+        if self.members.remove(&actor).is_some() {
+            self.left(actor);
+        }
+    }
+
+    fn left(&mut self, actor: Actor) {
+        self.server.disconnect(actor);
+        self.tell_others(
+            actor,
+            json!({ "type": message::USER_LEFT, "actor": actor.0 }).to_string(),
+        );
+    }
+
+    /// Somebody must go.
+    pub fn expel(&mut self, actor: Actor, close: Close) {
+        if let Some(member) = self.members.remove(&actor) {
+            let to = vec![(actor, member.outbox)];
+            self.out.push(Delivery::Frame(to, Frame::Close(close)));
+            self.left(actor);
+        }
+    }
+
+    /// Everybody must go.
+    pub fn expel_all(&mut self, close: &Close) {
+        self.ghosts.clear();
+        for (actor, member) in std::mem::take(&mut self.members) {
+            self.server.disconnect(actor);
+            let to = vec![(actor, member.outbox)];
+            self.out.push(Delivery::Frame(to, Frame::Close(close.clone())));
+        }
+    }
+
+    /// Somebody does not read what is sent.
+    pub fn cut_off(&mut self, actor: Actor) {
+        if let Some(member) = self.members.remove(&actor) {
+            self.metrics.slow.add(1);
+            member.outbox.cut();
+            self.left(actor);
+        }
+    }
+
+    /// A frame of a member.
+    pub fn receive(&mut self, from: Actor, frame: &[u8]) {
+        // What arrives after a member was sent away does not count.
+        let Some(member) = self.members.get(&from) else { return };
+        let may_read = member.entry.scopes.can_read_storage();
+        let messages = match message::read(frame) {
+            Ok(messages) => messages,
+            Err(reason) => {
+                self.metrics.malformed.add(1);
+                return self.expel(from, Close::new(Close::MALFORMED, reason));
+            }
+        };
+        let (mut to_sender, mut to_others) = (Vec::new(), Messages::default());
+        let mut unsure = false;
+        for message in messages {
+            match message {
+                Incoming::Storage(ClientMessage::FetchStorage) if !may_read => {}
+                Incoming::Storage(message) => {
+                    unsure |= message::is_late(&message, from);
+                    let reply = self.storage(from, message);
+                    to_sender.extend(reply.sender);
+                    unsure |= reply.repaired;
+                    reply.others.iter().for_each(|message| to_others.push(message));
+                }
+                Incoming::Presence { data, target } => {
+                    to_others.push_json(message::presence(from, data, target));
+                }
+                Incoming::Event(event) => to_others.push_json(message::event(Some(from), event)),
+                Incoming::Unsupported => {}
+            }
+        }
+        if !to_others.is_empty() {
+            self.tell_others(from, to_others.take());
+        }
+        self.answer(from, &to_sender);
+        self.heard(from, unsure);
+    }
+
+    /// Sends a member the answers to its frame. Parts of the document may be large, so each gets a
+    /// frame of its own.
+    fn answer(&mut self, to: Actor, messages: &[ServerMessage]) {
+        let mut frame = Messages::default();
+        for message in messages {
+            frame.push(message);
+            if matches!(message, ServerMessage::StorageChunk { .. }) {
+                self.tell(to, frame.take());
+            }
+        }
+        if !frame.is_empty() {
+            self.tell(to, frame.take());
+        }
+    }
+
+    /// Has the server take a message about the storage, and notes what it accepted.
+    fn storage(&mut self, from: Actor, message: ClientMessage) -> Reply {
+        let received = journal::texts_of(&message);
+        match self.server.receive(from, message, now()) {
+            Ok(reply) => {
+                self.note(&received);
+                reply
+            }
+            Err(error) => {
+                tracing::error!(%from, %error, "a member has no session");
+                Reply::default()
+            }
+        }
+    }
+
+    /// Notes down what the server has accepted since the last time.
+    fn note(&mut self, received: &Received) {
+        self.reserve();
+        for entry in self.server.log().entries() {
+            journal::write_entry(entry, received, &mut self.unwritten.batch);
+            self.unwritten.ops += 1;
+        }
+        self.metrics.ops.add(self.server.log().entries().len());
+        let last = self.server.log().last_seq();
+        self.server.log_mut().forget(last);
+    }
+
+    /// When something is due that nobody asks for.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.next_expiry().into_iter().chain(self.next_refresh()).min()
+    }
+
+    /// Does what is due.
+    pub fn pass_time(&mut self, now: Instant) {
+        self.expire_ghosts(now);
+        self.refresh_members(now);
+    }
+
+    /// Sends a message to one member.
+    fn tell(&mut self, to: Actor, text: String) {
+        if let Some(member) = self.members.get(&to) {
+            let to = vec![(to, member.outbox.clone())];
+            self.out.push(Delivery::Frame(to, Frame::Text(text.into())));
+        }
+    }
+
+    /// Sends a message to everybody but one.
+    fn tell_others(&mut self, but: Actor, text: String) {
+        self.tell_members(|actor| actor != but, text);
+    }
+
+    /// Sends a message to everybody.
+    fn tell_all(&mut self, text: String) {
+        self.tell_members(|_| true, text);
+    }
+
+    fn tell_members(&mut self, whom: impl Fn(Actor) -> bool, text: String) {
+        let to = self.members.iter().filter(|(actor, _)| whom(**actor));
+        let to: Vec<_> = to.map(|(actor, member)| (*actor, member.outbox.clone())).collect();
+        if !to.is_empty() {
+            self.out.push(Delivery::Frame(to, Frame::Text(text.into())));
+        }
+    }
+}
+
+/// A user as others are told.
+fn about(entry: &Entry) -> Value {
+    let mut about = json!({ "scopes": entry.scopes });
+    if let Some(about) = about.as_object_mut() {
+        if let Some(user) = &entry.user {
+            about.insert("id".to_owned(), user.clone().into());
+        }
+        if let Some(info) = &entry.info {
+            about.insert("info".to_owned(), info.clone());
+        }
+    }
+    about
+}
+
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Room").field("members", &self.members).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Frame(to, frame) => f.debug_tuple("Frame").field(&to.len()).field(frame).finish(),
+            Self::Answer(_) => f.write_str("Answer"),
+        }
+    }
+}

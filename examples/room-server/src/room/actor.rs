@@ -1,0 +1,279 @@
+//! The task that owns a room: takes commands one after another, has what was accepted written down,
+//! and lets out what was waiting for that.
+//!
+//! While a write is under way the room goes on; what it says meanwhile waits for the next write.
+//! So nobody hears of anything that a crash could take back, and a slow disk costs time once per
+//! write, not once per op.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::load::Loaded;
+use super::{Delivery, Room, load};
+use crate::directory::Key;
+use crate::journal;
+use crate::outbox::Close;
+use crate::rooms::Rooms;
+use crate::store::{Change, StoreError};
+
+/// How many commands may wait for a room; who has more to say waits itself.
+pub const MAX_COMMANDS: usize = 128;
+
+/// How many commands one write may cover.
+const COMMANDS_AT_ONCE: usize = 64;
+
+/// How much may wait for writes before no more commands are taken.
+const MAX_WAITING: usize = 4_096;
+
+/// The least size of the log at which a snapshot is renewed before its number of ops demands it.
+const MIN_LOG_BYTES: usize = 4 << 20;
+
+/// What is asked of a room.
+pub enum Command {
+    /// Something to do with it.
+    Run(Box<dyn FnOnce(&mut Room) + Send>),
+    /// Everybody must go, and the room leaves the memory.
+    Stop(Close, oneshot::Sender<()>),
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Run(_) => "Run",
+            Self::Stop(..) => "Stop",
+        })
+    }
+}
+
+/// A write that has ended.
+struct Written {
+    ticket: u64,
+    result: Result<(), StoreError>,
+}
+
+/// A room's task.
+struct Task {
+    key: Key,
+    room: Room,
+    rooms: Arc<Rooms>,
+    commands: mpsc::Receiver<Command>,
+    written: mpsc::UnboundedReceiver<Written>,
+    report: mpsc::UnboundedSender<Written>,
+    /// What leaves the room, with the number of the write that it waits for.
+    waiting: VecDeque<(u64, Delivery)>,
+    submitted: u64,
+    on_disk: u64,
+    /// The number of the latest op.
+    last: u64,
+    ops_since_snapshot: u64,
+    bytes_since_snapshot: usize,
+    snapshot_bytes: usize,
+}
+
+/// Why a task goes on no more.
+enum End {
+    Idle,
+    Stopped(oneshot::Sender<()>),
+    Failed,
+}
+
+/// Loads a room, and runs it until nobody needs it any more.
+pub async fn run(key: Key, rooms: Arc<Rooms>, commands: mpsc::Receiver<Command>) {
+    let reader = rooms.clone();
+    let loading = tokio::task::spawn_blocking(move || {
+        let stored = reader.store().read(key).map_err(|error| error.to_string())?;
+        let ops: usize = stored.batches.iter().map(|(_, batch)| batch.len()).sum();
+        let snapshot = stored.snapshots.last().map_or(0, |(_, bytes)| bytes.len());
+        let loaded = load(&stored, reader.config(), reader.metrics());
+        loaded.map(|loaded| (loaded, ops, snapshot)).map_err(|damage| damage.to_string())
+    });
+    // The database's own code may panic on bytes that it never wrote.
+    let loaded = loading.await.unwrap_or_else(|panic| Err(panic.to_string()));
+    match loaded {
+        Ok((Loaded { room, last }, log_bytes, snapshot_bytes)) => {
+            let (report, written) = mpsc::unbounded_channel();
+            rooms.metrics().rooms.add(1);
+            let task = Task {
+                key,
+                room,
+                rooms,
+                commands,
+                written,
+                report,
+                waiting: VecDeque::new(),
+                submitted: 0,
+                on_disk: 0,
+                last,
+                ops_since_snapshot: 0,
+                bytes_since_snapshot: log_bytes,
+                snapshot_bytes,
+            };
+            task.run().await;
+        }
+        Err(error) => {
+            rooms.metrics().damaged.add(1);
+            tracing::error!(key, error, "a room cannot be loaded; nothing of it was changed");
+            rooms.forget(key);
+        }
+    }
+}
+
+impl Task {
+    async fn run(mut self) {
+        tracing::debug!(key = self.key, ops = self.last, "room loaded");
+        let end = loop {
+            if let Some(end) = self.turn().await {
+                break end;
+            }
+        };
+        self.rooms.metrics().rooms.sub(1);
+        match end {
+            End::Idle => tracing::debug!(key = self.key, "room unloaded"),
+            End::Stopped(done) => {
+                self.rooms.forget(self.key);
+                // Who asked may have gone.
+                let _ = done.send(());
+            }
+            End::Failed => {
+                self.rooms.forget(self.key);
+                self.room.out.clear();
+                self.room.expel_all(&Close::new(Close::FAILED, "The room could not be saved"));
+                for delivery in std::mem::take(&mut self.room.out) {
+                    let _ = deliver(delivery);
+                }
+            }
+        }
+    }
+
+    /// Waits for something to do, and does it. Returns why that was the last time.
+    async fn turn(&mut self) -> Option<End> {
+        let idle = self.room.is_empty() && self.waiting.is_empty();
+        let deadline = self.room.next_deadline().map(tokio::time::Instant::from_std);
+        tokio::select! {
+            biased;
+            Some(written) = self.written.recv() => return self.written(written),
+            command = self.commands.recv(), if self.waiting.len() < MAX_WAITING => match command {
+                Some(Command::Run(command)) => command(&mut self.room),
+                Some(Command::Stop(close, done)) => return Some(self.stop(&close, done).await),
+                // The server itself is gone.
+                None => return Some(End::Failed),
+            },
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)),
+                if deadline.is_some() => self.room.pass_time(Instant::now()),
+            () = tokio::time::sleep(self.rooms.config().idle), if idle => {
+                return self.rooms.retire(self.key, &self.commands).then_some(End::Idle);
+            }
+        }
+        for _ in 1..COMMANDS_AT_ONCE {
+            match self.commands.try_recv() {
+                Ok(Command::Run(command)) => command(&mut self.room),
+                Ok(Command::Stop(close, done)) => return Some(self.stop(&close, done).await),
+                Err(_) => break,
+            }
+        }
+        self.flush();
+        None
+    }
+
+    /// Sends everybody away, once everything is on the disk.
+    async fn stop(&mut self, close: &Close, done: oneshot::Sender<()>) -> End {
+        self.commands.close();
+        self.room.expel_all(close);
+        self.flush();
+        while self.on_disk < self.submitted {
+            let Some(written) = self.written.recv().await else { return End::Failed };
+            if let Some(end) = self.written(written) {
+                return end;
+            }
+        }
+        End::Stopped(done)
+    }
+
+    fn written(&mut self, written: Written) -> Option<End> {
+        if let Err(error) = written.result {
+            tracing::error!(key = self.key, %error, "a room is given up: it cannot be saved");
+            return Some(End::Failed);
+        }
+        self.on_disk = written.ticket;
+        self.release();
+        None
+    }
+
+    /// Has written down what was accepted, and lets out what need not wait.
+    fn flush(&mut self) {
+        let unwritten = std::mem::take(&mut self.room.unwritten);
+        let mut changes = Vec::new();
+        if let Some(actors) = unwritten.actors {
+            changes.push(Change::Actors(self.key, actors));
+        }
+        if unwritten.ops > 0 {
+            let batch = journal::seal(&unwritten.batch);
+            self.bytes_since_snapshot += batch.len();
+            self.ops_since_snapshot += unwritten.ops;
+            changes.push(Change::Batch(self.key, self.last + 1, batch));
+            self.last += unwritten.ops;
+            changes.extend(self.snapshot_if_due());
+        }
+        if !changes.is_empty() {
+            self.submitted += 1;
+            let (report, ticket) = (self.report.clone(), self.submitted);
+            self.rooms.store().submit(changes, move |result| {
+                // A task that has ended needs no reports.
+                let _ = report.send(Written { ticket, result });
+            });
+        }
+        self.queue();
+        self.release();
+    }
+
+    /// Snapshots are renewed so seldom that the work is in proportion to what was written.
+    fn snapshot_if_due(&mut self) -> Option<Change> {
+        let due = self.ops_since_snapshot >= self.rooms.config().snapshot_ops
+            || self.bytes_since_snapshot > MIN_LOG_BYTES.max(self.snapshot_bytes);
+        if !due {
+            return None;
+        }
+        let snapshot = journal::write_snapshot(self.room.document());
+        self.snapshot_bytes = snapshot.len();
+        (self.ops_since_snapshot, self.bytes_since_snapshot) = (0, 0);
+        Some(Change::Snapshot(self.key, self.last, snapshot))
+    }
+
+    fn queue(&mut self) {
+        let ticket = self.submitted;
+        self.waiting.extend(self.room.out.drain(..).map(|delivery| (ticket, delivery)));
+    }
+
+    /// Lets out what is on the disk.
+    fn release(&mut self) {
+        while self.waiting.front().is_some_and(|(ticket, _)| *ticket <= self.on_disk) {
+            let Some((_, delivery)) = self.waiting.pop_front() else { return };
+            if let Delivery::Frame(to, frame) = &delivery {
+                self.rooms.metrics().count_out(to.len(), frame);
+            }
+            let slow = deliver(delivery);
+            for actor in slow {
+                tracing::info!(key = self.key, %actor, "a slow reader is cut off");
+                self.room.cut_off(actor);
+            }
+            self.queue();
+        }
+    }
+}
+
+/// Hands something to those for whom it is. Returns who does not keep up.
+fn deliver(delivery: Delivery) -> Vec<livetree::Actor> {
+    match delivery {
+        Delivery::Frame(to, frame) => {
+            let late = to.into_iter().filter(|(_, outbox)| !outbox.put(frame.clone()));
+            late.map(|(actor, _)| actor).collect()
+        }
+        Delivery::Answer(answer) => {
+            answer();
+            Vec::new()
+        }
+    }
+}

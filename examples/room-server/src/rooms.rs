@@ -1,0 +1,342 @@
+//! All rooms: their records, and the tasks of those that are in memory.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::config::Config;
+use crate::directory::{Directory, Filter, Key};
+use crate::metrics::Metrics;
+use crate::outbox::Close;
+use crate::record::{Record, RecordUpdate, now};
+use crate::room::actor::{self, Command, MAX_COMMANDS};
+use crate::room::{Delivery, Room};
+use crate::store::{Change, Contents, Store};
+
+/// How many bytes of frames may wait for rooms, in kilobytes. Whoever has more to say waits.
+const INBOUND_KILOBYTES: usize = 256 << 10;
+
+/// How long to wait for a task to end before asking for the next.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Something with a room did not work.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RoomError {
+    /// There is no room of this name.
+    #[error("there is no room {0:?}")]
+    Missing(String),
+    /// There is a room of this name.
+    #[error("there is a room {0:?} already")]
+    Exists(String),
+    /// The record would be invalid.
+    #[error("{0}")]
+    Invalid(String),
+    /// The server is going down.
+    #[error("the server is shutting down")]
+    Stopped,
+    /// The room was stopped meanwhile, or its storage is damaged or cannot be written.
+    #[error("the room's storage cannot be used at the moment; the server's log says more")]
+    Failed,
+}
+
+/// All rooms.
+#[derive(Debug)]
+pub struct Rooms {
+    records: Mutex<Records>,
+    live: Mutex<HashMap<Key, mpsc::Sender<Command>>>,
+    stopping: AtomicBool,
+    store: Store,
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    /// Bounds what waits for rooms.
+    pub inbound: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Records {
+    directory: Directory,
+    next_key: Key,
+}
+
+/// What a write will come to.
+type Written = oneshot::Receiver<Result<(), crate::store::StoreError>>;
+
+impl Rooms {
+    /// The rooms of a database.
+    pub fn new(
+        store: Store,
+        contents: Contents,
+        config: Arc<Config>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let mut directory = Directory::default();
+        let next_key = contents.records.iter().map(|(key, _)| key + 1).max().unwrap_or(1);
+        for (key, record) in contents.records {
+            directory.put(key, Arc::new(record));
+        }
+        Self {
+            records: Mutex::new(Records { directory, next_key }),
+            live: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            store,
+            config,
+            metrics,
+            inbound: Arc::new(Semaphore::new(INBOUND_KILOBYTES)),
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The database.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<Key, mpsc::Sender<Command>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A room's number and record.
+    pub fn find(&self, id: &str) -> Result<(Key, Arc<Record>), RoomError> {
+        let records = self.records();
+        let (key, record) =
+            records.directory.find(id).ok_or_else(|| RoomError::Missing(id.to_owned()))?;
+        Ok((key, record.clone()))
+    }
+
+    /// The records that a filter leaves; see [`Directory::list`].
+    pub fn list(
+        &self,
+        filter: &Filter,
+        before: Option<Key>,
+        limit: usize,
+    ) -> (Vec<Arc<Record>>, Option<Key>) {
+        self.records().directory.list(filter, before, limit)
+    }
+
+    /// Makes a room.
+    pub async fn create(&self, record: Record) -> Result<Arc<Record>, RoomError> {
+        record.check().map_err(RoomError::Invalid)?;
+        let (record, written) = {
+            let mut records = self.records();
+            if records.directory.find(&record.id).is_some() {
+                return Err(RoomError::Exists(record.id));
+            }
+            self.add(&mut records, record)
+        };
+        self.on_disk(written).await?;
+        Ok(record)
+    }
+
+    /// A room's number and record; a missing room is made.
+    pub async fn find_or_create(
+        &self,
+        id: &str,
+        new: impl FnOnce() -> Record,
+    ) -> Result<(Key, Arc<Record>), RoomError> {
+        let written = {
+            let mut records = self.records();
+            if let Some((key, record)) = records.directory.find(id) {
+                return Ok((key, record.clone()));
+            }
+            let record = new();
+            record.check().map_err(RoomError::Invalid)?;
+            self.add(&mut records, record).1
+        };
+        self.on_disk(written).await?;
+        self.find(id)
+    }
+
+    fn add(&self, records: &mut Records, record: Record) -> (Arc<Record>, Written) {
+        let (key, record) = (records.next_key, Arc::new(record));
+        records.next_key += 1;
+        records.directory.put(key, record.clone());
+        let written = self.store.write(vec![Change::Record(key, record.clone())]);
+        (record, written)
+    }
+
+    async fn on_disk(&self, written: Written) -> Result<(), RoomError> {
+        written.await.ok().and_then(Result::ok).ok_or(RoomError::Failed)
+    }
+
+    /// Changes a record.
+    pub async fn update(&self, id: &str, update: RecordUpdate) -> Result<Arc<Record>, RoomError> {
+        self.change(id, |record| {
+            record.update(update);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes a record by any rule; the id must stay.
+    pub async fn change(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Record) -> Result<(), RoomError>,
+    ) -> Result<Arc<Record>, RoomError> {
+        let (record, written) = {
+            let mut records = self.records();
+            let found = records.directory.find(id);
+            let (key, record) = found.ok_or_else(|| RoomError::Missing(id.to_owned()))?;
+            let mut record = Record::clone(record);
+            change(&mut record)?;
+            record.check().map_err(RoomError::Invalid)?;
+            self.put(&mut records, key, record)
+        };
+        self.on_disk(written).await?;
+        Ok(record)
+    }
+
+    fn put(&self, records: &mut Records, key: Key, record: Record) -> (Arc<Record>, Written) {
+        let record = Arc::new(record);
+        records.directory.put(key, record.clone());
+        let written = self.store.write(vec![Change::Record(key, record.clone())]);
+        (record, written)
+    }
+
+    /// Gives a room another id. Who is in it must come back under the new one.
+    pub async fn rename(&self, id: &str, new_id: &str) -> Result<Arc<Record>, RoomError> {
+        let (key, record, written) = {
+            let mut records = self.records();
+            let found = records.directory.find(id);
+            let (key, record) = found.ok_or_else(|| RoomError::Missing(id.to_owned()))?;
+            let record = Record { id: new_id.to_owned(), ..Record::clone(record) };
+            record.check().map_err(RoomError::Invalid)?;
+            if records.directory.find(new_id).is_some() {
+                return Err(RoomError::Exists(new_id.to_owned()));
+            }
+            let (record, written) = self.put(&mut records, key, record);
+            (key, record, written)
+        };
+        self.on_disk(written).await?;
+        self.stop(key, Close::new(Close::ROOM_ID_CHANGED, "The room has another id now")).await;
+        Ok(record)
+    }
+
+    /// Removes a room with all that is in it.
+    pub async fn delete(&self, id: &str) -> Result<(), RoomError> {
+        let (key, _) = self.find(id)?;
+        self.records().directory.remove(key);
+        self.stop(key, Close::new(Close::NOT_ALLOWED, "The room was deleted")).await;
+        self.on_disk(self.store.write(vec![Change::Remove(key)])).await
+    }
+
+    /// Notes that somebody joined; nobody waits for that to be on the disk.
+    pub fn touch(&self, key: Key) {
+        let mut records = self.records();
+        if let Some(record) = records.directory.get(key) {
+            let record = Record { last_connection_at: Some(now()), ..Record::clone(record) };
+            drop(self.put(&mut records, key, record));
+        }
+    }
+
+    /// The task of a room, which is started if need be.
+    fn task(self: &Arc<Self>, key: Key) -> Result<mpsc::Sender<Command>, RoomError> {
+        let mut live = self.live();
+        if self.stopping.load(Ordering::SeqCst) {
+            return Err(RoomError::Stopped);
+        }
+        if let Some(commands) = live.get(&key) {
+            return Ok(commands.clone());
+        }
+        // A room that was deleted meanwhile must not come back.
+        if self.records().directory.get(key).is_none() {
+            return Err(RoomError::Failed);
+        }
+        let (commands, queue) = mpsc::channel(MAX_COMMANDS);
+        live.insert(key, commands.clone());
+        tokio::spawn(actor::run(key, self.clone(), queue));
+        Ok(commands)
+    }
+
+    /// Does something with a room, which is loaded if need be. The answer comes when everything
+    /// that the room has accepted is on the disk.
+    pub async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        key: Key,
+        command: impl FnOnce(&mut Room) -> T + Send + 'static,
+    ) -> Result<T, RoomError> {
+        Ok(self.run_on(key, command).await?.1)
+    }
+
+    /// As [`run`](Self::run); also tells how to reach this very task of the room again.
+    pub async fn run_on<T: Send + 'static>(
+        self: &Arc<Self>,
+        key: Key,
+        command: impl FnOnce(&mut Room) -> T + Send + 'static,
+    ) -> Result<(mpsc::Sender<Command>, T), RoomError> {
+        let (reply, answer) = oneshot::channel();
+        let mut command = Command::Run(Box::new(move |room| {
+            let value = command(room);
+            room.out.push(Delivery::Answer(Box::new(move || {
+                // Who asked may have gone.
+                let _ = reply.send(value);
+            })));
+        }));
+        let commands = loop {
+            let commands = self.task(key)?;
+            match commands.send(command).await {
+                Ok(()) => break commands,
+                // The task is about to end, and will not see the command: the next one will.
+                Err(mpsc::error::SendError(unsent)) => command = unsent,
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        let value = answer.await.map_err(|_| RoomError::Failed)?;
+        Ok((commands, value))
+    }
+
+    /// Sends everybody in a room away, and unloads it.
+    async fn stop(&self, key: Key, close: Close) {
+        let commands = self.live().get(&key).cloned();
+        let Some(commands) = commands else { return };
+        let (done, stopped) = oneshot::channel();
+        if commands.send(Command::Stop(close, done)).await.is_ok() {
+            // A task that failed meanwhile has stopped as well.
+            let _ = stopped.await;
+        }
+    }
+
+    /// Sends everybody away, and lets nobody in any more.
+    pub async fn stop_all(&self) {
+        let keys: Vec<Key> = {
+            let live = self.live();
+            self.stopping.store(true, Ordering::SeqCst);
+            live.keys().copied().collect()
+        };
+        for key in keys {
+            self.stop(key, Close::new(Close::RESTART, "The server restarts")).await;
+        }
+    }
+
+    /// Forgets a task that has ended.
+    pub(crate) fn forget(&self, key: Key) {
+        self.live().remove(&key);
+    }
+
+    /// Forgets a task that nobody needs, unless there is something for it to do after all.
+    pub(crate) fn retire(&self, key: Key, commands: &mpsc::Receiver<Command>) -> bool {
+        let mut live = self.live();
+        let unused = commands.is_empty();
+        if unused {
+            live.remove(&key);
+        }
+        unused
+    }
+}

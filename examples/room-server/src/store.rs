@@ -1,0 +1,345 @@
+//! The database: one redb file, written by one thread, read by any.
+//!
+//! Everything that waits to be written when the thread comes back from the disk goes into its next
+//! transaction (group commit), so a slow disk makes transactions larger, not the server slower.
+//! Nobody is told that something was accepted before the transaction with it is on the disk.
+//!
+//! Values carry checksums of their own: damage is found in the record where it is, and keeps
+//! nobody from the others.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::directory::Key;
+use crate::journal::{seal, unseal};
+use crate::metrics::Metrics;
+use crate::record::Record;
+use crate::tokens::random_bytes;
+
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+const ROOMS: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("rooms");
+/// The first actor number of each room that may not have been given out.
+const ACTORS: TableDefinition<'_, Key, u32> = TableDefinition::new("actors");
+/// By the number of the last op that is in them.
+const SNAPSHOTS: TableDefinition<'_, (Key, u64), &[u8]> = TableDefinition::new("snapshots");
+/// Batches of ops, by the number of their first op.
+const LOG: TableDefinition<'_, (Key, u64), &[u8]> = TableDefinition::new("log");
+
+const FORMAT: &[u8] = b"1";
+const FILE: &str = "rooms.redb";
+const CACHE_BYTES: usize = 64 << 20;
+/// The most that goes into one transaction, so that the first in it does not wait for ever.
+const MAX_GROUP: usize = 1_000;
+
+/// The database cannot be used, or one access to it failed.
+#[derive(Clone, Debug, Error)]
+#[error("{0}")]
+pub struct StoreError(Arc<str>);
+
+impl StoreError {
+    fn new(error: impl Into<Arc<str>>) -> Self {
+        Self(error.into())
+    }
+}
+
+/// One change of what is stored.
+#[derive(Debug)]
+pub enum Change {
+    /// A room is about to be read: nothing of it is on its way any more, and what it writes from now
+    /// on follows what will be read.
+    Open(Key),
+    /// A room's record.
+    Record(Key, Arc<Record>),
+    /// A room goes, with all that belongs to it.
+    Remove(Key),
+    /// Actor numbers below this one may be given out.
+    Actors(Key, u32),
+    /// A sealed batch of ops, under the number of its first.
+    Batch(Key, u64, Vec<u8>),
+    /// A sealed snapshot that has all ops up to this number. The one before it is kept, too.
+    Snapshot(Key, u64, Vec<u8>),
+}
+
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+struct Job {
+    changes: Vec<Change>,
+    done: Done,
+}
+
+/// A room's storage as it is written down.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// The snapshots, oldest first.
+    pub snapshots: Vec<(u64, Vec<u8>)>,
+    /// Batches of ops, oldest first.
+    pub batches: Vec<(u64, Vec<u8>)>,
+    /// The first actor number that was never given out.
+    pub next_actor: u32,
+}
+
+/// What the database holds of all rooms.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// The rooms' records.
+    pub records: Vec<(Key, Record)>,
+    /// The key that signs tokens.
+    pub token_key: Vec<u8>,
+}
+
+/// The open database.
+#[derive(Clone)]
+pub struct Store {
+    database: Arc<Database>,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Store {
+    /// Opens the database in a directory, or makes one. The thread ends when the last clone of the
+    /// store is dropped, with everything written.
+    ///
+    /// # Errors
+    /// If there is no database and none can be made, or it is in use, or damaged as a whole.
+    pub fn open(
+        directory: &Path,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Self, Contents, JoinHandle<()>), StoreError> {
+        let path = directory.join(FILE);
+        let explained = |error: String| {
+            StoreError::new(format!("the database {} cannot be used: {error}", path.display()))
+        };
+        std::fs::create_dir_all(directory).map_err(|error| explained(error.to_string()))?;
+        // The database's own code may panic on bytes that it never wrote.
+        let opened = std::panic::catch_unwind(|| open(&path));
+        let (database, contents) = match opened {
+            Ok(opened) => opened.map_err(|error| explained(error.to_string()))?,
+            Err(_) => return Err(explained("it is damaged".to_owned())),
+        };
+        let database = Arc::new(database);
+        let (jobs, queue) = mpsc::channel();
+        let broken = BTreeSet::new();
+        let writer = Writer { database: database.clone(), queue, metrics, broken };
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::new(error.to_string()))?;
+        Ok((Self { database, jobs }, contents, thread))
+    }
+
+    /// Writes changes, all or none, and calls `done` when they are on the disk.
+    pub fn submit(
+        &self,
+        changes: Vec<Change>,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) {
+        let job = Job { changes, done: Box::new(done) };
+        if let Err(mpsc::SendError(job)) = self.jobs.send(job) {
+            (job.done)(Err(StoreError::new("the database's thread has ended")));
+        }
+    }
+
+    /// Begins to write changes; the receiver hears when they are on the disk.
+    pub fn write(&self, changes: Vec<Change>) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, written) = oneshot::channel();
+        self.submit(changes, move |result| {
+            // Who asked may have lost interest.
+            let _ = done.send(result);
+        });
+        written
+    }
+
+    /// Reads what is stored of a room, once all earlier changes are. Blocks.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn read(&self, key: Key) -> Result<Stored, StoreError> {
+        let opened = self.write(vec![Change::Open(key)]).blocking_recv();
+        opened.unwrap_or_else(|error| Err(StoreError::new(error.to_string())))?;
+        read(&self.database, key).map_err(|error| StoreError::new(error.to_string()))
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+fn open(path: &Path) -> Result<(Database, Contents), redb::Error> {
+    let mut builder = Database::builder();
+    let database = builder.set_cache_size(CACHE_BYTES).create(path)?;
+    let transaction = database.begin_write()?;
+    let token_key = {
+        for table in [SNAPSHOTS, LOG] {
+            transaction.open_table(table)?;
+        }
+        transaction.open_table(ACTORS)?;
+        let mut meta = transaction.open_table(META)?;
+        let format = meta.get("format")?.map(|format| format.value().to_vec());
+        match format.as_deref() {
+            None => drop(meta.insert("format", FORMAT)?),
+            Some(FORMAT) => {}
+            Some(other) => {
+                let other = String::from_utf8_lossy(other);
+                let message = format!("it has format {other:?}, which this server does not know");
+                return Err(redb::Error::Corrupted(message));
+            }
+        }
+        let kept = meta.get("token key")?.map(|key| key.value().to_vec());
+        if let Some(key) = kept {
+            key
+        } else {
+            let key = random_bytes::<32>();
+            meta.insert("token key", &key[..])?;
+            key.to_vec()
+        }
+    };
+    let mut records = Vec::new();
+    for entry in transaction.open_table(ROOMS)?.iter()? {
+        let (key, sealed) = entry?;
+        let key = key.value();
+        let record = unseal(sealed.value(), "a record").map_err(|damage| damage.to_string());
+        let record =
+            record.and_then(|json| serde_json::from_slice(json).map_err(|e| e.to_string()));
+        match record {
+            Ok(record) => records.push((key, record)),
+            // It stays in the database, for whoever can repair it.
+            Err(error) => tracing::error!(key, error, "a room is left out: its record is damaged"),
+        }
+    }
+    transaction.commit()?;
+    Ok((database, Contents { records, token_key }))
+}
+
+fn read(database: &Database, key: Key) -> Result<Stored, redb::Error> {
+    let transaction = database.begin_read()?;
+    let all = (key, 0)..=(key, u64::MAX);
+    let mut stored = Stored::default();
+    for entry in transaction.open_table(SNAPSHOTS)?.range(all.clone())? {
+        let (at, bytes) = entry?;
+        stored.snapshots.push((at.value().1, bytes.value().to_vec()));
+    }
+    for entry in transaction.open_table(LOG)?.range(all)? {
+        let (at, bytes) = entry?;
+        stored.batches.push((at.value().1, bytes.value().to_vec()));
+    }
+    let next_actor = transaction.open_table(ACTORS)?.get(key)?;
+    stored.next_actor = next_actor.map_or(0, |actor| actor.value());
+    Ok(stored)
+}
+
+/// The thread that writes.
+struct Writer {
+    database: Arc<Database>,
+    queue: mpsc::Receiver<Job>,
+    metrics: Arc<Metrics>,
+    /// Rooms of which a batch was lost: those that follow it must not be written, until the room
+    /// has been read again.
+    broken: BTreeSet<Key>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        while let Ok(first) = self.queue.recv() {
+            let rest = self.queue.try_iter().take(MAX_GROUP - 1);
+            let group: Vec<Job> = std::iter::once(first).chain(rest).collect();
+            let (mut changes, mut done) = (Vec::new(), Vec::new());
+            for job in group {
+                if self.admit(&job.changes) {
+                    changes.extend(job.changes);
+                    done.push(job.done);
+                } else {
+                    (job.done)(Err(StoreError::new("an earlier change of the room was lost")));
+                }
+            }
+            let result = self.write(&changes);
+            for done in done {
+                done(result.clone());
+            }
+        }
+    }
+
+    /// Whether changes follow what is on the disk.
+    fn admit(&mut self, changes: &[Change]) -> bool {
+        for change in changes {
+            match change {
+                Change::Open(key) => drop(self.broken.remove(key)),
+                Change::Batch(key, ..) if self.broken.contains(key) => return false,
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// Writes changes in one transaction, if there are any to write.
+    fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        if changes.iter().all(|change| matches!(change, Change::Open(_))) {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let written = self.transact(changes);
+        self.metrics.committed(start.elapsed());
+        written.map_err(|error| {
+            tracing::error!(%error, "a transaction failed");
+            let lost = changes.iter().filter_map(|change| match change {
+                Change::Batch(key, ..) => Some(*key),
+                _ => None,
+            });
+            self.broken.extend(lost);
+            StoreError::new(error.to_string())
+        })
+    }
+
+    fn transact(&self, changes: &[Change]) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        for change in changes {
+            apply(&transaction, change)?;
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Error> {
+    match change {
+        Change::Open(_) => {}
+        Change::Record(key, record) => {
+            let json = serde_json::to_vec(&**record)
+                .map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
+            transaction.open_table(ROOMS)?.insert(key, &seal(&json)[..])?;
+        }
+        Change::Remove(key) => {
+            let all = (*key, 0)..=(*key, u64::MAX);
+            transaction.open_table(ROOMS)?.remove(key)?;
+            transaction.open_table(ACTORS)?.remove(key)?;
+            transaction.open_table(SNAPSHOTS)?.retain_in(all.clone(), |_, _| false)?;
+            transaction.open_table(LOG)?.retain_in(all, |_, _| false)?;
+        }
+        Change::Actors(key, actor) => {
+            transaction.open_table(ACTORS)?.insert(key, actor)?;
+        }
+        Change::Batch(key, first, bytes) => {
+            transaction.open_table(LOG)?.insert((*key, *first), &bytes[..])?;
+        }
+        Change::Snapshot(key, last, bytes) => {
+            let mut snapshots = transaction.open_table(SNAPSHOTS)?;
+            let newest = snapshots.range((*key, 0)..=(*key, u64::MAX))?.next_back();
+            let newest = newest.transpose()?.map(|(at, _)| at.value().1);
+            snapshots.insert((*key, *last), &bytes[..])?;
+            // The snapshot before this one stays, with the ops since: they are what re-sent ops
+            // are recognised by, and a second way to the present.
+            if let Some(kept) = newest {
+                snapshots.retain_in((*key, 0)..(*key, kept), |_, _| false)?;
+                let mut log = transaction.open_table(LOG)?;
+                log.retain_in((*key, 0)..=(*key, kept), |_, _| false)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Nobody gets in who may not, nothing that anybody sends makes the server fall, and the others in
+//! the room do not notice.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use room_server::tokens::{Claims, Grant, Tokens};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{PUBLIC, Raw, Server};
+
+fn access(server: &Server, user: &str, permissions: &Value) -> String {
+    let body = json!({ "userId": user, "permissions": permissions });
+    format!("tok={}", server.token("/v2/authorize-user", &body))
+}
+
+/// Edits, and sees the edit acknowledged.
+async fn still_works(raw: &mut Raw, n: u64) {
+    let op = format!("{}:{n}", raw.actor);
+    raw.ops(json!([{ "type": 3, "id": "root", "opId": op, "data": { "alive": n } }])).await;
+    assert_eq!(raw.answer(&op).await["data"]["alive"], n);
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_right() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let closed: &[&str] = &["DELETE", "GET"];
+    for method in closed {
+        let ask = |key| server.rest_with(method, "/v2/rooms/r", "", key).status;
+        assert_eq!((ask(None), ask(Some("sk_wrong")), ask(Some(""))), (401, 403, 401));
+    }
+    assert_eq!(server.rest_with("POST", "/v2/authorize-user", "{}", None).status, 401);
+
+    let private =
+        json!({ "id": "private", "defaultAccesses": [], "usersAccesses": { "ann": ["*:write"] } });
+    assert_eq!(server.rest("POST", "/v2/rooms", &private).status, 200);
+    let id = |user: &str| server.token("/v2/identify-user", &json!({ "userId": user }));
+    let (ann, bob) = (id("ann"), id("bob"));
+    let grant = Grant::Access { perms: serde_json::from_str(r#"{"*":["*:write"]}"#).unwrap() };
+    let claims = Claims { uid: "ann".to_owned(), ui: None, grant };
+    let forged = Tokens::new(b"a guess").sign(claims).unwrap();
+    let [header, body, signature] = ann.split('.').collect::<Vec<_>>()[..] else { panic!() };
+    let other = access(&server, "eve", &json!({ "other": ["*:write"], "priv": ["*:write"] }));
+    for auth in [
+        "",
+        "pubkey=pk_wrong",
+        "pubkey=",
+        "tok=",
+        "tok=a.b.c",
+        PUBLIC,
+        &other,
+        &format!("tok={bob}"),
+        &format!("tok={forged}"),
+        &format!("tok={header}.{body}."),
+        &format!("tok={header}.{}.{signature}", bob.split('.').nth(1).unwrap()),
+    ] {
+        let entered = server.join_with("private", auth).await.map(|raw| raw.actor);
+        assert_eq!(entered, Err(4001), "{auth}");
+    }
+    assert!(server.join_with("private", &format!("tok={ann}")).await.is_ok());
+    // An ID token makes no rooms.
+    assert_eq!(server.join_with("missing", &format!("tok={ann}")).await.err(), Some(4001));
+    assert_eq!(server.rest("GET", "/v2/rooms/missing", &json!(null)).status, 404);
+}
+
+#[tokio::test]
+async fn what_may_not_be_changed_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let everybody = json!({ "r": ["*:write"] });
+    let mut ann = server.join_with("r", &access(&server, "ann", &everybody)).await.unwrap();
+    still_works(&mut ann, 0).await;
+    let reader = access(&server, "rob", &json!({ "r": ["*:read"] }));
+    let writer = access(&server, "eve", &everybody);
+
+    let write = |op_id: &str, value: &str| json!([{ "type": 3, "id": "root", "opId": op_id, "data": { "alive": value } }]);
+    // Who may only read; who uses the op ids of somebody who is there, or of nobody yet.
+    for (auth, op_id) in [
+        (&reader, None),
+        (&writer, Some(format!("{}:7", ann.actor))),
+        (&writer, Some("999999:0".to_owned())),
+        (&writer, Some("nonsense".to_owned())),
+    ] {
+        let mut who = server.join_with("r", auth).await.unwrap();
+        let op_id = op_id.unwrap_or_else(|| format!("{}:0", who.actor));
+        who.ops(write(&op_id, "mine")).await;
+        // No rejection, which would make an official client throw: the op is answered and then
+        // taken back.
+        assert_eq!(who.answer(&op_id).await["type"], 3, "{op_id}");
+        let told = |messages: Vec<Value>| messages.iter().any(|message| message["type"] == 211);
+        while !told(who.messages().await.unwrap()) {}
+        assert_eq!(server.storage("r"), json!({ "alive": 0 }), "{op_id}");
+    }
+    // The op id that was tried is still its owner's.
+    still_works(&mut ann, 7).await;
+    assert_eq!(server.storage("r"), json!({ "alive": 7 }));
+}
+
+#[tokio::test]
+async fn bad_frames_close_the_door_on_their_sender_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--max-message", "20000"]);
+    let mut bystander = server.join("r").await;
+    let deep = format!("[{}", "[".repeat(15_000));
+    let op = |rest: &str| format!(r#"[{{"type":201,"ops":[{{"opId":"1:0",{rest}}}]}}]"#);
+    let frames = [
+        String::new(),
+        "pong".to_owned(),
+        "{}".to_owned(),
+        "[1]".to_owned(),
+        "[{}]".to_owned(),
+        "[null]".to_owned(),
+        r#"[{"type":-1}]"#.to_owned(),
+        r#"[{"type":201}]"#.to_owned(),
+        r#"[{"type":103}]"#.to_owned(),
+        r#"[{"type":100,"data":[]}]"#.to_owned(),
+        deep.clone(),
+        format!(r#"[{{"type":103,"event":{deep}}}]"#),
+        op(r#""type":99,"id":"1:0""#),
+        op(r#""type":8,"id":"1:0""#),
+        op(r#""type":10,"id":"1:0","baseVersion":-1,"ops":[]"#),
+        op(r#""type":3,"id":"root","data":{"__proto__":1e999}"#),
+        "x".repeat(20_001),
+    ];
+    for (n, frame) in frames.into_iter().enumerate() {
+        let mut raw = server.join("r").await;
+        raw.send(frame.clone()).await;
+        assert_eq!(raw.closed().await, 4000, "{}", &frame[..frame.len().min(80)]);
+        still_works(&mut bystander, n as u64).await;
+    }
+    let mut raw = server.join("r").await;
+    raw.socket.send(Message::binary(vec![0, 159, 146])).await.unwrap();
+    assert_eq!(raw.closed().await, 4000);
+    // What is far too large is not even read.
+    let mut raw = server.join("r").await;
+    raw.send("x".repeat(5_000_000)).await;
+    assert!(raw.closed().await < 4000);
+    still_works(&mut bystander, 100).await;
+    assert_eq!(server.metric("malformed_frames_total"), 16);
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_cut_off_and_nobody_waits_for_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--max-queue", "500000"]);
+    let slow = server.join("r").await;
+    let mut sender = server.join("r").await;
+    let mut reader = server.join("r").await;
+    let event = format!(r#"[{{"type":103,"event":"{}"}}]"#, "x".repeat(50_000));
+    // More than the system's own buffers hold.
+    for _ in 0..600 {
+        sender.send(event.clone()).await;
+        let heard = |messages: Vec<Value>| messages.iter().any(|message| message["type"] == 103);
+        while !heard(reader.messages().await.unwrap()) {}
+    }
+    assert_eq!(server.metric("slow_readers_total"), 1);
+    still_works(&mut sender, 0).await;
+    drop(slow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_connects_do_not_disturb() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--max-room-connections", "40"]);
+    let mut bystander = server.join("r").await;
+    let url = server.url("r", PUBLIC);
+    let wrong = server.url("r", "pubkey=pk_wrong");
+    let crowd: Vec<_> = (0..20)
+        .map(|n| {
+            let url = if n % 4 == 0 { wrong.clone() } else { url.clone() };
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+                    // Some say goodbye, some do not.
+                    if n % 2 == 0 {
+                        let _ = socket.close(None).await;
+                    }
+                }
+            })
+        })
+        .collect();
+    for n in 0..20 {
+        let answered = tokio::time::timeout(Duration::from_secs(5), still_works(&mut bystander, n));
+        answered.await.expect("the bystander is served");
+    }
+    for task in crowd {
+        task.await.unwrap();
+    }
+    // The room fills up, and no further.
+    let mut inside = Vec::new();
+    loop {
+        match server.join_with("r", PUBLIC).await {
+            Ok(raw) => inside.push(raw),
+            Err(code) => break assert_eq!(code, 4005),
+        }
+        assert!(inside.len() < 40, "there is no end");
+    }
+    drop(inside);
+    while server.metric("connections") > 1 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    still_works(&mut bystander, 100).await;
+}
