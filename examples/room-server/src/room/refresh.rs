@@ -19,10 +19,10 @@ impl Room {
     /// Notes a frame of a member. If it is `unsure` whether the member knows what became of it, the
     /// storage is told at the next pause.
     pub(super) fn heard(&mut self, from: Actor, unsure: bool) {
-        if let Some(member) = self.members.get_mut(&from) {
-            if unsure || member.refresh.is_some() {
-                member.refresh = Some(Instant::now() + PAUSE);
-            }
+        if let Some(member) = self.members.get_mut(&from)
+            && (unsure || member.refresh.is_some())
+        {
+            member.refresh = Some(Instant::now() + PAUSE);
         }
     }
 
