@@ -256,8 +256,8 @@ fn errors_name_the_path() {
             "at /data/t/version (byte 95): a text's version must be an integer from 0 to 2^53 - 1",
         ),
         (
-            r#"{"liveblocksType":"LiveObject","data":{"f":{"liveblocksType":"LiveFile","data":{"id":"x"}}}}"#,
-            "at /data/f/data (byte 89): a file's id must start with fl_",
+            r#"{"liveblocksType":"LiveObject","data":{"f":{"liveblocksType":"LiveFile","data":{"id":"x","name":"n","size":1,"mimeType":"t"}}}}"#,
+            "at /data/f/data (byte 124): a file's id must start with fl_",
         ),
         (
             r#"{"liveblocksType":"LiveObject","data":{},"data":{}}"#,
