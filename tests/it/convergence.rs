@@ -27,6 +27,15 @@ fn every_family_converges() {
     soak(0..40, 60);
 }
 
+/// Two ways to the same text told its changes differently: a letter was deleted beside one like it.
+#[test]
+fn what_became_of_a_text_is_compared_by_effect() {
+    let script = Script::generate(Family::Mixed, 8_003_721, 100);
+    if let Err(broken) = soak::run(&script, &Rules::default()) {
+        panic!("{broken}");
+    }
+}
+
 #[test]
 #[ignore = "takes minutes; the numbers it prints are for people"]
 fn every_family_converges_for_long() {
