@@ -24,6 +24,17 @@ use livetree::{Actor, Client, Document, Op, Server, ServerMessage};
 /// So many messages are timed at once.
 const CHUNK: usize = 64;
 
+/// The time that so many messages take, measured in chunks.
+fn in_chunks(iterations: u64, mut time: impl FnMut(usize) -> Duration) -> Duration {
+    let (mut left, mut spent) = (iterations, Duration::ZERO);
+    while left > 0 {
+        let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+        spent += time(count);
+        left -= count as u64;
+    }
+    spent
+}
+
 fn server_of(shapes: usize) -> Server {
     let document = Document::from_plain_lson(&shapes::plain_lson(shapes)).unwrap();
     Server::new(document, ServerOptions::default())
@@ -77,9 +88,7 @@ fn remote_op(c: &mut Criterion<CpuTime>) {
                 .map(|n| client.document().at(&format!("/shapes/s{n}")).unwrap().id().unwrap().clone())
                 .collect();
             b.iter_custom(|iterations| {
-                let (mut left, mut spent) = (iterations, Duration::ZERO);
-                while left > 0 {
-                    let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+                in_chunks(iterations, |count| {
                     let messages: Vec<ServerMessage> = (0..count)
                         .map(|_| {
                             let text = format!(
@@ -95,11 +104,10 @@ fn remote_op(c: &mut Criterion<CpuTime>) {
                     for message in messages {
                         changed += client.receive(message).unwrap().changes.len();
                     }
-                    spent += start.elapsed();
+                    let spent = start.elapsed();
                     assert_eq!(changed, count);
-                    left -= count as u64;
-                }
-                spent
+                    spent
+                })
             });
             assert_eq!(client.pending().len(), pending);
         });
@@ -172,9 +180,7 @@ fn one_op(
         let actors: Vec<Actor> = (0..clients).map(connect).collect();
         let (mut dice, mut clock) = (Dice::seeded(1), 0);
         b.iter_custom(|iterations| {
-            let (mut left, mut spent) = (iterations, Duration::ZERO);
-            while left > 0 {
-                let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+            in_chunks(iterations, |count| {
                 let frames: Vec<(Actor, Vec<u8>)> = (0..count)
                     .map(|_| {
                         clock += 1;
@@ -189,12 +195,11 @@ fn one_op(
                     out.clear();
                     serve(&mut server, *from, frame, &mut out);
                 }
-                spent += start.elapsed();
+                let spent = start.elapsed();
                 assert_eq!(server.log().last_seq(), before + count as u64);
                 assert!(out.len() > 100);
-                left -= count as u64;
-            }
-            spent
+                spent
+            })
         });
     });
 }
@@ -230,9 +235,7 @@ fn rooms(c: &mut Criterion<CpuTime>) {
                 .collect();
             let (mut dice, mut clock) = (Dice::seeded(1), 0);
             b.iter_custom(|iterations| {
-                let (mut left, mut spent) = (iterations, Duration::ZERO);
-                while left > 0 {
-                    let count = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+                in_chunks(iterations, |count| {
                     let frames: Vec<(usize, Vec<u8>)> = (0..count)
                         .map(|_| {
                             clock += 1;
@@ -250,11 +253,10 @@ fn rooms(c: &mut Criterion<CpuTime>) {
                         serve(server, *actor, frame, &mut out);
                         written += usize::from(!out.is_empty());
                     }
-                    spent += start.elapsed();
+                    let spent = start.elapsed();
                     assert_eq!(written, count);
-                    left -= count as u64;
-                }
-                spent
+                    spent
+                })
             });
         });
     }
