@@ -78,7 +78,10 @@ pub struct Document {
     ids: IdIndex,
     key_lists: KeyLists,
     journal: Journal,
+    /// While changes are watched.
     tracker: Option<Box<Tracker>>,
+    /// For the next time that they are.
+    idle_tracker: Option<Box<Tracker>>,
     limits: Limits,
 }
 
@@ -101,6 +104,7 @@ impl Document {
             key_lists: KeyLists::default(),
             journal: Journal::default(),
             tracker: None,
+            idle_tracker: None,
             limits: Limits::default(),
         }
     }
