@@ -10,6 +10,7 @@ mod difference;
 mod history;
 mod long;
 mod op;
+mod op_index;
 mod resend;
 mod runs;
 mod segment;

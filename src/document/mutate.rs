@@ -198,11 +198,19 @@ impl Document {
         node: NodeIx,
         take: impl FnOnce(&mut TextNode) -> text::Outcome,
     ) -> Option<text::Outcome> {
-        let before = self.watched_text(node);
+        let touched = self.tracker.as_ref().map(|t| t.has_touched_text(&self.node(node).id));
+        let before = if touched == Some(true) { self.watched_text(node) } else { None };
         let Body::Text(text) = &mut self.node_mut(node).body else { return None };
         let outcome = take(text);
         if let text::Outcome::Accepted(accepted) = &outcome {
-            self.track_text(node, before, || accepted.splices());
+            match &mut self.tracker {
+                Some(tracker) if touched == Some(false) => {
+                    #[expect(clippy::indexing_slicing, reason = "I2")]
+                    let id = &self.nodes[node.0 as usize].id;
+                    tracker.updated(node, id, accepted);
+                }
+                _ => self.track_text(node, before, || accepted.splices()),
+            }
             if self.journal.is_recording() {
                 self.journal.record(Undo::Text { node, undo: accepted.revert.clone() });
             }
@@ -239,7 +247,7 @@ impl Document {
         if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
             #[expect(clippy::indexing_slicing, reason = "I2")]
             let node = &self.nodes[ix.0 as usize];
-            tracker.text(ix, &node.id, before, &splices());
+            tracker.text(ix, &node.id, &before, &splices());
         }
     }
 
