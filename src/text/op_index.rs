@@ -20,8 +20,12 @@ type Ops = VecDeque<(u32, u64)>;
 
 /// Where a clock is among an actor's ops, or where it would be.
 fn place(ops: &Ops, clock: u32) -> Result<usize, usize> {
-    match ops.back() {
-        Some((last, _)) if *last >= clock => ops.binary_search_by_key(&clock, |(clock, _)| *clock),
+    match (ops.front(), ops.back()) {
+        // The oldest is the next to be forgotten.
+        (Some((first, _)), _) if *first == clock => Ok(0),
+        (_, Some((last, _))) if *last >= clock => {
+            ops.binary_search_by_key(&clock, |(clock, _)| *clock)
+        }
         _ => Err(ops.len()),
     }
 }
