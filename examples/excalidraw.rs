@@ -278,7 +278,7 @@ impl Desk<'_> {
 
     /// What a client would send, taken as it is.
     fn send_ops(&mut self) -> Result<()> {
-        let id = self.document.at(&format!("{}/1", self.list))?.id().cloned().ok_or("no node")?;
+        let id = self.document.at(&format!("{}/1", self.list))?.id().ok_or("no node")?;
         let data = Arc::new([("note".into(), "sent".into())].into_iter().collect());
         let op = Op::new(id, OpKind::UpdateObject { data }).with_op_id(self.ids.op_id());
         let (outcome, spent) = timed(|| self.document.apply(&op));

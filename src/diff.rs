@@ -21,7 +21,7 @@ use crate::json::JsonObject;
 use crate::op::{Create, Intent, Op, OpKind, UpdateText};
 use crate::position::Position;
 use crate::text::TextOp;
-use crate::{Document, NodeId, SmallStr};
+use crate::{Document, SmallStr};
 
 impl Document {
     /// The ops, without op ids, that turn this document into `next` when applied in order.
@@ -85,7 +85,7 @@ impl Differ<'_> {
     /// `parent`.
     fn kept(&self, parent: NodeIx, child: NodeIx) -> Option<NodeIx> {
         let after = self.next.node(child);
-        let ix = self.prev.find(&after.id).filter(|ix| *ix != NodeIx::ROOT)?;
+        let ix = self.prev.find(&self.next.id(child)).filter(|ix| *ix != NodeIx::ROOT)?;
         let before = self.prev.node(ix);
         // A move would change the spelling of a position that is not canonical.
         let movable =
@@ -109,7 +109,7 @@ impl Differ<'_> {
         else {
             return;
         };
-        let id = &self.next.node(after).id;
+        let id = self.next.id(after);
         let data: JsonObject = new
             .fields()
             .filter(|(key, value)| self.prev.field(before, key) != Some(*value))
@@ -134,7 +134,7 @@ impl Differ<'_> {
             if !same_text(old, new) {
                 if let Some(ops) = text_update(old, new) {
                     let update = UpdateText { base_version: old.version(), version: None, ops };
-                    let id = self.next.node(after).id.clone();
+                    let id = self.next.id(after);
                     self.changes.push(Op::new(id, OpKind::UpdateText(update)));
                 }
             }
@@ -147,7 +147,7 @@ impl Differ<'_> {
         let mut replaced = BTreeSet::new();
         for child in self.prev.node(before).body.children() {
             let node = self.prev.node(child);
-            let kept = self.next.find(&node.id).is_some_and(|same| {
+            let kept = self.next.find(&self.prev.id(child)).is_some_and(|same| {
                 self.next.node(same).parent == after && self.kept(before, same) == Some(child)
             });
             if kept {
@@ -162,12 +162,12 @@ impl Differ<'_> {
                     && !self
                         .prev
                         .subtree(child)
-                        .any(|below| self.next.contains(&self.prev.node(below).id))
+                        .any(|below| self.next.contains(&self.prev.id(below)))
             };
             if by_field || by_child() {
                 replaced.insert(child);
             } else {
-                self.deletions.push(Op::new(node.id.clone(), OpKind::DeleteCrdt));
+                self.deletions.push(Op::new(self.prev.id(child), OpKind::DeleteCrdt));
             }
         }
         replaced
@@ -183,12 +183,12 @@ impl Differ<'_> {
         else {
             return;
         };
-        let mut movers: BTreeMap<&Position, (&NodeId, &Position)> = BTreeMap::new();
+        let mut movers: BTreeMap<&Position, (NodeIx, &Position)> = BTreeMap::new();
         for item in items.iter() {
             if let Some(old) = self.kept(before, item) {
                 let (from, node) = (&self.prev.node(old).key, self.next.node(item));
                 if *from != node.key {
-                    movers.insert(from, (&node.id, &node.key));
+                    movers.insert(from, (item, &node.key));
                 }
             }
         }
@@ -202,11 +202,16 @@ impl Differ<'_> {
             }
             let is_ring = to == start;
             if is_ring {
-                steps.push(move_to(first.0, &self.position_in_neither(before, after)));
+                steps.push(self.move_to(first.0, &self.position_in_neither(before, after)));
             }
-            steps.extend(chain.into_iter().rev().map(|(id, to)| move_to(id, to)));
+            steps.extend(chain.into_iter().rev().map(|(item, to)| self.move_to(item, to)));
         }
         self.changes.extend(steps);
+    }
+
+    fn move_to(&self, item: NodeIx, to: &Position) -> Op {
+        let parent_key: SmallStr = to.as_small_str().clone();
+        Op::new(self.next.id(item), OpKind::SetParentKey { parent_key })
     }
 
     fn position_in_neither(&self, before: NodeIx, after: NodeIx) -> Position {
@@ -228,27 +233,22 @@ impl Differ<'_> {
                     if ix == top { self.prev.child(parent, node.key.as_small_str()) } else { None };
                 if let Some(holder) = holder.filter(|holder| replaced.contains(holder)) {
                     intent = Intent::Set;
-                    deleted_id = Some(self.prev.node(holder).id.clone());
+                    deleted_id = Some(self.prev.id(holder));
                 } else if !node.key.is_canonical() {
                     // Only this intent keeps the spelling.
                     intent = Intent::Set;
                 }
             }
             let create = Create {
-                parent_id: container.id.clone(),
+                parent_id: self.next.id(node.parent),
                 parent_key: node.key.as_small_str().clone(),
                 intent,
                 deleted_id,
                 content: node.body.content(),
             };
-            self.creations.push(Op::new(node.id.clone(), OpKind::Create(create)));
+            self.creations.push(Op::new(self.next.id(ix), OpKind::Create(create)));
         }
     }
-}
-
-fn move_to(id: &NodeId, to: &Position) -> Op {
-    let parent_key: SmallStr = to.as_small_str().clone();
-    Op::new(id.clone(), OpKind::SetParentKey { parent_key })
 }
 
 fn same_text(before: &TextNode, after: &TextNode) -> bool {

@@ -19,6 +19,7 @@ mod node;
 mod order;
 mod read;
 mod save;
+mod slab;
 mod text_node;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 use fields::KeyLists;
 pub(crate) use fields::{ObjectBody, Slot, field_bytes};
 use ids::IdIndex;
+pub(crate) use ids::PackedId;
 use journal::Journal;
 pub(crate) use keyed::Keyed;
 pub(crate) use node::{Body, Node, NodeIx};
@@ -86,18 +88,16 @@ impl Document {
     /// An empty document: a root without fields.
     pub fn new() -> Self {
         let root = Node {
-            id: NodeId::ROOT,
+            id: PackedId::ROOT,
             parent: NodeIx::ROOT,
             key: Position::verbatim(SmallStr::EMPTY),
             depth: 0,
             body: Body::Object(ObjectBody::default()),
         };
-        let mut ids = IdIndex::default();
-        ids.insert(&NodeId::ROOT, NodeIx::ROOT);
         Self {
             nodes: vec![root],
             free: Vec::new(),
-            ids,
+            ids: IdIndex::default(),
             key_lists: KeyLists::default(),
             journal: Journal::default(),
             tracker: None,
@@ -121,9 +121,9 @@ impl Document {
     }
 
     /// The id of a node's parent; `None` for the root and for unknown ids.
-    pub fn parent_of(&self, id: &NodeId) -> Option<&NodeId> {
+    pub fn parent_of(&self, id: &NodeId) -> Option<NodeId> {
         let ix = self.find(id)?;
-        (ix != NodeIx::ROOT).then(|| &self.node(self.node(ix).parent).id)
+        (ix != NodeIx::ROOT).then(|| self.id(self.node(ix).parent))
     }
 
     /// The key under which a node hangs in its parent: in a list, its position.
@@ -143,7 +143,17 @@ impl Document {
     }
 
     pub(crate) fn find(&self, id: &NodeId) -> Option<NodeIx> {
-        if id.is_root() { Some(NodeIx::ROOT) } else { self.ids.get(id) }
+        self.ids.get(id)
+    }
+
+    /// As [`find`](Self::find), by the packed form of an id that a node bears.
+    pub(crate) fn find_packed(&self, id: PackedId) -> Option<NodeIx> {
+        self.ids.get_packed(id)
+    }
+
+    /// The id of a node.
+    pub(crate) fn id(&self, ix: NodeIx) -> NodeId {
+        self.ids.unpack(self.node(ix).id)
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]

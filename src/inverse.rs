@@ -85,7 +85,7 @@ impl Document {
         intent: Intent,
         ops: &mut Vec<Op>,
     ) {
-        let id = &self.node(node).id;
+        let id = &self.id(node);
         let mut fields: Vec<(SmallStr, Json)> = Vec::new();
         for key in keys {
             if let Some(child) = self.child(node, key) {
@@ -108,7 +108,7 @@ impl Document {
             let node = self.node(ix);
             let in_list = matches!(self.node(node.parent).body, Body::List(_));
             let create = Create {
-                parent_id: self.node(node.parent).id.clone(),
+                parent_id: self.id(node.parent),
                 parent_key: node.key.as_small_str().clone(),
                 intent: match in_list {
                     true if ix == top => intent,
@@ -119,14 +119,14 @@ impl Document {
                 deleted_id: None,
                 content: node.body.content(),
             };
-            ops.push(Op::new(node.id.clone(), OpKind::Create(create)));
+            ops.push(Op::new(self.id(ix), OpKind::Create(create)));
         }
     }
 
     /// The op that moves a list item to where it is now.
     pub(crate) fn put_back(&self, item: NodeIx) -> Op {
         let parent_key = self.node(item).key.as_small_str().clone();
-        Op::new(self.node(item).id.clone(), OpKind::SetParentKey { parent_key })
+        Op::new(self.id(item), OpKind::SetParentKey { parent_key })
     }
 
     fn inverse_of_text(&self, id: &NodeId, update: &UpdateText) -> Option<Op> {

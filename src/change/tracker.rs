@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::list::{self, TouchedItem};
 use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
+use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{Splices, Text};
-use crate::{Document, Json, NodeId, SmallStr};
+use crate::{Document, Json, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
 /// rolled back and replayed is another node of the arena.
@@ -19,18 +19,18 @@ use crate::{Document, Json, NodeId, SmallStr};
 /// places, and those of the nodes that continue it, are noted down.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
-    touched: Keyed<Touched, NodeId>,
+    touched: Keyed<Touched, PackedId>,
     /// Nodes from before whose creation was taken back. If a node of the same id is created again,
     /// it continues the old one: all that differs between them has been touched.
     uncreated: BTreeSet<NodeIx>,
-    uncreated_ids: BTreeSet<NodeId>,
+    uncreated_ids: BTreeSet<PackedId>,
     /// Nodes that were created since.
     created: Keyed<(), NodeIx>,
     /// Tops of the subtrees that were taken out since.
     detached: BTreeSet<NodeIx>,
     /// Nodes from before that were taken out since, by id. If one is created again, as undo does,
     /// the new node continues it.
-    gone: Keyed<NodeIx, NodeId>,
+    gone: Keyed<NodeIx, PackedId>,
     /// Nodes that had been taken out before, and were put back since.
     revived: BTreeSet<NodeIx>,
     freed: Vec<NodeIx>,
@@ -40,7 +40,7 @@ pub(crate) struct Tracker {
 #[derive(Debug, Default)]
 struct Touched {
     keys: Keyed<Option<Old>>,
-    items: Keyed<Option<OldItem>, NodeId>,
+    items: Keyed<Option<OldItem>, PackedId>,
     text: Option<TouchedText>,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Old {
     /// A field, register or file: something that never changes inside.
     Json(Json),
     /// Any other node.
-    Node { id: NodeId, ix: NodeIx, kind: NodeKind },
+    Node { id: PackedId, ix: NodeIx, kind: NodeKind },
 }
 
 /// A list item that was there before.
@@ -68,27 +68,27 @@ pub(super) enum New {
 }
 
 impl Tracker {
-    fn touch(&mut self, node: &NodeId) -> &mut Touched {
-        self.touched.get_or_insert_with(node, Touched::default)
+    fn touch(&mut self, node: PackedId) -> &mut Touched {
+        self.touched.get_or_insert_with(&node, Touched::default)
     }
 
     /// A field of `node` had the value `old`.
-    pub(crate) fn field(&mut self, ix: NodeIx, node: &NodeId, key: &SmallStr, old: Option<&Json>) {
+    pub(crate) fn field(&mut self, ix: NodeIx, node: PackedId, key: &SmallStr, old: Option<&Json>) {
         if self.counts(ix, node) {
             self.touch_key(node, key, || old.cloned().map(Old::Json));
         }
     }
 
-    fn touch_key(&mut self, node: &NodeId, key: &SmallStr, old: impl FnOnce() -> Option<Old>) {
+    fn touch_key(&mut self, node: PackedId, key: &SmallStr, old: impl FnOnce() -> Option<Old>) {
         self.touch(node).keys.get_or_insert_with(key, old);
     }
 
     /// Whether a node is that which had this id before, or continues it.
-    fn counts(&self, ix: NodeIx, id: &NodeId) -> bool {
+    fn counts(&self, ix: NodeIx, id: PackedId) -> bool {
         if self.revived.contains(&ix) {
             return false;
         }
-        !self.is_created(ix) || self.uncreated_ids.contains(id)
+        !self.is_created(ix) || self.uncreated_ids.contains(&id)
     }
 
     fn is_created(&self, ix: NodeIx) -> bool {
@@ -111,7 +111,7 @@ impl Tracker {
         }
         if !self.uncreated_ids.is_empty()
             && self.uncreated_ids.contains(&node.id)
-            && self.counts(ix, &node.id)
+            && self.counts(ix, node.id)
         {
             self.touch_content(node, false);
         }
@@ -132,7 +132,7 @@ impl Tracker {
     fn note_gone(&mut self, nodes: &[Node], ix: NodeIx) {
         if !self.revived.contains(&ix) && !self.is_created(ix) {
             if let Some(node) = at(nodes, ix) {
-                self.gone.insert(node.id.clone(), ix);
+                self.gone.insert(node.id, ix);
             }
         }
     }
@@ -141,7 +141,7 @@ impl Tracker {
     /// it held, as if its creation had been taken back.
     fn recreated(&mut self, nodes: &[Node], old: NodeIx) {
         let Some(node) = at(nodes, old) else { return };
-        self.uncreated_ids.insert(node.id.clone());
+        self.uncreated_ids.insert(node.id);
         self.touch_content(node, true);
         for child in node.body.children() {
             let Some(below) = at(nodes, child) else { continue };
@@ -178,12 +178,12 @@ impl Tracker {
             return;
         }
         self.uncreated.insert(ix);
-        self.uncreated_ids.insert(node.id.clone());
+        self.uncreated_ids.insert(node.id);
         self.touch_content(node, true);
     }
 
     /// The content of a text has changed by these splices from `before`.
-    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, before: Text, splices: &Splices) {
+    pub(crate) fn text(&mut self, ix: NodeIx, node: PackedId, before: Text, splices: &Splices) {
         if self.counts(ix, node) {
             let text = self.touch(node).text.get_or_insert_with(|| TouchedText::new(before));
             text.spliced(splices);
@@ -191,7 +191,7 @@ impl Tracker {
     }
 
     /// The content of a text becomes another's, or has been.
-    fn touch_text(&mut self, node: &NodeId, text: &TextNode) {
+    fn touch_text(&mut self, node: PackedId, text: &TextNode) {
         let touched =
             self.touch(node).text.get_or_insert_with(|| TouchedText::new(text.text().clone()));
         touched.replaced();
@@ -203,14 +203,14 @@ impl Tracker {
     }
 
     fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>) {
-        if !self.counts(node.parent, &parent.id) {
+        if !self.counts(node.parent, parent.id) {
             return;
         }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            self.touch(&parent.id).items.get_or_insert_with(&node.id, || old);
+            self.touch(parent.id).items.get_or_insert_with(&node.id, || old);
         } else {
-            self.touch_key(&parent.id, node.key.as_small_str(), || old);
+            self.touch_key(parent.id, node.key.as_small_str(), || old);
         }
     }
 
@@ -220,10 +220,10 @@ impl Tracker {
             Body::Object(object) => {
                 for (key, value) in object.fields() {
                     let old = || was_there.then(|| Old::Json(value.clone()));
-                    self.touch_key(&node.id, key, old);
+                    self.touch_key(node.id, key, old);
                 }
             }
-            Body::Text(text) => self.touch_text(&node.id, text),
+            Body::Text(text) => self.touch_text(node.id, text),
             Body::List(_) | Body::Map(_) | Body::Register(_) | Body::File(_) => {}
         }
     }
@@ -261,7 +261,7 @@ impl Tracker {
     fn touch_replaced_texts(&mut self, document: &Document) {
         let texts = self.touched.iter().filter(|(_, touched)| touched.text.is_some());
         let replaced: Vec<NodeIx> = texts
-            .filter_map(|(id, _)| document.find(id))
+            .filter_map(|(id, _)| document.find_packed(*id))
             .filter(|ix| !self.is_text_change(document, *ix))
             .collect();
         for ix in replaced {
@@ -301,7 +301,7 @@ impl Tracker {
     ) -> Vec<list::Step> {
         let mut items = Vec::new();
         for (id, old) in touched.items.iter() {
-            let now = document.find(id).filter(|ix| document.node(*ix).parent == list);
+            let now = document.find_packed(*id).filter(|ix| document.node(*ix).parent == list);
             let value = now.map(|ix| New::of(document, ix));
             let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
             let same = self.same(
@@ -324,7 +324,7 @@ impl Tracker {
         let mut found: Vec<(NodeIx, Found)> = Vec::new();
         let mut fresh = BTreeSet::new();
         for (id, touched) in self.touched.iter() {
-            let Some(ix) = document.find(id) else { continue };
+            let Some(ix) = document.find_packed(*id) else { continue };
             match &document.node(ix).body {
                 Body::Object(_) | Body::Map(_) => {
                     let changed = self.changed_keys(document, ix, touched);
@@ -398,7 +398,7 @@ impl Found {
             ),
             Self::Text(ops) => UpdateDetail::Text(ops),
         };
-        Update { node: node.id.clone(), path: document.pointer_to(ix), detail }
+        Update { node: document.id(ix), path: document.pointer_to(ix), detail }
     }
 }
 
@@ -415,7 +415,7 @@ impl Old {
         match &node.body {
             Body::Register(value) => Self::Json(value.clone()),
             Body::File(file) => Self::Json(file.to_json()),
-            body => Self::Node { id: node.id.clone(), ix, kind: body.kind() },
+            body => Self::Node { id: node.id, ix, kind: body.kind() },
         }
     }
 }

@@ -7,11 +7,11 @@ use super::fields::{ObjectBody, Slot};
 use super::keyed::Keyed;
 use super::node::{Body, Node, NodeIx};
 use super::text_node::TextNode;
-use super::{Document, MAX_NODE_DEPTH};
+use super::{Document, MAX_NODE_DEPTH, PackedId};
 use crate::lson::plain::{self, Container, Place, Sink, SinkError};
 use crate::position::Position;
 use crate::text::Segment;
-use crate::{FileMeta, Json, Lson, LsonError, NodeId, ReadLimits, SmallStr};
+use crate::{FileMeta, Json, Lson, LsonError, ReadLimits, SmallStr};
 
 impl Document {
     /// Reads plain LSON: `{"liveblocksType": "LiveObject", "data": …}`.
@@ -85,7 +85,7 @@ impl Builder {
         };
         self.clock =
             self.clock.checked_add(1).ok_or_else(|| SinkError("too many nodes".to_owned()))?;
-        let node = Node { id: NodeId::initial(self.clock), parent, key, depth, body };
+        let node = Node { id: PackedId::initial(self.clock), parent, key, depth, body };
         Ok(document.attach_node(node))
     }
 

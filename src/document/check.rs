@@ -16,20 +16,21 @@ impl Document {
         while let Some(ix) = stack.pop() {
             live += 1;
             let node = self.node(ix);
-            if self.find(&node.id) != Some(ix) {
-                return Err(format!("I1: {} is not found by its id", node.id));
+            let id = self.id(ix);
+            if self.find(&id) != Some(ix) || self.find_packed(node.id) != Some(ix) {
+                return Err(format!("I1: {} is not found by its id", id));
             }
             if usize::from(node.depth) > MAX_NODE_DEPTH {
-                return Err(format!("I7: {} lies {} deep", node.id, node.depth));
+                return Err(format!("I7: {} lies {} deep", id, node.depth));
             }
             self.check_children(ix)?;
             for child in node.body.children() {
                 let below = self.node(child);
                 if below.parent != ix || below.depth != node.depth + 1 {
-                    return Err(format!("I3: {} does not know its parent {}", below.id, node.id));
+                    return Err(format!("I3: {} does not know its parent {id}", self.id(child)));
                 }
                 if self.child(ix, below.key.as_small_str()) != Some(child) {
-                    return Err(format!("I3: {} is not at {:?}", below.id, below.key));
+                    return Err(format!("I3: {} is not at {:?}", self.id(child), below.key));
                 }
                 stack.push(child);
             }
@@ -48,6 +49,10 @@ impl Document {
                 ));
             }
         }
+        let texts = self.nodes.iter().filter(|node| node.id.is_text()).count();
+        if texts != self.ids.bearers_of_texts() {
+            return Err(format!("I2: {texts} nodes bear the texts that are kept as ids"));
+        }
         Ok(())
     }
 
@@ -58,18 +63,18 @@ impl Document {
             Body::Object(object) => {
                 let bytes: usize = object.fields().map(|(k, v)| field_bytes(k, v)).sum();
                 if bytes != object.json_bytes() {
-                    return Err(format!("I6: {} has {bytes} bytes of fields", node.id));
+                    return Err(format!("I6: {} has {bytes} bytes of fields", self.id(ix)));
                 }
                 let register = object.iter().any(|(_, slot)| match slot {
                     Slot::Child(child) => matches!(self.node(*child).body, Body::Register(_)),
                     Slot::Json(_) => false,
                 });
                 if register {
-                    return Err(format!("I4: a register lies under the object {}", node.id));
+                    return Err(format!("I4: a register lies under the object {}", self.id(ix)));
                 }
             }
             Body::List(order) => {
-                order.check(self).map_err(|broken| format!("I5: in {}: {broken}", node.id))?;
+                order.check(self).map_err(|broken| format!("I5: in {}: {broken}", self.id(ix)))?;
             }
             Body::Map(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => {}
         }

@@ -398,7 +398,7 @@ mod tests {
     fn a_node_stays_small() {
         assert_eq!(size_of::<ObjectBody>(), 32);
         assert_eq!(size_of::<super::super::Body>(), 32);
-        assert_eq!(size_of::<super::super::Node>(), 72);
+        assert_eq!(size_of::<super::super::Node>(), 64);
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Document {
     ) -> Result<(), NodesError> {
         let mut stack = vec![NodeIx::ROOT];
         while let Some(parent) = stack.pop() {
-            let id = self.node(parent).id.clone();
+            let id = self.id(parent);
             let kind = self.node(parent).body.kind();
             if !kind.is_container() {
                 continue;
@@ -125,7 +125,7 @@ impl Document {
                         .push(Repair::FieldHidden { object: id.clone(), key: key.clone() });
                 }
                 let key = Position::verbatim(key);
-                stack.push(self.attach(parent, key, child, &node.content));
+                stack.push(self.attach(parent, key, &child, &node.content));
             }
         }
         Ok(())

@@ -4,11 +4,11 @@
 //! it back (while a savepoint is open) and the tracker what was there before (while changes are
 //! watched), so neither can miss one.
 
-use super::Document;
 use super::fields::{KeyLists, Slot};
 use super::journal::{Savepoint, Undo};
 use super::node::{Body, Node, NodeIx};
 use super::text_node::{TextNode, TextUndo};
+use super::{Document, PackedId};
 use crate::change::Changes;
 use crate::op::NodeContent;
 use crate::position::Position;
@@ -87,8 +87,7 @@ impl Document {
                     tracker.uncreated(node, gone);
                 }
                 self.unlink(node);
-                let id = self.node(node).id.clone();
-                self.ids.remove(&id);
+                self.ids.remove(self.node(node).id);
                 self.free_node(node);
             }
             Undo::Detached(top) => self.link_subtree(top),
@@ -124,7 +123,7 @@ impl Document {
         };
         if let Some(tracker) = &mut self.tracker {
             #[expect(clippy::indexing_slicing, reason = "I2")]
-            tracker.field(node, &self.nodes[node.0 as usize].id, key, old.as_ref());
+            tracker.field(node, self.nodes[node.0 as usize].id, key, old.as_ref());
         }
         old
     }
@@ -134,22 +133,23 @@ impl Document {
         &mut self,
         parent: NodeIx,
         key: Position,
-        id: NodeId,
+        id: &NodeId,
         content: &NodeContent,
     ) -> NodeIx {
         let depth = self.node(parent).depth + 1;
         let body = Body::new(content, &mut self.key_lists);
+        let id = self.ids.bear(id);
         self.attach_node(Node { id, parent, key, depth, body })
     }
 
     /// Adds a node where its link says, if nothing is there.
     pub(super) fn attach_node(&mut self, node: Node) -> NodeIx {
-        let id = node.id.clone();
+        let id = node.id;
         let ix = self.allocate(node);
         if let Some(tracker) = &mut self.tracker {
             tracker.created(ix);
         }
-        self.ids.insert(&id, ix);
+        self.ids.insert(id, ix);
         self.link(ix);
         if self.journal.is_recording() {
             self.journal.record(Undo::Attached(ix));
@@ -167,8 +167,7 @@ impl Document {
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
             stack.extend(self.node(ix).body.children());
-            let id = self.node(ix).id.clone();
-            self.ids.remove(&id);
+            self.ids.remove(self.node(ix).id);
         }
         if self.journal.is_recording() {
             self.journal.record(Undo::Detached(top));
@@ -239,7 +238,7 @@ impl Document {
         if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
             #[expect(clippy::indexing_slicing, reason = "I2")]
             let node = &self.nodes[ix.0 as usize];
-            tracker.text(ix, &node.id, before, &splices());
+            tracker.text(ix, node.id, before, &splices());
         }
     }
 
@@ -249,8 +248,7 @@ impl Document {
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
             stack.extend(self.node(ix).body.children());
-            let id = self.node(ix).id.clone();
-            self.ids.insert(&id, ix);
+            self.ids.insert(self.node(ix).id, ix);
             if let Some(tracker) = self.tracker.as_mut().filter(|_| revived) {
                 tracker.revived(&self.nodes, ix);
             }
@@ -340,7 +338,10 @@ impl Document {
             tracker.freed(ix);
             return;
         }
-        self.node_mut(ix).body = Body::Register(Json::Null);
+        let node = self.node_mut(ix);
+        node.body = Body::Register(Json::Null);
+        let id = std::mem::replace(&mut node.id, PackedId::ROOT);
+        self.ids.release(id);
         self.free.push(ix);
     }
 

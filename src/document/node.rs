@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::fields::{KeyLists, ObjectBody, ObjectIter};
+use super::ids::PackedId;
 use super::keyed::{Keyed, KeyedIter};
 use super::order::Order;
 use super::text_node::TextNode;
 use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
-use crate::{FileMeta, Json, NodeId};
+use crate::{FileMeta, Json};
 
 /// A node's place in the arena. Only meaningful together with its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +23,7 @@ impl NodeIx {
 /// A node: who it is, where it hangs and what it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
-    pub(crate) id: NodeId,
+    pub(crate) id: PackedId,
     /// The container it hangs in; the root names itself.
     pub(crate) parent: NodeIx,
     /// Its key in the parent; in a list, its position.

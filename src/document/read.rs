@@ -79,8 +79,8 @@ macro_rules! view {
             }
 
             /// The node's id.
-            pub fn id(self) -> &'a NodeId {
-                &self.document.node(self.ix).id
+            pub fn id(self) -> NodeId {
+                self.document.id(self.ix)
             }
 
             /// The JSON projection of the node and all below it.
@@ -91,7 +91,7 @@ macro_rules! view {
 
         impl std::fmt::Debug for $name<'_> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_tuple(stringify!($name)).field(self.id()).field(&self.to_json()).finish()
+                f.debug_tuple(stringify!($name)).field(&self.id()).field(&self.to_json()).finish()
             }
         }
 
@@ -206,7 +206,7 @@ impl Document {
 
 impl<'a> ValueRef<'a> {
     /// The id of the node, unless this is a JSON leaf.
-    pub fn id(self) -> Option<&'a NodeId> {
+    pub fn id(self) -> Option<NodeId> {
         match self {
             Self::Object(object) => Some(object.id()),
             Self::Map(map) => Some(map.id()),
@@ -518,8 +518,8 @@ impl<'a> ListRef<'a> {
     }
 
     /// The id of the node at `index`; plain items have one too.
-    pub fn id_at(self, index: usize) -> Option<&'a NodeId> {
-        self.order()?.get(index).map(|item| &self.document.node(item).id)
+    pub fn id_at(self, index: usize) -> Option<NodeId> {
+        self.order()?.get(index).map(|item| self.document.id(item))
     }
 
     /// The index of the item with this id. O(log n).

@@ -66,9 +66,9 @@ impl Document {
     pub(crate) fn serialized(&self, ix: NodeIx) -> SerializedNode {
         let node = self.node(ix);
         SerializedNode {
-            id: node.id.clone(),
+            id: self.id(ix),
             parent: (ix != NodeIx::ROOT)
-                .then(|| (self.node(node.parent).id.clone(), node.key.as_small_str().clone())),
+                .then(|| (self.id(node.parent), node.key.as_small_str().clone())),
             content: node.body.content(),
         }
     }
