@@ -35,7 +35,7 @@ pub(crate) use ids::PackedId;
 use journal::Journal;
 pub(crate) use keyed::Keyed;
 pub(crate) use node::{Body, Node, NodeIx};
-pub(crate) use order::Positions;
+use order::Positions;
 pub(crate) use text_node::TextNode;
 
 use crate::change::Tracker;
@@ -181,7 +181,7 @@ impl Document {
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
         match &self.node(parent).body {
             Body::Object(object) => object.at(key)?.child(),
-            Body::Map(entries) => entries.at(key).copied(),
+            Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
     }
@@ -214,7 +214,7 @@ impl Document {
     pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
         match &self.node(parent).body {
             Body::Object(object) => object.get(key)?.child(),
-            Body::Map(entries) => entries.get(key).copied(),
+            Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(order) => order.find(&Position::verbatim(key.clone()), self),
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
@@ -231,9 +231,16 @@ impl Document {
     }
 }
 
-impl Positions for Document {
+impl Positions<Position> for Document {
     fn position(&self, ix: NodeIx) -> &Position {
         &self.node(ix).key
+    }
+}
+
+/// Of entries of maps: their keys.
+impl Positions<[u8]> for Document {
+    fn position(&self, ix: NodeIx) -> &[u8] {
+        self.node(ix).key.as_bytes()
     }
 }
 

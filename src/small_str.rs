@@ -113,6 +113,17 @@ impl From<&str> for SmallStr {
     }
 }
 
+/// The first eight bytes of a text as a number, as [`SmallStr::prefix`].
+pub(crate) fn prefix(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => {
+            let bytes = padded(text).unwrap_or_default();
+            bytes.first_chunk().copied().map_or(0, u64::from_be_bytes)
+        }
+    }
+}
+
 /// The bytes and zeros after them, if they fit.
 ///
 /// Put together in registers: copying a run of bytes of any length costs several times as much,
@@ -296,6 +307,7 @@ mod tests {
             bytes.resize(8, 0);
             let small = SmallStr::from(text);
             assert_eq!(small.prefix().to_be_bytes()[..], bytes);
+            assert_eq!(prefix(text.as_bytes()), small.prefix());
             let head: String = text.chars().take(8).collect();
             assert_eq!(SmallStr::from_ascii_prefix(small.prefix(), head.len()), head.as_str());
         }

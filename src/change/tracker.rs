@@ -283,7 +283,7 @@ impl Tracker {
                     Slot::Json(value) => New::Json(value.clone()),
                     Slot::Child(child) => New::of(document, *child),
                 }),
-                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
+                Body::Map(_) => document.child(node, key).map(|child| New::of(document, child)),
                 _ => None,
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {

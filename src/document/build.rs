@@ -4,7 +4,6 @@
 //! `si:1`, `si:2`, … in the order of the text, parents first.
 
 use super::fields::{ObjectBody, Slot};
-use super::keyed::Keyed;
 use super::node::{Body, Node, NodeIx};
 use super::text_node::TextNode;
 use super::{Document, MAX_NODE_DEPTH, PackedId};
@@ -122,7 +121,7 @@ impl Sink for Builder {
     ) -> Result<NodeIx, SinkError> {
         let body = match container {
             Container::Object => Body::Object(ObjectBody::default()),
-            Container::Map => Body::Map(Keyed::default()),
+            Container::Map => Body::Map(Box::default()),
             Container::List => Body::List(Box::default()),
         };
         self.add(parent, place, body)
@@ -145,7 +144,7 @@ impl Sink for Builder {
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
         match self.document.body_and_lists(node) {
             (Body::Object(object), lists) => object.settle(lists),
-            (Body::Map(entries), _) => entries.shrink(),
+            (Body::Map(order), _) => order.repack(),
             _ => {}
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::fields::{Slot, field_bytes};
 use super::node::{Body, NodeIx};
 use super::{Document, MAX_NODE_DEPTH};
+use crate::Position;
 
 impl Document {
     /// Checks every invariant of `docs/DESIGN.md`; O(n).
@@ -74,9 +75,16 @@ impl Document {
                 }
             }
             Body::List(order) => {
-                order.check(self).map_err(|broken| format!("I5: in {}: {broken}", self.id(ix)))?;
+                order
+                    .check::<Position>(self)
+                    .map_err(|broken| format!("I5: in {}: {broken}", self.id(ix)))?;
             }
-            Body::Map(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => {}
+            Body::Map(order) => {
+                order
+                    .check::<[u8]>(self)
+                    .map_err(|broken| format!("I5: in {}: {broken}", self.id(ix)))?;
+            }
+            Body::Register(_) | Body::Text(_) | Body::File(_) => {}
         }
         Ok(())
     }

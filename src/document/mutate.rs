@@ -267,9 +267,14 @@ impl Document {
             Body::Object(object) => {
                 object.insert(key.as_small_str(), Slot::Child(ix), lists).is_some()
             }
-            Body::Map(entries) => entries.insert(key.as_small_str().clone(), ix).is_some(),
+            Body::Map(order) => {
+                // The order compares keys of other nodes, so it is taken out meanwhile.
+                let mut order = std::mem::take(&mut **order);
+                let inserted = order.insert(key.as_bytes(), ix, self);
+                self.put_order(parent, order);
+                inserted.is_err()
+            }
             Body::List(order) => {
-                // The order compares positions of other nodes, so it is taken out meanwhile.
                 let mut order = std::mem::take(&mut **order);
                 let inserted = order.insert(&key, ix, self);
                 self.put_order(parent, order);
@@ -289,7 +294,12 @@ impl Document {
         let (body, lists) = self.body_and_lists(parent);
         let found = match body {
             Body::Object(object) => object.remove(key.as_small_str(), lists).is_some(),
-            Body::Map(entries) => entries.remove(key.as_small_str()).is_some(),
+            Body::Map(order) => {
+                let mut order = std::mem::take(&mut **order);
+                let removed = order.remove(key.as_bytes(), self);
+                self.put_order(parent, order);
+                removed.is_some()
+            }
             Body::List(order) => {
                 let mut order = std::mem::take(&mut **order);
                 let removed = order.remove(&key, self);
@@ -307,8 +317,8 @@ impl Document {
         (&mut self.nodes[ix.0 as usize].body, &mut self.key_lists)
     }
 
-    fn put_order(&mut self, list: NodeIx, order: super::order::Order) {
-        if let Body::List(place) = &mut self.node_mut(list).body {
+    fn put_order(&mut self, parent: NodeIx, order: super::order::Order) {
+        if let Body::List(place) | Body::Map(place) = &mut self.node_mut(parent).body {
             **place = order;
         }
     }

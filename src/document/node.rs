@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::fields::{KeyLists, ObjectBody, ObjectIter};
 use super::ids::PackedId;
-use super::keyed::{Keyed, KeyedIter};
-use super::order::Order;
+use super::order::{self, Order};
 use super::text_node::TextNode;
 use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
@@ -44,7 +43,7 @@ pub(crate) type LinkKey = Position;
 pub(crate) enum Body {
     Object(ObjectBody),
     List(Box<Order>),
-    Map(Keyed<NodeIx>),
+    Map(Box<Order>),
     Register(Json),
     Text(Box<TextNode>),
     File(Arc<FileMeta>),
@@ -55,7 +54,7 @@ impl Body {
         match content {
             NodeContent::Object(data) => Self::Object(ObjectBody::of(data, lists)),
             NodeContent::List => Self::List(Box::default()),
-            NodeContent::Map => Self::Map(Keyed::default()),
+            NodeContent::Map => Self::Map(Box::default()),
             NodeContent::Register(value) => Self::Register(value.clone()),
             NodeContent::Text { segments, version } => {
                 Self::Text(Box::new(TextNode::new(segments.clone(), *version)))
@@ -95,8 +94,7 @@ impl Body {
     pub(crate) fn children(&self) -> Children<'_> {
         match self {
             Self::Object(object) => Children::Object(object.iter()),
-            Self::Map(entries) => Children::Map(entries.iter()),
-            Self::List(order) => Children::List(Box::new(order.iter())),
+            Self::Map(order) | Self::List(order) => Children::Ordered(Box::new(order.iter())),
             Self::Register(_) | Self::Text(_) | Self::File(_) => Children::None,
         }
     }
@@ -106,8 +104,7 @@ impl Body {
 pub(crate) enum Children<'a> {
     None,
     Object(ObjectIter<'a>),
-    Map(KeyedIter<'a, NodeIx>),
-    List(Box<dyn Iterator<Item = NodeIx> + 'a>),
+    Ordered(Box<order::Iter<'a>>),
 }
 
 impl Iterator for Children<'_> {
@@ -117,8 +114,7 @@ impl Iterator for Children<'_> {
         match self {
             Self::None => None,
             Self::Object(slots) => slots.find_map(|(_, slot)| slot.child()),
-            Self::Map(entries) => entries.next().map(|(_, child)| *child),
-            Self::List(items) => items.next(),
+            Self::Ordered(children) => children.next(),
         }
     }
 }

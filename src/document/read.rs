@@ -11,8 +11,8 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::fields::{ObjectIter, Slot};
-use super::keyed::{Keyed, KeyedIter};
 use super::node::{Body, Children, NodeIx};
+use super::order::{self, Order};
 use super::{Document, TextNode};
 use crate::json::error::{push_index, push_key};
 use crate::op::NodeKind;
@@ -168,6 +168,11 @@ impl Document {
         }
     }
 
+    /// A node with its key, as an entry of its parent.
+    fn entry(&self, ix: NodeIx) -> (&SmallStr, ValueRef<'_>) {
+        (self.node(ix).key.as_small_str(), self.value(ix))
+    }
+
     fn slot<'a>(&'a self, slot: &'a Slot) -> ValueRef<'a> {
         match slot {
             Slot::Json(value) => ValueRef::Json(value),
@@ -246,7 +251,10 @@ impl<'a> ValueRef<'a> {
     pub(crate) fn entries(self) -> Entries<'a> {
         match self {
             Self::Object(object) => Entries::Object(object.document, object.body().iter()),
-            Self::Map(map) => Entries::Map(map.document, map.entries().iter()),
+            Self::Map(map) => match map.order() {
+                Some(order) => Entries::Map(map.document, Box::new(order.iter())),
+                None => Entries::None,
+            },
             _ => Entries::None,
         }
     }
@@ -356,7 +364,7 @@ impl<'a> Partial<'a> {
 #[derive(Clone)]
 pub(crate) enum Entries<'a> {
     Object(&'a Document, ObjectIter<'a>),
-    Map(&'a Document, KeyedIter<'a, NodeIx>),
+    Map(&'a Document, Box<order::Iter<'a>>),
     None,
 }
 
@@ -368,9 +376,7 @@ impl<'a> Iterator for Entries<'a> {
             Self::Object(document, slots) => {
                 slots.next().map(|(key, slot)| (key, document.slot(slot)))
             }
-            Self::Map(document, entries) => {
-                entries.next().map(|(key, child)| (key, document.value(*child)))
-            }
+            Self::Map(document, entries) => entries.next().map(|child| document.entry(child)),
             Self::None => None,
         }
     }
@@ -457,27 +463,28 @@ impl<'a> ObjectRef<'a> {
 }
 
 impl<'a> MapRef<'a> {
-    fn entries(self) -> &'a Keyed<NodeIx> {
-        const EMPTY: &Keyed<NodeIx> = &Keyed::EMPTY;
+    fn order(self) -> Option<&'a Order> {
         match &self.document.node(self.ix).body {
-            Body::Map(entries) => entries,
-            _ => EMPTY,
+            Body::Map(order) => Some(order),
+            _ => None,
         }
     }
 
     /// The entry at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.entries().at(key).copied().map(|child| self.document.value(child))
+        let entry = self.order()?.find(key.as_bytes(), self.document)?;
+        Some(self.document.value(entry))
     }
 
     /// The entries, in order of their keys.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a SmallStr, ValueRef<'a>)> {
-        self.entries().iter().map(move |(key, child)| (key, self.document.value(*child)))
+        let entries = self.order().map_or_else(|| const { &Order::EMPTY }.iter(), Order::iter);
+        entries.map(move |child| self.document.entry(child))
     }
 
     /// The number of entries.
     pub fn len(self) -> usize {
-        self.entries().len()
+        self.order().map_or(0, Order::len)
     }
 
     /// Whether there are no entries.
@@ -487,7 +494,7 @@ impl<'a> MapRef<'a> {
 }
 
 impl<'a> ListRef<'a> {
-    fn order(self) -> Option<&'a super::order::Order> {
+    fn order(self) -> Option<&'a Order> {
         match &self.document.node(self.ix).body {
             Body::List(order) => Some(order),
             _ => None,
@@ -509,7 +516,7 @@ impl<'a> ListRef<'a> {
 
     /// The number of items. O(1).
     pub fn len(self) -> usize {
-        self.order().map_or(0, super::order::Order::len)
+        self.order().map_or(0, Order::len)
     }
 
     /// Whether there are no items.

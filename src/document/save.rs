@@ -95,9 +95,9 @@ impl Document {
                 });
             }
             Body::Map(entries) => {
-                write_entries(entries.iter(), out, |child, out| {
-                    self.write_node(*child, notation, out);
-                });
+                let entries =
+                    entries.iter().map(|child| (self.node(child).key.as_small_str(), child));
+                write_entries(entries, out, |child, out| self.write_node(child, notation, out));
             }
             Body::List(order) => {
                 out.push(b'[');
@@ -119,10 +119,10 @@ impl Document {
     }
 }
 
-fn write_entries<'a, V: 'a>(
-    entries: impl Iterator<Item = (&'a SmallStr, &'a V)>,
+fn write_entries<'a, V>(
+    entries: impl Iterator<Item = (&'a SmallStr, V)>,
     out: &mut Vec<u8>,
-    mut write: impl FnMut(&V, &mut Vec<u8>),
+    mut write: impl FnMut(V, &mut Vec<u8>),
 ) {
     out.push(b'{');
     for (n, (key, value)) in entries.enumerate() {
