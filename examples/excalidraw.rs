@@ -249,7 +249,7 @@ impl Desk<'_> {
     fn use_handles(&mut self) -> Result<()> {
         let elements = self.document.at(self.list)?.as_list().ok_or("no list")?;
         let count = elements.len();
-        let first = elements.get(0).and_then(ValueRef::as_object).ok_or("no object")?;
+        let first = elements.get(0).and_then(|first| first.as_object()).ok_or("no object")?;
         let (place, look) = fields(first);
         let twin = Lson::live(&first.to_json());
         println!("Edits of the {count} elements in {}", self.list);

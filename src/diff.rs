@@ -54,7 +54,7 @@ impl Document {
             let replaced = differ.gone_children(before, after);
             differ.moves(before, after);
             let first_child = stack.len();
-            for child in next.node(after).body.children() {
+            for child in next.children(after) {
                 match differ.kept(before, child) {
                     Some(old) => stack.push((old, child)),
                     None => differ.create(before, child, &replaced),
@@ -104,16 +104,14 @@ impl Differ<'_> {
 
     /// Sets and removes JSON fields.
     fn fields(&mut self, before: NodeIx, after: NodeIx) {
-        let (Body::Object(old), Body::Object(new)) =
-            (&self.prev.node(before).body, &self.next.node(after).body)
-        else {
+        let (Some(old), Some(new)) = (self.prev.object(before), self.next.object(after)) else {
             return;
         };
         let id = self.next.id(after);
         let data: JsonObject = new
             .fields()
-            .filter(|(key, value)| self.prev.field(before, key) != Some(*value))
-            .map(|(key, value)| (key.clone(), value.clone()))
+            .filter(|(key, value)| self.prev.field(before, key).as_ref() != Some(value))
+            .map(|(key, value)| (key.clone(), value))
             .collect();
         if !data.is_empty() {
             let kind = OpKind::UpdateObject { data: Arc::new(data) };
@@ -145,7 +143,7 @@ impl Differ<'_> {
     /// in their place replaces.
     fn gone_children(&mut self, before: NodeIx, after: NodeIx) -> BTreeSet<NodeIx> {
         let mut replaced = BTreeSet::new();
-        for child in self.prev.node(before).body.children() {
+        for child in self.prev.children(before) {
             let node = self.prev.node(child);
             let kept = self.next.find(&self.prev.id(child)).is_some_and(|same| {
                 self.next.node(same).parent == after && self.kept(before, same) == Some(child)
@@ -215,8 +213,8 @@ impl Differ<'_> {
     }
 
     fn position_in_neither(&self, before: NodeIx, after: NodeIx) -> Position {
-        let old = self.prev.node(before).body.children().map(|item| &self.prev.node(item).key);
-        let new = self.next.node(after).body.children().map(|item| &self.next.node(item).key);
+        let old = self.prev.children(before).map(|item| &self.prev.node(item).key);
+        let new = self.next.children(after).map(|item| &self.next.node(item).key);
         let last = old.chain(new).filter(|key| key.is_canonical()).max();
         last.map_or(Position::FIRST, Position::after)
     }
@@ -244,7 +242,7 @@ impl Differ<'_> {
                 parent_key: node.key.as_small_str().clone(),
                 intent,
                 deleted_id,
-                content: node.body.content(),
+                content: self.next.content(ix),
             };
             self.creations.push(Op::new(self.next.id(ix), OpKind::Create(create)));
         }

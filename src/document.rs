@@ -9,18 +9,19 @@
 
 mod build;
 mod check;
-mod fields;
 mod ids;
 mod journal;
 mod keyed;
 mod load;
 mod mutate;
 mod node;
+mod objects;
 mod order;
 mod read;
 mod save;
 mod slab;
 mod text_node;
+mod tree;
 
 use std::fmt;
 
@@ -28,20 +29,21 @@ pub use journal::Savepoint;
 pub use load::{LoadReport, NodesError, Repair};
 pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 
-use fields::KeyLists;
-pub(crate) use fields::{ObjectBody, Slot, field_bytes};
 use ids::IdIndex;
 pub(crate) use ids::PackedId;
 use journal::Journal;
 pub(crate) use keyed::Keyed;
+use node::Children;
 pub(crate) use node::{Body, Node, NodeIx};
+pub(crate) use objects::{Object, Slot, field_bytes};
 use order::Positions;
 pub(crate) use text_node::TextNode;
+pub(crate) use tree::Tree;
 
 use crate::change::Tracker;
-use crate::op::NodeKind;
+use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
-use crate::{Limits, NodeId, SmallStr};
+use crate::{Json, Limits, NodeId, SmallStr};
 
 /// The deepest that live nodes may nest, the root being at 0.
 ///
@@ -75,10 +77,9 @@ pub const MAX_POSITION_LEN: usize = 1024;
 /// # Ok::<(), livetree::Error>(())
 /// ```
 pub struct Document {
-    nodes: Vec<Node>,
+    tree: Tree,
     free: Vec<NodeIx>,
     ids: IdIndex,
-    key_lists: KeyLists,
     journal: Journal,
     tracker: Option<Box<Tracker>>,
     limits: Limits,
@@ -87,18 +88,10 @@ pub struct Document {
 impl Document {
     /// An empty document: a root without fields.
     pub fn new() -> Self {
-        let root = Node {
-            id: PackedId::ROOT,
-            parent: NodeIx::ROOT,
-            key: Position::verbatim(SmallStr::EMPTY),
-            depth: 0,
-            body: Body::Object(ObjectBody::default()),
-        };
         Self {
-            nodes: vec![root],
+            tree: Tree::new(),
             free: Vec::new(),
             ids: IdIndex::default(),
-            key_lists: KeyLists::default(),
             journal: Journal::default(),
             tracker: None,
             limits: Limits::default(),
@@ -156,31 +149,41 @@ impl Document {
         self.ids.unpack(self.node(ix).id)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     pub(crate) fn node(&self, ix: NodeIx) -> &Node {
-        &self.nodes[ix.0 as usize]
+        self.tree.node(ix)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     fn node_mut(&mut self, ix: NodeIx) -> &mut Node {
-        &mut self.nodes[ix.0 as usize]
+        self.tree.node_mut(ix)
+    }
+
+    /// A node's children, in order of their keys or positions.
+    pub(crate) fn children(&self, ix: NodeIx) -> Children<'_> {
+        self.tree.children(ix)
+    }
+
+    /// A node without its children, as a create op or a serialised node carries it.
+    pub(crate) fn content(&self, ix: NodeIx) -> NodeContent {
+        self.tree.content(ix)
+    }
+
+    /// What an object holds; `None` for any other node.
+    pub(crate) fn object(&self, ix: NodeIx) -> Option<Object<'_>> {
+        self.tree.object(ix)
     }
 
     /// The JSON field at a key of an object.
-    pub(crate) fn field(&self, object: NodeIx, key: &SmallStr) -> Option<&crate::Json> {
-        match &self.node(object).body {
-            Body::Object(object) => match object.get(key)? {
-                Slot::Json(value) => Some(value),
-                Slot::Child(_) => None,
-            },
-            _ => None,
+    pub(crate) fn field(&self, object: NodeIx, key: &SmallStr) -> Option<Json> {
+        match self.object(object)?.get(key)? {
+            Slot::Json(value) => Some(value),
+            Slot::Child(_) => None,
         }
     }
 
     /// The child at a key of an object or map, by the key's text.
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(object) => object.at(key)?.child(),
+            Body::Object(_) => self.object(parent)?.at(key)?.child(),
             Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
@@ -213,7 +216,7 @@ impl Document {
     /// The child at a key of an object or map, or at a position of a list.
     pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(object) => object.get(key)?.child(),
+            Body::Object(_) => self.object(parent)?.get(key)?.child(),
             Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(order) => order.find(&Position::verbatim(key.clone()), self),
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,

@@ -91,7 +91,7 @@ impl Document {
             if let Some(child) = self.child(node, key) {
                 self.restore_subtree(child, intent, ops);
             } else if let Some(value) = self.field(node, key) {
-                fields.push((key.clone(), value.clone()));
+                fields.push((key.clone(), value));
             } else {
                 ops.push(Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() }));
             }
@@ -117,7 +117,7 @@ impl Document {
                     false => Intent::Insert,
                 },
                 deleted_id: None,
-                content: node.body.content(),
+                content: self.content(ix),
             };
             ops.push(Op::new(self.id(ix), OpKind::Create(create)));
         }
@@ -149,7 +149,7 @@ impl Document {
             }
             (OpKind::DeleteCrdt, Some(node)) => node != NodeIx::ROOT,
             (OpKind::UpdateObject { data }, Some(node)) => {
-                data.iter().any(|(key, value)| self.field(node, key) != Some(value))
+                data.iter().any(|(key, value)| self.field(node, key).as_ref() != Some(value))
             }
             (OpKind::UpdateText(update), Some(_)) => !update.ops.is_empty(),
         }

@@ -141,11 +141,11 @@ impl Limits {
         match &op.kind {
             OpKind::UpdateObject { data } => {
                 let Some(ix) = document.find(&op.id) else { return Ok(()) };
-                let Body::Object(object) = &document.node(ix).body else { return Ok(()) };
+                let Some(object) = document.object(ix) else { return Ok(()) };
                 let (mut size, mut freed) = (object.json_bytes(), 0);
                 for (key, value) in data.iter() {
                     size += field_size(key, value);
-                    freed += document.field(ix, key).map_or(0, |old| field_size(key, old));
+                    freed += document.field(ix, key).map_or(0, |old| field_size(key, &old));
                 }
                 self.check_object(&op.id, size - freed)
             }

@@ -80,10 +80,28 @@ impl SmallStr {
         padded(text.as_bytes()).map(|bytes| Self(Repr::Inline { len, bytes }))
     }
 
+    /// The bytes of a text that is kept inside, and how many of them it has; the others are zero.
+    pub(crate) fn as_inline(&self) -> Option<(u8, &[u8; INLINE])> {
+        match &self.0 {
+            Repr::Inline { len, bytes } => Some((*len, bytes)),
+            Repr::Shared(_) => None,
+        }
+    }
+
+    /// What [`as_inline`](Self::as_inline) was of. Bytes that are not UTF-8 make an empty text, and
+    /// so do too many.
+    #[inline]
+    pub(crate) fn from_inline(text: &[u8]) -> Self {
+        match (u8::try_from(text.len()), padded(text)) {
+            (Ok(len), Some(bytes)) => Self(Repr::Inline { len, bytes }),
+            _ => Self::EMPTY,
+        }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // Only `From<&str>` fills the bytes, so they are UTF-8 and the default is never used.
+            // The bytes are always those of a text, so they are UTF-8 and the default is never used.
             Repr::Inline { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Repr::Shared(text) => text.as_str(),
         }

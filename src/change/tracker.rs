@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::list::{self, TouchedItem};
 use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode};
+use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{Splices, Text};
@@ -101,52 +101,52 @@ impl Tracker {
     }
 
     /// The node at `ix` is about to be entered in its parent.
-    pub(crate) fn attached(&mut self, nodes: &[Node], ix: NodeIx) {
-        let (Some(node), Some(parent)) = (at(nodes, ix), parent_in(nodes, ix)) else { return };
+    pub(crate) fn attached(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
+        let parent = tree.node(node.parent);
         self.touch_link(parent, node, None);
         if let Some(old) = self.gone.get(&node.id).copied() {
             if old != ix && self.is_created(ix) && self.uncreated.insert(old) {
-                self.recreated(nodes, old);
+                self.recreated(tree, old);
             }
         }
         if !self.uncreated_ids.is_empty()
             && self.uncreated_ids.contains(&node.id)
             && self.counts(ix, node.id)
         {
-            self.touch_content(node, false);
+            self.touch_content(tree, ix, false);
         }
     }
 
     /// The node at `ix` is about to be taken out of its parent.
-    pub(crate) fn unlinked(&mut self, nodes: &[Node], ix: NodeIx) {
-        let (Some(node), Some(parent)) = (at(nodes, ix), parent_in(nodes, ix)) else { return };
+    pub(crate) fn unlinked(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
+        let parent = tree.node(node.parent);
         self.touch_link(parent, node, Some(Old::of(ix, node)));
     }
 
     /// A subtree was taken out.
-    pub(crate) fn detached(&mut self, nodes: &[Node], top: NodeIx) {
+    pub(crate) fn detached(&mut self, tree: &Tree, top: NodeIx) {
         self.detached.insert(top);
-        self.note_gone(nodes, top);
+        self.note_gone(tree, top);
     }
 
-    fn note_gone(&mut self, nodes: &[Node], ix: NodeIx) {
+    fn note_gone(&mut self, tree: &Tree, ix: NodeIx) {
         if !self.revived.contains(&ix) && !self.is_created(ix) {
-            if let Some(node) = at(nodes, ix) {
-                self.gone.insert(node.id, ix);
-            }
+            self.gone.insert(tree.node(ix).id, ix);
         }
     }
 
     /// A node from before, which was taken out, is about to be created again: notes down all that
     /// it held, as if its creation had been taken back.
-    fn recreated(&mut self, nodes: &[Node], old: NodeIx) {
-        let Some(node) = at(nodes, old) else { return };
+    fn recreated(&mut self, tree: &Tree, old: NodeIx) {
+        let node = tree.node(old);
         self.uncreated_ids.insert(node.id);
-        self.touch_content(node, true);
-        for child in node.body.children() {
-            let Some(below) = at(nodes, child) else { continue };
+        self.touch_content(tree, old, true);
+        for child in tree.children(old) {
+            let below = tree.node(child);
             self.touch_link(node, below, Some(Old::of(child, below)));
-            self.note_gone(nodes, child);
+            self.note_gone(tree, child);
         }
     }
 
@@ -158,28 +158,26 @@ impl Tracker {
 
     /// The node at `ix` is about to be put back; it had been taken out before changes were
     /// watched. It may continue one that took its id meanwhile.
-    pub(crate) fn revived(&mut self, nodes: &[Node], ix: NodeIx) {
-        let Some(node) = at(nodes, ix) else { return };
+    pub(crate) fn revived(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
         if !self.uncreated_ids.contains(&node.id) {
             self.revived.insert(ix);
             return;
         }
-        self.touch_content(node, false);
-        for child in node.body.children() {
-            if let Some(below) = at(nodes, child) {
-                self.touch_link(node, below, None);
-            }
+        self.touch_content(tree, ix, false);
+        for child in tree.children(ix) {
+            self.touch_link(node, tree.node(child), None);
         }
     }
 
-    /// The creation of `node` is about to be taken back.
-    pub(crate) fn uncreated(&mut self, ix: NodeIx, node: &Node) {
+    /// The creation of the node at `ix` is about to be taken back.
+    pub(crate) fn uncreated(&mut self, tree: &Tree, ix: NodeIx) {
         if self.revived.contains(&ix) || self.is_created(ix) {
             return;
         }
         self.uncreated.insert(ix);
-        self.uncreated_ids.insert(node.id);
-        self.touch_content(node, true);
+        self.uncreated_ids.insert(tree.node(ix).id);
+        self.touch_content(tree, ix, true);
     }
 
     /// The content of a text has changed by these splices from `before`.
@@ -215,11 +213,12 @@ impl Tracker {
     }
 
     /// Touches all that a create op gives a node; it `was_there` or is about to be.
-    fn touch_content(&mut self, node: &Node, was_there: bool) {
+    fn touch_content(&mut self, tree: &Tree, ix: NodeIx, was_there: bool) {
+        let node = tree.node(ix);
         match &node.body {
-            Body::Object(object) => {
-                for (key, value) in object.fields() {
-                    let old = || was_there.then(|| Old::Json(value.clone()));
+            Body::Object(_) => {
+                for (key, value) in tree.fields(ix) {
+                    let old = || was_there.then(|| Old::Json(value));
                     self.touch_key(node.id, key, old);
                 }
             }
@@ -279,10 +278,13 @@ impl Tracker {
         let mut changed = Vec::new();
         for (key, old) in touched.keys.iter() {
             let new = match &document.node(node).body {
-                Body::Object(object) => object.get(key).map(|slot| match slot {
-                    Slot::Json(value) => New::Json(value.clone()),
-                    Slot::Child(child) => New::of(document, *child),
-                }),
+                Body::Object(_) => {
+                    let slot = document.object(node).and_then(|object| object.get(key));
+                    slot.map(|slot| match slot {
+                        Slot::Json(value) => New::Json(value),
+                        Slot::Child(child) => New::of(document, child),
+                    })
+                }
                 Body::Map(_) => document.child(node, key).map(|child| New::of(document, child)),
                 _ => None,
             };
@@ -400,14 +402,6 @@ impl Found {
         };
         Update { node: document.id(ix), path: document.pointer_to(ix), detail }
     }
-}
-
-fn at(nodes: &[Node], ix: NodeIx) -> Option<&Node> {
-    nodes.get(ix.0 as usize)
-}
-
-fn parent_in(nodes: &[Node], ix: NodeIx) -> Option<&Node> {
-    at(nodes, at(nodes, ix)?.parent)
 }
 
 impl Old {

@@ -3,8 +3,8 @@
 //! The reader's events become nodes as they come; there is no value in between. Nodes are named
 //! `si:1`, `si:2`, … in the order of the text, parents first.
 
-use super::fields::{ObjectBody, Slot};
 use super::node::{Body, Node, NodeIx};
+use super::objects::Slot;
 use super::text_node::TextNode;
 use super::{Document, MAX_NODE_DEPTH, PackedId};
 use crate::lson::plain::{self, Container, Place, Sink, SinkError};
@@ -54,7 +54,7 @@ impl Document {
     fn build(read: impl FnOnce(&mut Builder) -> Result<(), LsonError>) -> Result<Self, LsonError> {
         let mut builder = Builder { document: Self::new(), clock: 0 };
         read(&mut builder)?;
-        builder.document.nodes.shrink_to_fit();
+        builder.document.shrink();
         builder.document.debug_check();
         Ok(builder.document)
     }
@@ -90,8 +90,8 @@ impl Builder {
 
     fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {
         self.document.clear_key(object, key);
-        if let (Body::Object(object), lists) = self.document.body_and_lists(object) {
-            object.insert(key, Slot::Json(value), lists);
+        if let Some((objects, body)) = self.document.tree.object_mut(object) {
+            objects.insert(body, key, Slot::Json(value));
         }
     }
 }
@@ -120,7 +120,7 @@ impl Sink for Builder {
         container: Container,
     ) -> Result<NodeIx, SinkError> {
         let body = match container {
-            Container::Object => Body::Object(ObjectBody::default()),
+            Container::Object => Body::Object(self.document.tree.objects.open()),
             Container::Map => Body::Map(Box::default()),
             Container::List => Body::List(Box::default()),
         };
@@ -142,10 +142,10 @@ impl Sink for Builder {
     }
 
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
-        match self.document.body_and_lists(node) {
-            (Body::Object(object), lists) => object.settle(lists),
-            (Body::Map(order), _) => order.repack(),
-            _ => {}
+        if let Some((objects, body)) = self.document.tree.object_mut(node) {
+            objects.settle(body);
+        } else if let Body::Map(order) = &mut self.document.node_mut(node).body {
+            order.repack();
         }
         Ok(())
     }

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::node::Body;
 use super::{Document, MAX_NODE_DEPTH, NodeIx};
 use crate::node::SerializedNode;
 use crate::op::NodeKind;
@@ -82,7 +81,7 @@ impl Document {
         let mut document = Self::new();
         match by_id.get(&NodeId::ROOT) {
             Some(root) => {
-                let body = Body::new(&root.content, &mut document.key_lists);
+                let body = document.tree.body(&root.content);
                 document.node_mut(NodeIx::ROOT).body = body;
             }
             None => report.repairs.push(Repair::RootMissing),
@@ -94,7 +93,7 @@ impl Document {
             report.repairs.iter().filter_map(Repair::dropped).collect();
         let lost = by_id.into_keys().filter(|id| !chosen_out.contains(id));
         report.repairs.extend(lost.map(Repair::Unreachable));
-        document.nodes.shrink_to_fit();
+        document.shrink();
         document.debug_check();
         Ok((document, report))
     }

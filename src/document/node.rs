@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::fields::{KeyLists, ObjectBody, ObjectIter};
 use super::ids::PackedId;
+use super::objects::{ObjectBody, ObjectIter};
 use super::order::{self, Order};
 use super::text_node::TextNode;
-use crate::op::{NodeContent, NodeKind};
+use crate::op::NodeKind;
 use crate::position::Position;
-use crate::{FileMeta, Json};
+use crate::{FileMeta, Json, SmallStr};
 
 /// A node's place in the arena. Only meaningful together with its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +20,8 @@ impl NodeIx {
 }
 
 /// A node: who it is, where it hangs and what it holds.
-#[derive(Clone, Debug)]
+/// Forty-eight bytes, as documents consist of little else.
+#[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) id: PackedId,
     /// The container it hangs in; the root names itself.
@@ -39,7 +40,7 @@ pub(crate) struct Node {
 pub(crate) type LinkKey = Position;
 
 /// What a node holds.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Body {
     Object(ObjectBody),
     List(Box<Order>),
@@ -49,20 +50,20 @@ pub(crate) enum Body {
     File(Arc<FileMeta>),
 }
 
-impl Body {
-    pub(super) fn new(content: &NodeContent, lists: &mut KeyLists) -> Self {
-        match content {
-            NodeContent::Object(data) => Self::Object(ObjectBody::of(data, lists)),
-            NodeContent::List => Self::List(Box::default()),
-            NodeContent::Map => Self::Map(Box::default()),
-            NodeContent::Register(value) => Self::Register(value.clone()),
-            NodeContent::Text { segments, version } => {
-                Self::Text(Box::new(TextNode::new(segments.clone(), *version)))
-            }
-            NodeContent::File(file) => Self::File(file.clone()),
+impl Node {
+    /// The root of a document without fields.
+    pub(super) fn root() -> Self {
+        Self {
+            id: PackedId::ROOT,
+            parent: NodeIx::ROOT,
+            key: Position::verbatim(SmallStr::EMPTY),
+            depth: 0,
+            body: Body::Object(ObjectBody::EMPTY),
         }
     }
+}
 
+impl Body {
     pub(crate) fn kind(&self) -> NodeKind {
         match self {
             Self::Object(_) => NodeKind::Object,
@@ -71,31 +72,6 @@ impl Body {
             Self::Register(_) => NodeKind::Register,
             Self::Text(_) => NodeKind::Text,
             Self::File(_) => NodeKind::File,
-        }
-    }
-
-    /// The content without children, as a create op or a serialised node carries it.
-    pub(crate) fn content(&self) -> NodeContent {
-        match self {
-            Self::Object(object) => NodeContent::Object(Arc::new(
-                object.fields().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            )),
-            Self::List(_) => NodeContent::List,
-            Self::Map(_) => NodeContent::Map,
-            Self::Register(value) => NodeContent::Register(value.clone()),
-            Self::Text(text) => {
-                NodeContent::Text { segments: text.segments(), version: text.version() }
-            }
-            Self::File(file) => NodeContent::File(file.clone()),
-        }
-    }
-
-    /// The children, in order of their keys or positions.
-    pub(crate) fn children(&self) -> Children<'_> {
-        match self {
-            Self::Object(object) => Children::Object(object.iter()),
-            Self::Map(order) | Self::List(order) => Children::Ordered(Box::new(order.iter())),
-            Self::Register(_) | Self::Text(_) | Self::File(_) => Children::None,
         }
     }
 }
@@ -113,7 +89,7 @@ impl Iterator for Children<'_> {
     fn next(&mut self) -> Option<NodeIx> {
         match self {
             Self::None => None,
-            Self::Object(slots) => slots.find_map(|(_, slot)| slot.child()),
+            Self::Object(entries) => entries.next_child(),
             Self::Ordered(children) => children.next(),
         }
     }

@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use super::fields::{ObjectIter, Slot};
 use super::node::{Body, Children, NodeIx};
+use super::objects::{Object, ObjectIter, Slot};
 use super::order::{self, Order};
 use super::{Document, TextNode};
 use crate::json::error::{push_index, push_key};
@@ -22,10 +22,10 @@ use crate::text::{Segment, Text};
 use crate::{FileMeta, Json, NodeId, SmallStr};
 
 /// A value in a document.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum ValueRef<'a> {
     /// A JSON leaf: a field, or a plain entry or item.
-    Json(&'a Json),
+    Json(Json),
     /// A LiveObject.
     Object(ObjectRef<'a>),
     /// A LiveMap.
@@ -163,7 +163,7 @@ impl Document {
             Body::Map(_) => ValueRef::Map(MapRef { document, ix }),
             Body::List(_) => ValueRef::List(ListRef { document, ix }),
             Body::Text(_) => ValueRef::Text(TextRef { document, ix }),
-            Body::Register(value) => ValueRef::Json(value),
+            Body::Register(value) => ValueRef::Json(value.clone()),
             Body::File(file) => ValueRef::File(file),
         }
     }
@@ -173,10 +173,10 @@ impl Document {
         (self.node(ix).key.as_small_str(), self.value(ix))
     }
 
-    fn slot<'a>(&'a self, slot: &'a Slot) -> ValueRef<'a> {
+    fn slot(&self, slot: Slot) -> ValueRef<'_> {
         match slot {
             Slot::Json(value) => ValueRef::Json(value),
-            Slot::Child(child) => self.value(*child),
+            Slot::Child(child) => self.value(child),
         }
     }
 
@@ -211,7 +211,7 @@ impl Document {
 
 impl<'a> ValueRef<'a> {
     /// The id of the node, unless this is a JSON leaf.
-    pub fn id(self) -> Option<NodeId> {
+    pub fn id(&self) -> Option<NodeId> {
         match self {
             Self::Object(object) => Some(object.id()),
             Self::Map(map) => Some(map.id()),
@@ -222,7 +222,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The kind of node; a JSON leaf counts as a register.
-    pub fn kind(self) -> NodeKind {
+    pub fn kind(&self) -> NodeKind {
         match self {
             Self::Json(_) => NodeKind::Register,
             Self::Object(_) => NodeKind::Object,
@@ -233,12 +233,12 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    fn is_container(self) -> bool {
+    fn is_container(&self) -> bool {
         self.kind().is_container()
     }
 
     /// The value at a key, or at an index written in decimal.
-    pub(crate) fn child(self, token: &str) -> Option<ValueRef<'a>> {
+    pub(crate) fn child(&self, token: &str) -> Option<ValueRef<'a>> {
         match self {
             Self::Object(object) => object.get(token),
             Self::Map(map) => map.get(token),
@@ -248,9 +248,12 @@ impl<'a> ValueRef<'a> {
     }
 
     /// What an object or map has, in order of the keys; nothing for anything else.
-    pub(crate) fn entries(self) -> Entries<'a> {
+    pub(crate) fn entries(&self) -> Entries<'a> {
         match self {
-            Self::Object(object) => Entries::Object(object.document, object.body().iter()),
+            Self::Object(object) => match object.entries() {
+                Some(entries) => Entries::Object(object.document, entries.iter()),
+                None => Entries::None,
+            },
             Self::Map(map) => match map.order() {
                 Some(order) => Entries::Map(map.document, Box::new(order.iter())),
                 None => Entries::None,
@@ -260,10 +263,10 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The JSON projection of the value.
-    pub fn to_json(self) -> Json {
+    pub fn to_json(&self) -> Json {
         // Without recursion: a frame of the stack is dear in builds without optimisation.
         let mut open: Vec<Partial<'a>> = Vec::new();
-        let mut next = Some(self);
+        let mut next = Some(self.clone());
         loop {
             match next {
                 Some(value @ (Self::Object(_) | Self::Map(_))) => {
@@ -271,12 +274,12 @@ impl<'a> ValueRef<'a> {
                     open.push(Partial::Keyed(Vec::with_capacity(entries.len()), None, entries));
                 }
                 Some(Self::List(list)) => {
-                    let items = list.document.node(list.ix).body.children();
+                    let items = list.document.children(list.ix);
                     open.push(Partial::List(Vec::with_capacity(list.len()), list.document, items));
                 }
                 leaf_or_end => {
                     let done = match leaf_or_end {
-                        Some(Self::Json(value)) => value.clone(),
+                        Some(Self::Json(value)) => value,
                         Some(Self::File(file)) => file.to_json(),
                         Some(Self::Text(text)) => {
                             Json::array(text.segments().iter().map(Segment::to_json))
@@ -297,32 +300,32 @@ impl<'a> ValueRef<'a> {
     ///
     /// # Errors
     /// If the JSON projection does not fit the type.
-    pub fn deserialize<T: DeserializeOwned>(self) -> Result<T, serde_json::Error> {
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         T::deserialize(&self.to_json())
     }
 
     /// The LiveObject, if this is one.
-    pub fn as_object(self) -> Option<ObjectRef<'a>> {
-        if let Self::Object(object) = self { Some(object) } else { None }
+    pub fn as_object(&self) -> Option<ObjectRef<'a>> {
+        if let Self::Object(object) = self { Some(*object) } else { None }
     }
 
     /// The LiveMap, if this is one.
-    pub fn as_map(self) -> Option<MapRef<'a>> {
-        if let Self::Map(map) = self { Some(map) } else { None }
+    pub fn as_map(&self) -> Option<MapRef<'a>> {
+        if let Self::Map(map) = self { Some(*map) } else { None }
     }
 
     /// The LiveList, if this is one.
-    pub fn as_list(self) -> Option<ListRef<'a>> {
-        if let Self::List(list) = self { Some(list) } else { None }
+    pub fn as_list(&self) -> Option<ListRef<'a>> {
+        if let Self::List(list) = self { Some(*list) } else { None }
     }
 
     /// The LiveText, if this is one.
-    pub fn as_text(self) -> Option<TextRef<'a>> {
-        if let Self::Text(text) = self { Some(text) } else { None }
+    pub fn as_text(&self) -> Option<TextRef<'a>> {
+        if let Self::Text(text) = self { Some(*text) } else { None }
     }
 
     /// The JSON leaf, if this is one.
-    pub fn as_json(self) -> Option<&'a Json> {
+    pub fn as_json(&self) -> Option<&Json> {
         if let Self::Json(value) = self { Some(value) } else { None }
     }
 }
@@ -418,34 +421,31 @@ impl Serialize for ValueRef<'_> {
                 }
                 seq.end()
             }
-            Self::Text(_) => self.to_json().serialize(serializer),
+            Self::Text(text) => text.to_json().serialize(serializer),
             Self::File(file) => file.serialize(serializer),
         }
     }
 }
 
 impl<'a> ObjectRef<'a> {
-    fn body(self) -> &'a super::ObjectBody {
-        const EMPTY: &super::ObjectBody = &super::ObjectBody::EMPTY;
-        match &self.document.node(self.ix).body {
-            Body::Object(object) => object,
-            _ => EMPTY,
-        }
+    fn entries(self) -> Option<Object<'a>> {
+        self.document.object(self.ix)
     }
 
     /// The field or child at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.body().at(key).map(|slot| self.document.slot(slot))
+        self.entries()?.at(key).map(|slot| self.document.slot(slot))
     }
 
     /// Fields and children, in order of their keys.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a SmallStr, ValueRef<'a>)> {
-        self.body().iter().map(move |(key, slot)| (key, self.document.slot(slot)))
+        let entries = self.entries().map_or_else(ObjectIter::empty, Object::iter);
+        entries.map(move |(key, slot)| (key, self.document.slot(slot)))
     }
 
     /// The number of fields and children.
     pub fn len(self) -> usize {
-        self.body().len()
+        self.entries().map_or(0, Object::len)
     }
 
     /// Whether there are no fields and children.

@@ -3,8 +3,8 @@
 //! The writers walk the tree straight into the output, without an intermediate value.
 
 use super::Document;
-use super::fields::Slot;
 use super::node::{Body, NodeIx};
+use super::objects::Slot;
 use crate::json::write::{write_json, write_str};
 use crate::node::SerializedNode;
 use crate::text::Segment;
@@ -55,7 +55,7 @@ impl Document {
         std::iter::from_fn(move || {
             let ix = stack.pop()?;
             let before = stack.len();
-            stack.extend(self.node(ix).body.children());
+            stack.extend(self.children(ix));
             if let Some(children) = stack.get_mut(before..) {
                 children.reverse();
             }
@@ -69,7 +69,7 @@ impl Document {
             id: self.id(ix),
             parent: (ix != NodeIx::ROOT)
                 .then(|| (self.id(node.parent), node.key.as_small_str().clone())),
-            content: node.body.content(),
+            content: self.content(ix),
         }
     }
 
@@ -88,10 +88,11 @@ impl Document {
             out.extend_from_slice(name);
         }
         match &self.node(ix).body {
-            Body::Object(object) => {
-                write_entries(object.iter(), out, |slot, out| match slot {
-                    Slot::Json(value) => write_json(value, out),
-                    Slot::Child(child) => self.write_node(*child, notation, out),
+            Body::Object(body) => {
+                let entries = self.tree.objects.view(body).iter();
+                write_entries(entries, out, |slot, out| match slot {
+                    Slot::Json(value) => write_json(&value, out),
+                    Slot::Child(child) => self.write_node(child, notation, out),
                 });
             }
             Body::Map(entries) => {

@@ -45,6 +45,17 @@ impl<T> Slab<T> {
         value
     }
 
+    /// Gives back memory that further growth would have used.
+    pub(crate) fn shrink(&mut self) {
+        while self.places.last().is_some_and(Option::is_none) {
+            self.places.pop();
+        }
+        self.places.shrink_to_fit();
+        let len = self.places.len();
+        self.free.retain(|number| (*number as usize) < len);
+        self.free.shrink_to_fit();
+    }
+
     /// The values, in the order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.places.iter().flatten()
