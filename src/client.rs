@@ -23,7 +23,7 @@ pub use cursors::CursorId;
 pub use history::{UndoOptions, UndoPolicy};
 pub(crate) use pending::Prediction;
 
-use crate::change::{KeyChange, Origin, Update, UpdateDetail};
+use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Session, Trail};
 use crate::message::{ClientMessage, MessageError, ServerMessage};
@@ -532,16 +532,14 @@ impl Client {
 
 /// A whole document as changes of an empty one.
 fn everything(document: &Document) -> Changes {
-    let keys: Vec<KeyChange> = document
+    let keys: Few<KeyChange> = document
         .root()
         .iter()
         .map(|(key, value)| KeyChange { key: key.clone(), value: Some(value.to_json()) })
         .collect();
-    let updates = if keys.is_empty() {
-        Vec::new()
-    } else {
-        let detail = UpdateDetail::Object(keys);
-        vec![Update { node: NodeId::ROOT, path: String::new(), detail }]
-    };
-    Changes::new(updates)
+    if keys.is_empty() {
+        return Changes::default();
+    }
+    let detail = UpdateDetail::Object(keys);
+    Changes::new([Update { node: NodeId::ROOT, path: Path::root(), detail }].into_iter().collect())
 }

@@ -81,7 +81,10 @@ pub struct Document {
     free: Vec<NodeIx>,
     ids: IdIndex,
     journal: Journal,
+    /// While changes are watched.
     tracker: Option<Box<Tracker>>,
+    /// For the next time that they are.
+    idle_tracker: Option<Box<Tracker>>,
     limits: Limits,
 }
 
@@ -94,6 +97,7 @@ impl Document {
             ids: IdIndex::default(),
             journal: Journal::default(),
             tracker: None,
+            idle_tracker: None,
             limits: Limits::default(),
         }
     }

@@ -248,7 +248,7 @@ impl Session<'_> {
 
     /// The error that the value at `token` below `parent` is not of the kind `wanted`.
     fn wrong_kind(&self, parent: NodeIx, token: &str, wanted: NodeKind) -> EditError {
-        let mut at = self.document.pointer_to(parent);
+        let mut at = self.document.path_to(parent).to_string();
         push_key(&mut at, token);
         let found = self.document.value(parent).child(token);
         EditError::WrongKind {

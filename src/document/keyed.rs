@@ -41,11 +41,23 @@ fn search_from_end<V, K: Ord>(entries: &[(K, V)], key: &K) -> Result<usize, usiz
 impl<V, K> Keyed<V, K> {
     pub(crate) const EMPTY: Self = Self::Small(Vec::new());
 
+    /// Removes all entries; few ones leave their memory for others.
+    pub(crate) fn clear(&mut self) {
+        match self {
+            Self::Small(entries) => entries.clear(),
+            Self::Large(_) => *self = Self::EMPTY,
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Small(entries) => entries.len(),
             Self::Large(entries) => entries.len(),
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     pub(crate) fn iter(&self) -> KeyedIter<'_, V, K> {

@@ -357,19 +357,18 @@ impl Document {
     /// Runs `change` and reports its net effect.
     pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> (T, Changes) {
         debug_assert!(self.tracker.is_none(), "changes are watched already");
-        self.tracker = Some(Box::default());
+        self.tracker = Some(self.idle_tracker.take().unwrap_or_default());
         let result = change(self);
-        let changes = match self.tracker.take() {
-            Some(tracker) => tracker.finish(self),
-            None => Changes::default(),
-        };
+        let Some(mut tracker) = self.tracker.take() else { return (result, Changes::default()) };
+        let changes = tracker.finish(self);
+        self.idle_tracker = tracker.again();
         (result, changes)
     }
 
     /// Frees what was kept while changes were watched.
-    pub(crate) fn free_all(&mut self, freed: Vec<NodeIx>) {
+    pub(crate) fn free_all(&mut self, freed: &mut Vec<NodeIx>) {
         debug_assert!(self.tracker.is_none(), "changes are still watched");
-        for ix in freed {
+        for ix in freed.drain(..) {
             self.free_node(ix);
         }
     }

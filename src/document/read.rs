@@ -7,14 +7,13 @@
 use serde::de::DeserializeOwned;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::node::{Body, Children, NodeIx};
 use super::objects::{Object, ObjectIter, Slot};
 use super::order::{self, Order};
 use super::{Document, TextNode};
-use crate::json::error::{push_index, push_key};
+use crate::change::{Path, PathStep};
 use crate::op::NodeKind;
 use crate::patch::pointer::{Pointer, index_of, prefix};
 use crate::position::Position;
@@ -193,19 +192,16 @@ impl Document {
         }
     }
 
-    /// The JSON Pointer that leads to a node.
-    pub(crate) fn pointer_to(&self, ix: NodeIx) -> String {
-        let mut pointer = String::with_capacity(48);
-        let path: SmallVec<[NodeIx; 16]> = self.ancestors(ix).collect();
-        for ix in path.into_iter().rev().skip(1) {
+    /// The way that leads to a node.
+    pub(crate) fn path_to(&self, ix: NodeIx) -> Path {
+        let below_root = self.ancestors(ix).take_while(|ix| *ix != NodeIx::ROOT);
+        Path::from_last(below_root.map(|ix| {
             let node = self.node(ix);
-            if matches!(self.node(node.parent).body, Body::List(_)) {
-                push_index(&mut pointer, self.rank_in(node.parent, &node.key));
-            } else {
-                push_key(&mut pointer, node.key.as_str());
+            match self.node(node.parent).body {
+                Body::List(_) => PathStep::Index(self.rank_in(node.parent, &node.key)),
+                _ => PathStep::Key(node.key.as_small_str().clone()),
             }
-        }
-        pointer
+        }))
     }
 }
 

@@ -31,7 +31,7 @@ impl Session<'_> {
         let value = self.document.value(node);
         if !goes_on_as(&value, target) {
             return Err(EditError::WrongKind {
-                at: self.document.pointer_to(node),
+                at: self.document.path_to(node).to_string(),
                 found: value.kind().in_words(),
                 wanted: in_words(target),
             });
