@@ -315,7 +315,7 @@ impl Client {
     /// # while let Some(message) = client.poll_message() {
     /// #     for answer in server.receive(actor, message, 0)?.sender { client.receive(answer)?; }
     /// # }
-    /// let text = client.document().at("/t")?.id().unwrap().clone();
+    /// let text = client.document().at("/t")?.id().unwrap();
     /// let cursor = client.add_cursor(&text, 6, Bias::After).unwrap();
     /// client.edit(|root| root.text("t")?.insert(0, "Oh! "))?;
     /// assert_eq!(client.cursor(cursor), Some((&text, 10)));

@@ -243,7 +243,7 @@ impl Session<'_> {
     }
 
     pub(crate) fn id(&self, node: NodeIx) -> NodeId {
-        self.document.node(node).id.clone()
+        self.document.id(node)
     }
 
     /// The error that the value at `token` below `parent` is not of the kind `wanted`.
@@ -371,8 +371,8 @@ macro_rules! handle {
             }
 
             /// The node's id.
-            pub fn id(&self) -> &crate::NodeId {
-                &self.session.document.node(self.node).id
+            pub fn id(&self) -> crate::NodeId {
+                self.session.document.id(self.node)
             }
 
             /// The structure as it is now, for reading.

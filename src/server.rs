@@ -167,7 +167,7 @@ impl Server {
     pub fn new(mut document: Document, options: ServerOptions) -> Self {
         let used = document
             .subtree(NodeIx::ROOT)
-            .filter_map(|ix| document.node(ix).id.actor_and_clock().map(|(actor, _)| actor.0));
+            .filter_map(|ix| document.id(ix).actor_and_clock().map(|(actor, _)| actor.0));
         let next_actor = used.max().map_or(0, |actor| actor.saturating_add(1));
         document.set_limits(options.limits.clone());
         Self {
@@ -380,9 +380,7 @@ impl Server {
     /// The list, or other container, whose items an op adds to, moves or takes out.
     fn list_of(&self, op: &Op) -> Option<NodeId> {
         match &op.kind {
-            OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
-                self.document.parent_of(&op.id).cloned()
-            }
+            OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => self.document.parent_of(&op.id),
             OpKind::Create(create) => Some(create.parent_id.clone()),
             OpKind::DeleteObjectKey { .. } => Some(op.id.clone()),
             OpKind::UpdateObject { .. } | OpKind::UpdateText(_) => None,
@@ -435,7 +433,7 @@ impl Server {
                 self.answered.insert(op_id, Answer::Accepted);
                 // It says where the node is by now.
                 let list = self.document.parent_of(&op.id);
-                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(list)) {
+                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(&list)) {
                     batch.say();
                 }
                 batch.replies.push(*op);

@@ -38,7 +38,7 @@ impl Document {
         } else {
             Outcome::ACCEPTED
         };
-        self.attach(list, place, op.id.clone(), &create.content);
+        self.attach(list, place, &op.id, &create.content);
         outcome
     }
 
@@ -53,12 +53,12 @@ impl Document {
             }
         }
         let fix = self.child(list, &create.parent_key).map(|unexpected| {
-            let id = self.node(unexpected).id.clone();
+            let id = self.id(unexpected);
             self.detach(unexpected);
             Box::new(Op::new(id, OpKind::DeleteCrdt))
         });
         let key = Position::verbatim(create.parent_key.clone());
-        self.attach(list, key, op.id.clone(), &create.content);
+        self.attach(list, key, &op.id, &create.content);
         Outcome::Accepted { corrected: None, fix }
     }
 

@@ -6,11 +6,11 @@ use super::few::Few;
 use super::list::{self, TouchedItem};
 use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
+use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{Accepted, Splices, Text};
-use crate::{Document, Json, NodeId, SmallStr};
+use crate::{Document, Json, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
 /// rolled back and replayed is another node of the arena.
@@ -26,18 +26,18 @@ pub(crate) struct Tracker {
     /// Of the entries for one place the first one counts.
     keys: Vec<TouchedKey>,
     items: Vec<TouchedLink>,
-    texts: Keyed<TouchedText, NodeId>,
+    texts: Keyed<TouchedText, PackedId>,
     /// Nodes from before whose creation was taken back. If a node of the same id is created again,
     /// it continues the old one: all that differs between them has been touched.
     uncreated: BTreeSet<NodeIx>,
-    uncreated_ids: BTreeSet<NodeId>,
+    uncreated_ids: BTreeSet<PackedId>,
     /// Nodes that were created since.
     created: Keyed<(), NodeIx>,
     /// Tops of the subtrees that were taken out since.
     detached: BTreeSet<NodeIx>,
     /// Nodes from before that were taken out since, by id. If one is created again, as undo does,
     /// the new node continues it.
-    gone: Keyed<NodeIx, NodeId>,
+    gone: Keyed<NodeIx, PackedId>,
     /// Nodes that had been taken out before, and were put back since.
     revived: BTreeSet<NodeIx>,
     freed: Vec<NodeIx>,
@@ -49,7 +49,7 @@ const KEPT: usize = 64;
 /// A place of a node that was touched, and what was there before.
 #[derive(Debug)]
 struct Touched<P, O> {
-    node: NodeId,
+    node: PackedId,
     place: P,
     old: Option<O>,
 }
@@ -58,7 +58,7 @@ struct Touched<P, O> {
 type TouchedKey = Touched<SmallStr, Old>;
 
 /// By item, of a list.
-type TouchedLink = Touched<NodeId, OldItem>;
+type TouchedLink = Touched<PackedId, OldItem>;
 
 /// A value that was there before.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ pub(super) enum Old {
     /// A field, register or file: something that never changes inside.
     Json(Json),
     /// Any other node.
-    Node { id: NodeId, ix: NodeIx, kind: NodeKind },
+    Node { id: PackedId, ix: NodeIx, kind: NodeKind },
 }
 
 /// A list item that was there before.
@@ -85,22 +85,22 @@ pub(super) enum New {
 
 impl Tracker {
     /// A field of `node` had the value `old`.
-    pub(crate) fn field(&mut self, ix: NodeIx, node: &NodeId, key: &SmallStr, old: Option<&Json>) {
+    pub(crate) fn field(&mut self, ix: NodeIx, node: PackedId, key: &SmallStr, old: Option<&Json>) {
         if self.counts(ix, node) {
             self.touch_key(node, key, old.cloned().map(Old::Json));
         }
     }
 
-    fn touch_key(&mut self, node: &NodeId, key: &SmallStr, old: Option<Old>) {
-        self.keys.push(Touched { node: node.clone(), place: key.clone(), old });
+    fn touch_key(&mut self, node: PackedId, key: &SmallStr, old: Option<Old>) {
+        self.keys.push(Touched { node, place: key.clone(), old });
     }
 
     /// Whether a node is that which had this id before, or continues it.
-    fn counts(&self, ix: NodeIx, id: &NodeId) -> bool {
+    fn counts(&self, ix: NodeIx, id: PackedId) -> bool {
         if self.revived.contains(&ix) {
             return false;
         }
-        !self.is_created(ix) || self.uncreated_ids.contains(id)
+        !self.is_created(ix) || self.uncreated_ids.contains(&id)
     }
 
     fn is_created(&self, ix: NodeIx) -> bool {
@@ -113,52 +113,52 @@ impl Tracker {
     }
 
     /// The node at `ix` is about to be entered in its parent.
-    pub(crate) fn attached(&mut self, nodes: &[Node], ix: NodeIx) {
-        let (Some(node), Some(parent)) = (at(nodes, ix), parent_in(nodes, ix)) else { return };
+    pub(crate) fn attached(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
+        let parent = tree.node(node.parent);
         self.touch_link(parent, node, None);
         if let Some(old) = self.gone.get(&node.id).copied() {
             if old != ix && self.is_created(ix) && self.uncreated.insert(old) {
-                self.recreated(nodes, old);
+                self.recreated(tree, old);
             }
         }
         if !self.uncreated_ids.is_empty()
             && self.uncreated_ids.contains(&node.id)
-            && self.counts(ix, &node.id)
+            && self.counts(ix, node.id)
         {
-            self.touch_content(node, false);
+            self.touch_content(tree, ix, false);
         }
     }
 
     /// The node at `ix` is about to be taken out of its parent.
-    pub(crate) fn unlinked(&mut self, nodes: &[Node], ix: NodeIx) {
-        let (Some(node), Some(parent)) = (at(nodes, ix), parent_in(nodes, ix)) else { return };
+    pub(crate) fn unlinked(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
+        let parent = tree.node(node.parent);
         self.touch_link(parent, node, Some(Old::of(ix, node)));
     }
 
     /// A subtree was taken out.
-    pub(crate) fn detached(&mut self, nodes: &[Node], top: NodeIx) {
+    pub(crate) fn detached(&mut self, tree: &Tree, top: NodeIx) {
         self.detached.insert(top);
-        self.note_gone(nodes, top);
+        self.note_gone(tree, top);
     }
 
-    fn note_gone(&mut self, nodes: &[Node], ix: NodeIx) {
+    fn note_gone(&mut self, tree: &Tree, ix: NodeIx) {
         if !self.revived.contains(&ix) && !self.is_created(ix) {
-            if let Some(node) = at(nodes, ix) {
-                self.gone.insert(node.id.clone(), ix);
-            }
+            self.gone.insert(tree.node(ix).id, ix);
         }
     }
 
     /// A node from before, which was taken out, is about to be created again: notes down all that
     /// it held, as if its creation had been taken back.
-    fn recreated(&mut self, nodes: &[Node], old: NodeIx) {
-        let Some(node) = at(nodes, old) else { return };
-        self.uncreated_ids.insert(node.id.clone());
-        self.touch_content(node, true);
-        for child in node.body.children() {
-            let Some(below) = at(nodes, child) else { continue };
+    fn recreated(&mut self, tree: &Tree, old: NodeIx) {
+        let node = tree.node(old);
+        self.uncreated_ids.insert(node.id);
+        self.touch_content(tree, old, true);
+        for child in tree.children(old) {
+            let below = tree.node(child);
             self.touch_link(node, below, Some(Old::of(child, below)));
-            self.note_gone(nodes, child);
+            self.note_gone(tree, child);
         }
     }
 
@@ -170,56 +170,54 @@ impl Tracker {
 
     /// The node at `ix` is about to be put back; it had been taken out before changes were
     /// watched. It may continue one that took its id meanwhile.
-    pub(crate) fn revived(&mut self, nodes: &[Node], ix: NodeIx) {
-        let Some(node) = at(nodes, ix) else { return };
+    pub(crate) fn revived(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
         if !self.uncreated_ids.contains(&node.id) {
             self.revived.insert(ix);
             return;
         }
-        self.touch_content(node, false);
-        for child in node.body.children() {
-            if let Some(below) = at(nodes, child) {
-                self.touch_link(node, below, None);
-            }
+        self.touch_content(tree, ix, false);
+        for child in tree.children(ix) {
+            self.touch_link(node, tree.node(child), None);
         }
     }
 
-    /// The creation of `node` is about to be taken back.
-    pub(crate) fn uncreated(&mut self, ix: NodeIx, node: &Node) {
+    /// The creation of the node at `ix` is about to be taken back.
+    pub(crate) fn uncreated(&mut self, tree: &Tree, ix: NodeIx) {
         if self.revived.contains(&ix) || self.is_created(ix) {
             return;
         }
         self.uncreated.insert(ix);
-        self.uncreated_ids.insert(node.id.clone());
-        self.touch_content(node, true);
+        self.uncreated_ids.insert(tree.node(ix).id);
+        self.touch_content(tree, ix, true);
     }
 
     /// The content of a text has changed by these splices from `before`.
-    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, before: &Text, splices: &Splices) {
+    pub(crate) fn text(&mut self, ix: NodeIx, node: PackedId, before: &Text, splices: &Splices) {
         if self.counts(ix, node) {
             let touched = || TouchedText::new(before.clone());
-            self.texts.get_or_insert_with(node, touched).spliced(before, splices);
+            self.texts.get_or_insert_with(&node, touched).spliced(before, splices);
         }
     }
 
     /// A text was updated that had not been [touched](Self::has_touched_text) before.
-    pub(crate) fn updated(&mut self, ix: NodeIx, node: &NodeId, update: &Accepted) {
+    pub(crate) fn updated(&mut self, ix: NodeIx, node: PackedId, update: &Accepted) {
         if self.counts(ix, node) {
-            self.texts.insert(node.clone(), TouchedText::updated(update));
+            self.texts.insert(node, TouchedText::updated(update));
         }
     }
 
-    pub(crate) fn has_touched_text(&self, node: &NodeId) -> bool {
-        self.texts.contains(node)
+    pub(crate) fn has_touched_text(&self, node: PackedId) -> bool {
+        self.texts.contains(&node)
     }
 
     /// The content of a text becomes another's, or has been.
     ///
     /// If an update is all that happened to it yet, it is still there: another one only becomes what
     /// it was after its own end has been noted down here.
-    fn touch_text(&mut self, node: &NodeId, text: &TextNode) {
+    fn touch_text(&mut self, node: PackedId, text: &TextNode) {
         let touched = || TouchedText::new(text.text().clone());
-        self.texts.get_or_insert_with(node, touched).replaced(text.text());
+        self.texts.get_or_insert_with(&node, touched).replaced(text.text());
     }
 
     /// A node was freed: its place in the arena must not be used again before the end.
@@ -228,27 +226,28 @@ impl Tracker {
     }
 
     fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>) {
-        if !self.counts(node.parent, &parent.id) {
+        if !self.counts(node.parent, parent.id) {
             return;
         }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            self.items.push(Touched { node: parent.id.clone(), place: node.id.clone(), old });
+            self.items.push(Touched { node: parent.id, place: node.id, old });
         } else {
-            self.touch_key(&parent.id, node.key.as_small_str(), old);
+            self.touch_key(parent.id, node.key.as_small_str(), old);
         }
     }
 
     /// Touches all that a create op gives a node; it `was_there` or is about to be.
-    fn touch_content(&mut self, node: &Node, was_there: bool) {
+    fn touch_content(&mut self, tree: &Tree, ix: NodeIx, was_there: bool) {
+        let node = tree.node(ix);
         match &node.body {
-            Body::Object(object) => {
-                for (key, value) in object.fields() {
-                    let old = was_there.then(|| Old::Json(value.clone()));
-                    self.touch_key(&node.id, key, old);
+            Body::Object(_) => {
+                for (key, value) in tree.fields(ix) {
+                    let old = was_there.then_some(Old::Json(value));
+                    self.touch_key(node.id, key, old);
                 }
             }
-            Body::Text(text) => self.touch_text(&node.id, text),
+            Body::Text(text) => self.touch_text(node.id, text),
             Body::List(_) | Body::Map(_) | Body::Register(_) | Body::File(_) => {}
         }
     }
@@ -286,7 +285,7 @@ impl Tracker {
     /// Touches the places of texts that text operations cannot make what they are, so that they are
     /// reported whole.
     fn touch_replaced_texts(&mut self, document: &Document) {
-        let texts = self.texts.iter().filter_map(|(id, _)| document.find(id));
+        let texts = self.texts.iter().filter_map(|(id, _)| document.find_packed(*id));
         let replaced: Vec<NodeIx> =
             texts.filter(|ix| !self.is_text_change(document, *ix)).collect();
         for ix in replaced {
@@ -297,7 +296,7 @@ impl Tracker {
 
     /// What changed at the keys of one node.
     fn found_at_keys(&self, document: &Document, touched: &[TouchedKey]) -> Option<Found> {
-        let ix = document.find(&touched.first()?.node)?;
+        let ix = document.find_packed(touched.first()?.node)?;
         let body = &document.node(ix).body;
         if !matches!(body, Body::Object(_) | Body::Map(_)) {
             return None;
@@ -305,11 +304,14 @@ impl Tracker {
         let (mut changes, mut fresh) = (Few::new(), Vec::new());
         for Touched { place: key, old, .. } in touched {
             let new = match body {
-                Body::Object(object) => object.get(key).map(|slot| match slot {
-                    Slot::Json(value) => New::Json(value.clone()),
-                    Slot::Child(child) => New::of(document, *child),
-                }),
-                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
+                Body::Object(_) => {
+                    let slot = document.object(ix).and_then(|object| object.get(key));
+                    slot.map(|slot| match slot {
+                        Slot::Json(value) => New::Json(value),
+                        Slot::Child(child) => New::of(document, child),
+                    })
+                }
+                Body::Map(_) => document.child(ix, key).map(|child| New::of(document, child)),
                 _ => None,
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {
@@ -326,12 +328,12 @@ impl Tracker {
 
     /// What changed among the items of one list.
     fn found_among_items(&self, document: &Document, touched: &[TouchedLink]) -> Option<Found> {
-        let list = document.find(&touched.first()?.node)?;
+        let list = document.find_packed(touched.first()?.node)?;
         if !matches!(document.node(list).body, Body::List(_)) {
             return None;
         }
         let items = touched.iter().map(|Touched { place: item, old, .. }| {
-            let now = document.find(item).filter(|ix| document.node(*ix).parent == list);
+            let now = document.find_packed(*item).filter(|ix| document.node(*ix).parent == list);
             let value = now.map(|ix| New::of(document, ix));
             let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
             let same = self.same(
@@ -366,7 +368,7 @@ impl Tracker {
         let items = self.items.chunk_by(|a, b| a.node == b.node);
         let items = items.filter_map(|touched| self.found_among_items(document, touched));
         let texts = self.texts.iter().filter_map(|(id, touched)| {
-            let ix = document.find(id)?;
+            let ix = document.find_packed(*id)?;
             let Body::Text(text) = &document.node(ix).body else { return None };
             let ops = touched.changes_to(text.text())?;
             Some(Found { ix, detail: UpdateDetail::Text(ops), fresh: Vec::new() })
@@ -377,10 +379,7 @@ impl Tracker {
         if !fresh.is_empty() {
             found.retain(|at| !document.ancestors(at.ix).any(|above| fresh.contains(&above)));
         }
-        found.sort_by(|a, b| {
-            let (a, b) = (document.node(a.ix), document.node(b.ix));
-            (a.depth, &a.id).cmp(&(b.depth, &b.id))
-        });
+        found.sort_by_cached_key(|at| (document.node(at.ix).depth, document.id(at.ix)));
         found
     }
 
@@ -445,7 +444,7 @@ impl Tracker {
 /// Sorts what was touched by node and place, and leaves of each place the first entry.
 fn first_of_each<P: Ord, O>(touched: &mut Vec<Touched<P, O>>) {
     if touched.len() > 1 {
-        touched.sort_by(|a, b| (&a.node, &a.place).cmp(&(&b.node, &b.place)));
+        touched.sort_by(|a, b| (a.node, &a.place).cmp(&(b.node, &b.place)));
         touched.dedup_by(|later, first| later.node == first.node && later.place == first.place);
     }
 }
@@ -467,7 +466,7 @@ impl Found {
                 *place = document.value(node).to_json();
             }
         }
-        let node = document.node(self.ix).id.clone();
+        let node = document.id(self.ix);
         let is_change = !self.detail.is_empty();
         is_change.then(|| Update { node, path: document.path_to(self.ix), detail: self.detail })
     }
@@ -496,20 +495,12 @@ impl UpdateDetail {
     }
 }
 
-fn at(nodes: &[Node], ix: NodeIx) -> Option<&Node> {
-    nodes.get(ix.0 as usize)
-}
-
-fn parent_in(nodes: &[Node], ix: NodeIx) -> Option<&Node> {
-    at(nodes, at(nodes, ix)?.parent)
-}
-
 impl Old {
     fn of(ix: NodeIx, node: &Node) -> Self {
         match &node.body {
             Body::Register(value) => Self::Json(value.clone()),
             Body::File(file) => Self::Json(file.to_json()),
-            body => Self::Node { id: node.id.clone(), ix, kind: body.kind() },
+            body => Self::Node { id: node.id, ix, kind: body.kind() },
         }
     }
 }

@@ -236,7 +236,7 @@ impl History {
     /// Whether somebody else changed what a node holds since.
     fn is_foreign_within(&self, document: &Document, top: NodeIx, since: u64) -> bool {
         document.subtree(top).any(|ix| {
-            let id = &document.node(ix).id;
+            let id = &document.id(ix);
             let slots = Place::Slot(id.clone(), SmallStr::default())..;
             self.is_foreign(&Place::Text(id.clone()), since)
                 || (ix != top && self.is_foreign(&Place::Item(id.clone()), since))
@@ -296,7 +296,7 @@ pub(super) fn places(document: &Document, op: &Op) -> Vec<Place> {
         OpKind::Create(create) => vec![slot(&create.parent_id, &create.parent_key)],
         OpKind::DeleteCrdt => {
             let parent = document.parent_of(&op.id).zip(document.parent_key_of(&op.id));
-            parent.map(|(parent, key)| slot(parent, &key.into())).into_iter().collect()
+            parent.map(|(parent, key)| slot(&parent, &key.into())).into_iter().collect()
         }
         OpKind::UpdateText(_) => vec![Place::Text(op.id.clone())],
     }

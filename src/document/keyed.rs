@@ -141,16 +141,6 @@ impl<V, K: Ord> Keyed<V, K> {
         }
     }
 
-    /// The values, in the order of their keys.
-    pub(crate) fn into_values(self) -> impl Iterator<Item = V> {
-        let (small, large) = match self {
-            Self::Small(entries) => (Some(entries), None),
-            Self::Large(entries) => (None, Some(entries)),
-        };
-        let small = small.into_iter().flatten().map(|(_, value)| value);
-        small.chain(large.into_iter().flat_map(|entries| entries.into_values()))
-    }
-
     /// Gives back memory that further growth would have used.
     pub(crate) fn shrink(&mut self) {
         match self {

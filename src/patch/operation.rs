@@ -98,7 +98,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
                 return if equal { Ok(()) } else { Err(test_failed(expected, &found)) };
             }
         };
-        if equal(found, expected) { Ok(()) } else { Err(test_failed(expected, &found)) }
+        if equal(&found, expected) { Ok(()) } else { Err(test_failed(expected, &found)) }
     }
 
     fn add(&mut self, pointer: &'p Pointer, value: Given<'_>) -> Result<(), PatchReason> {
