@@ -2,8 +2,9 @@
 //!
 //! An [`Op`] says what to do to one node. It is plain data: what it means is decided in one place,
 //! [`Document::apply`](crate::Document::apply). The wire form, a JSON object with a numeric `type`,
-//! is in `op/wire.rs`.
+//! is read in `op/read.rs` and written in `op/wire.rs`.
 
+mod read;
 mod wire;
 
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use crate::json::JsonObject;
 use crate::text::{Segment, TextOp};
 use crate::{FileMeta, Json, NodeId, OpId, SmallStr};
 
+pub use read::{OpError, OpErrorReason, Sender};
 pub(crate) use wire::Value;
-pub use wire::{OpError, OpErrorReason, Sender};
 
 /// An operation on one node.
 #[derive(Clone, Debug, PartialEq)]
