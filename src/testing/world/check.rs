@@ -179,10 +179,23 @@ impl World {
             let before = self.before(user);
             let shows_something = before.as_ref().is_some_and(|before| before.ids.len() > 1);
             let who = &mut self.users[user];
+            let refused: Vec<Op> = match &message {
+                ServerMessage::RejectOps { op_ids, .. } => {
+                    let named = |op: &&Op| op.op_id.as_ref().is_some_and(|id| op_ids.contains(id));
+                    who.client.pending().filter(named).cloned().collect()
+                }
+                _ => Vec::new(),
+            };
             let received = match who.client.receive(message.clone()) {
                 Ok(received) => received,
                 Err(error) => return fail(user, error),
             };
+            let dropped = |op: &&Op| {
+                received.rejected.iter().any(|(op_id, _)| Some(op_id) == op.op_id.as_ref())
+            };
+            if let Some(audit) = &mut self.audit {
+                refused.iter().filter(dropped).try_for_each(|op| audit.given_up(op))?;
+            }
             if let Some(twin) = &mut who.twin {
                 let other = twin.receive(message.clone());
                 let same = other.as_ref().is_ok_and(|other| {
