@@ -67,8 +67,7 @@ fn one_by_one(op: Op) -> Vec<Op> {
         OpKind::Create(create) => match &create.content {
             NodeContent::Object(data) => each(data),
             NodeContent::Text { version, .. } => {
-                let update =
-                    UpdateText { base_version: *version, version: None, ops: Vec::new() };
+                let update = UpdateText { base_version: *version, version: None, ops: Vec::new() };
                 vec![Op::new(op.id.clone(), OpKind::UpdateText(update))]
             }
             _ => Vec::new(),

@@ -134,7 +134,7 @@ impl Session<'_> {
         super::text::express_now(self.document, &mut op);
         if self.document.would_change(&op) {
             let op_id = self.ids.op_id();
-            super::text::bring_back(&mut op, &op_id);
+            op.begin_anew(&op_id);
             op.op_id = Some(op_id);
             // An op that the document refuses is left out, as one without effect is.
             let _ = self.try_op(op);

@@ -8,7 +8,7 @@
 use crate::document::{Body, TextNode};
 use crate::op::{NodeContent, Op, OpKind};
 use crate::text::{Incarnation, TextOp, difference, invert, normalize};
-use crate::{Document, NodeId, OpId, Outcome};
+use crate::{Document, NodeId, Outcome};
 
 /// The text that an op updates: there is none, unless it is a text update.
 pub(super) fn incarnation(op: &Op) -> Option<Incarnation> {
@@ -36,16 +36,6 @@ pub(super) fn express_now(document: &Document, op: &mut Op) {
     if let (OpKind::UpdateText(update), Some(text)) = (&mut op.kind, text(document, &op.id)) {
         update.base_version = text.version();
         update.version = None;
-    }
-}
-
-/// Makes a text that undo or redo brings back one of its own: updates of the text that had its id
-/// before are not for it.
-pub(super) fn bring_back(op: &mut Op, op_id: &OpId) {
-    if let OpKind::Create(create) = &mut op.kind {
-        if let NodeContent::Text { version, .. } = &mut create.content {
-            *version = Incarnation::brought_by(op_id).first_version();
-        }
     }
 }
 

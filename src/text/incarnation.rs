@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn versions_are_exact_in_doubles() {
         for (actor, clock) in [(0, 0), (u32::MAX, u64::from(u32::MAX)), (7, 1 << 40)] {
-            let version = Incarnation::brought_by(&OpId::minted(Actor(actor), clock)).first_version();
+            let version =
+                Incarnation::brought_by(&OpId::minted(Actor(actor), clock)).first_version();
             assert!((1 << BLOCK_BITS..1 << 53).contains(&version));
         }
         assert!((BLOCKS - 1) << BLOCK_BITS < 1 << 53);

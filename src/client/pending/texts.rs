@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::super::branch::Loaded;
 use super::super::history::History;
-use super::super::text::{created, expected, incarnation, is_update_of, lead, rebase, text, text_of};
+use super::super::text::{
+    created, expected, incarnation, is_update_of, lead, rebase, text, text_of,
+};
 use super::{Delivery, Entry, Pending};
 use crate::document::TextNode;
 use crate::op::OpKind;
@@ -165,7 +167,10 @@ impl Pending {
 
     /// Texts of the confirmed document that are shown as they are on their branches: what others did
     /// to them is not shown yet.
-    pub(in crate::client) fn on_branches(&self, document: &Document) -> impl Iterator<Item = &NodeId> {
+    pub(in crate::client) fn on_branches(
+        &self,
+        document: &Document,
+    ) -> impl Iterator<Item = &NodeId> {
         self.branches.shown_in(document)
     }
 
@@ -205,9 +210,10 @@ impl Pending {
         of: Incarnation,
     ) -> Vec<TextOp> {
         let without = difference(&before.segments(), &after.segments());
-        let under_way = self.entries.values_mut().find(|entry| {
-            is_update_of(&entry.op, id, of) && entry.delivery == Delivery::Unknown
-        });
+        let under_way = self
+            .entries
+            .values_mut()
+            .find(|entry| is_update_of(&entry.op, id, of) && entry.delivery == Delivery::Unknown);
         if let Some(Entry { op: Op { kind: OpKind::UpdateText(update), .. }, .. }) = under_way {
             let mut done = before.text().clone();
             done.apply(&update.ops);
