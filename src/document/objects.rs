@@ -172,7 +172,7 @@ impl Objects {
         let added = slot.field_bytes(key);
         let old = match body.form() {
             Form::Table(table) => self.tables.get_mut(table)?.insert(key.clone(), slot),
-            Form::Packed { list, cell } => match self.lists.get(list).binary_search(key) {
+            Form::Packed { list, cell } => match self.lists.find(list, key) {
                 Ok(at) => {
                     let (old, at) = self.take(cell, at);
                     let new = Packed::of(slot, &mut self.leaves);
@@ -204,7 +204,7 @@ impl Objects {
         let old = match body.form() {
             Form::Table(table) => self.tables.get_mut(table)?.remove(key),
             Form::Packed { list, cell } => {
-                let at = self.lists.get(list).binary_search(key).ok()?;
+                let at = self.lists.find(list, key).ok()?;
                 match self.lists.share_without(list, at) {
                     Some(shorter) => {
                         let (old, at) = self.take(cell, at);
@@ -348,7 +348,7 @@ impl<'a> Object<'a> {
     pub(crate) fn get(self, key: &SmallStr) -> Option<Slot> {
         match self.body.form() {
             Form::Packed { list, cell } => {
-                self.value(cell, self.objects.lists.get(list).binary_search(key).ok()?)
+                self.value(cell, self.objects.lists.find(list, key).ok()?)
             }
             Form::Table(table) => self.objects.tables.get(table)?.get(key).cloned(),
         }
