@@ -174,19 +174,19 @@ impl Objects {
             Form::Table(table) => self.tables.get_mut(table)?.insert(key.clone(), slot),
             Form::Packed { list, cell } => match self.lists.get(list).binary_search(key) {
                 Ok(at) => {
-                    let (old, at) = self.take(cell, at);
+                    let after = self.lists.get(list).len() - at - 1;
+                    let (old, place) = self.take(cell, at);
                     let new = Packed::of(slot, &mut self.leaves);
-                    let count = self.lists.get(list).len();
-                    let cell = self.splice(cell, count, at, new.bytes());
+                    let cell = self.splice(cell, place, after, new.bytes());
                     body.set_form(Form::Packed { list, cell });
                     Some(old)
                 }
                 Err(at) => match self.lists.share_with(list, at, key) {
                     Some(longer) => {
                         let new = Packed::of(slot, &mut self.leaves);
-                        let count = self.lists.get(list).len();
+                        let after = self.lists.get(list).len() - at;
                         let start = packed::widths_of(self.cells.get(cell), at);
-                        let cell = self.splice(cell, count, start..start, new.bytes());
+                        let cell = self.splice(cell, start..start, after, new.bytes());
                         self.lists.release(list);
                         body.set_form(Form::Packed { list: longer, cell });
                         None
@@ -207,9 +207,9 @@ impl Objects {
                 let at = self.lists.get(list).binary_search(key).ok()?;
                 match self.lists.share_without(list, at) {
                     Some(shorter) => {
-                        let (old, at) = self.take(cell, at);
-                        let count = self.lists.get(list).len();
-                        let cell = self.splice(cell, count, at, &[]);
+                        let after = self.lists.get(list).len() - at - 1;
+                        let (old, place) = self.take(cell, at);
+                        let cell = self.splice(cell, place, after, &[]);
                         self.lists.release(list);
                         body.set_form(Form::Packed { list: shorter, cell });
                         Some(old)
@@ -231,15 +231,15 @@ impl Objects {
         (old, start..start + packed::width(value))
     }
 
-    /// Puts `new` in the place of some bytes in a cell of `count` values. Tells the cell in which
-    /// they are then.
-    fn splice(&mut self, cell: Cell, count: usize, old: Range<usize>, new: &[u8]) -> Cell {
+    /// Puts `new` in the place of some bytes of a cell, after which come the bytes of this many
+    /// values. Tells the cell in which all of them are then.
+    fn splice(&mut self, cell: Cell, old: Range<usize>, after: usize, new: &[u8]) -> Cell {
         let bytes = self.cells.get_mut(cell);
         if old.len() == new.len() {
             bytes.get_mut(old).into_iter().for_each(|place| place.copy_from_slice(new));
             return cell;
         }
-        let used = packed::widths_of(bytes, count);
+        let used = old.end + packed::widths_of(bytes.get(old.end..).unwrap_or_default(), after);
         if Cells::is_unfit(cell, used - old.len() + new.len()) {
             let mut run: SmallVec<[u8; 128]> = SmallVec::new();
             let part = |range: Range<usize>| bytes.get(range).unwrap_or_default();
@@ -348,9 +348,31 @@ impl<'a> Object<'a> {
     pub(crate) fn get(self, key: &SmallStr) -> Option<Slot> {
         match self.body.form() {
             Form::Packed { list, cell } => {
-                self.value(cell, self.objects.lists.get(list).binary_search(key).ok()?)
+                let rank = self.objects.lists.get(list).binary_search(key).ok()?;
+                Some(self.unpack(self.packed(cell, rank)))
             }
             Form::Table(table) => self.objects.tables.get(table)?.get(key).cloned(),
+        }
+    }
+
+    /// The child at a key: what [`get`](Self::get) gives if it is one, without a value that is not.
+    pub(crate) fn child(self, key: &SmallStr) -> Option<NodeIx> {
+        match self.body.form() {
+            Form::Packed { list, cell } => {
+                let rank = self.objects.lists.get(list).binary_search(key).ok()?;
+                packed::child(self.packed(cell, rank))
+            }
+            Form::Table(table) => self.objects.tables.get(table)?.get(key)?.child(),
+        }
+    }
+
+    /// Whether there is anything at a key.
+    pub(crate) fn contains(self, key: &SmallStr) -> bool {
+        match self.body.form() {
+            Form::Packed { list, .. } => self.objects.lists.get(list).binary_search(key).is_ok(),
+            Form::Table(table) => {
+                self.objects.tables.get(table).is_some_and(|entries| entries.contains(key))
+            }
         }
     }
 
@@ -362,14 +384,18 @@ impl<'a> Object<'a> {
             (Form::Packed { list, cell }, None) => {
                 let keys = self.objects.lists.get(list);
                 let at = keys.binary_search_by(|k| k.as_bytes().cmp(key.as_bytes()));
-                self.value(cell, at.ok()?)
+                Some(self.unpack(self.packed(cell, at.ok()?)))
             }
         }
     }
 
-    fn value(self, cell: Cell, rank: usize) -> Option<Slot> {
-        let bytes = packed::skip(self.objects.cells.get(cell), rank);
-        Some(packed::unpack(bytes, |leaf| self.objects.leaves.get(leaf).cloned()))
+    /// The bytes of a cell from the value of a rank on.
+    fn packed(self, cell: Cell, rank: usize) -> &'a [u8] {
+        packed::skip(self.objects.cells.get(cell), rank)
+    }
+
+    fn unpack(self, bytes: &[u8]) -> Slot {
+        packed::unpack(bytes, |leaf| self.objects.leaves.get(leaf).cloned())
     }
 
     /// Fields and children, in order of their keys.

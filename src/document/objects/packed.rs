@@ -121,12 +121,16 @@ impl Packed {
 
 /// How many bytes the first value takes.
 pub(super) fn width(bytes: &[u8]) -> usize {
-    bytes.first().map_or(0, |tag| usize::from(WIDTHS.get(usize::from(*tag)).copied().unwrap_or(1)))
+    bytes.first().map_or(0, |tag| width_by_tag(*tag))
+}
+
+fn width_by_tag(tag: u8) -> usize {
+    usize::from(WIDTHS.get(usize::from(tag)).copied().unwrap_or(1))
 }
 
 /// How many bytes the first `count` values take.
 pub(super) fn widths_of(bytes: &[u8], count: usize) -> usize {
-    (0..count).fold(0, |at, _| at + bytes.get(at..).map_or(0, width))
+    (0..count).fold(0, |at, _| at + bytes.get(at).map_or(0, |tag| width_by_tag(*tag)))
 }
 
 /// The bytes from the value of a rank on.

@@ -82,6 +82,8 @@ proptest! {
                 prop_assert_eq!(view.json_bytes(), bytes);
                 prop_assert!(same(view.get(&key).as_ref(), model.get(&key)));
                 prop_assert!(same(view.at(&key).as_ref(), model.get(&key)));
+                prop_assert_eq!(view.child(&key), model.get(&key).and_then(Slot::child));
+                prop_assert_eq!(view.contains(&key), model.contains_key(&key));
             }
         }
         let fields: JsonObject = models[0].iter().filter_map(|(key, slot)| match slot {
