@@ -12,6 +12,7 @@ mod branch;
 mod cursors;
 mod footprint;
 mod history;
+mod news;
 mod pending;
 mod text;
 
@@ -516,7 +517,7 @@ impl Client {
     /// own edits of them wait for the server's answer: for tests.
     #[doc(hidden)]
     pub fn texts_on_branches(&self) -> Vec<NodeId> {
-        self.pending.on_branches().cloned().collect()
+        self.pending.on_branches(&self.document).cloned().collect()
     }
 
     /// The node ids of the document's own making: for tests.

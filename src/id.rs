@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use arcstr::ArcStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 /// A connection's number within a document. A server never gives out the same one twice.
 #[derive(
@@ -34,17 +35,40 @@ enum Id {
 
 impl Id {
     fn parse(text: &str) -> Self {
-        if text == "root" {
-            return Self::Root;
+        Self::packed(text.as_bytes()).unwrap_or_else(|| Self::Other(ArcStr::from(text)))
+    }
+
+    /// The id, if its text has one of the known shapes.
+    fn packed(text: &[u8]) -> Option<Self> {
+        if let Some(clock) = text.strip_prefix(b"si:") {
+            return Some(Self::Initial { clock: decimal(clock)? });
         }
-        if let Some((head, tail)) = text.split_once(':') {
-            match (head, decimal(head), decimal(tail)) {
-                ("si", _, Some(clock)) => return Self::Initial { clock },
-                (_, Some(actor), Some(clock)) => return Self::Minted { actor, clock },
-                _ => {}
-            }
+        if text == b"root" {
+            return Some(Self::Root);
         }
-        Self::Other(ArcStr::from(text))
+        let colon = text.iter().position(|byte| *byte == b':')?;
+        let (actor, clock) = text.split_at(colon);
+        Some(Self::Minted { actor: decimal(actor)?, clock: decimal(clock.get(1..)?)? })
+    }
+
+    /// Shows the id's text to `read`; that of a packed id is put together on the stack.
+    fn with_text<T>(&self, read: impl FnOnce(&str) -> T) -> T {
+        let (head, clock) = match self {
+            Self::Root => return read("root"),
+            Self::Other(text) => return read(text),
+            Self::Initial { clock } => (None, *clock),
+            Self::Minted { actor, clock } => (Some(*actor), *clock),
+        };
+        // Two numbers of ten digits and the colon.
+        let mut text = SmallVec::<[u8; 21]>::new();
+        match head {
+            None => text.extend_from_slice(b"si"),
+            Some(actor) => text.extend_from_slice(itoa::Buffer::new().format(actor).as_bytes()),
+        }
+        text.push(b':');
+        text.extend_from_slice(itoa::Buffer::new().format(clock).as_bytes());
+        // ASCII only.
+        read(std::str::from_utf8(&text).unwrap_or_default())
     }
 
     fn minted(actor: Actor, clock: u64) -> Self {
@@ -56,19 +80,21 @@ impl Id {
 }
 
 /// A decimal number as a client would print it: no sign, no leading zero.
-fn decimal(digits: &str) -> Option<u32> {
-    let canonical = digits == "0" || matches!(digits.as_bytes().first(), Some(b'1'..=b'9'));
-    canonical.then(|| digits.parse().ok()).flatten()
+fn decimal(digits: &[u8]) -> Option<u32> {
+    let canonical = digits == b"0" || matches!(digits.first(), Some(b'1'..=b'9'));
+    let fits = canonical && digits.len() <= 10;
+    fits.then_some(digits)?
+        .iter()
+        .try_fold(0_u64, |number, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
+        })?
+        .try_into()
+        .ok()
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => f.write_str("root"),
-            Self::Initial { clock } => write!(f, "si:{clock}"),
-            Self::Minted { actor, clock } => write!(f, "{actor}:{clock}"),
-            Self::Other(text) => f.write_str(text),
-        }
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -82,6 +108,11 @@ macro_rules! id_type {
             /// The id that `actor` mints at `clock`: `"<actor>:<clock>"`.
             pub fn minted(actor: Actor, clock: u64) -> Self {
                 Self(Id::minted(actor, clock))
+            }
+
+            /// Shows the id's text to `read`, without allocating.
+            pub(crate) fn with_text<T>(&self, read: impl FnOnce(&str) -> T) -> T {
+                self.0.with_text(read)
             }
 
             /// Actor and clock of an id of the shape `"<actor>:<clock>"`.
@@ -120,10 +151,7 @@ macro_rules! id_type {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match &self.0 {
-                    Id::Other(text) => serializer.serialize_str(text),
-                    packed => serializer.collect_str(packed),
-                }
+                self.with_text(|text| serializer.serialize_str(text))
             }
         }
 
@@ -208,6 +236,13 @@ mod tests {
             "a:b:c",
             "ACK",
             "1:2:3",
+            "4294967295:4294967295",
+            "si:4294967295",
+            "si:4294967296",
+            "si:",
+            "si:01",
+            "1:1x",
+            "1:10000000000",
         ] {
             assert_eq!(NodeId::from(text).to_string(), text);
         }

@@ -206,11 +206,16 @@ impl Json {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "checked to be an integer in range"
+            reason = "the cast saturates, and is checked"
         )]
-        let integer = (value.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&value))
-            .then_some(value as u64);
-        integer
+        let integer = value as u64;
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::float_cmp,
+            reason = "exactness is the question"
+        )]
+        let exact = integer < 1 << 53 && integer as f64 == value;
+        exact.then_some(integer)
     }
 
     /// The length of the value as compact JSON text, in bytes; strings count without escapes.

@@ -156,7 +156,7 @@ impl ServerMessage {
             }
             Self::RejectOps { op_ids, reason } => {
                 out.extend_from_slice(br#"{"type":299,"opIds":["#);
-                write_list(op_ids, out, |id, out| write_str(&id.to_string(), out));
+                write_list(op_ids, out, |id, out| id.with_text(|text| write_str(text, out)));
                 out.extend_from_slice(br#"],"reason":"#);
                 write_str(reason, out);
                 out.push(b'}');

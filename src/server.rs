@@ -520,14 +520,22 @@ impl Server {
 
     /// Replaces the whole content by that of `document`; connected clients hear of it as of any
     /// other update, and nobody is disconnected.
+    ///
+    /// A text that takes the id of another which is there begins at a version of its own, so that
+    /// updates of that other one, which may be under way, are not taken for it.
     pub fn replace(&mut self, document: &Document, now: u64) -> Reply {
-        let ops = self.document.diff(document);
+        let mut ops = self.document.diff(document);
+        let actor = self.next_actor();
+        self.next_actor = self.next_actor.saturating_add(1);
+        for (clock, op) in (0..).zip(&mut ops) {
+            if self.document.kind(&op.id) == Some(NodeKind::Text) {
+                op.begin_anew(&OpId::minted(actor, clock));
+            }
+        }
         for op in &ops {
             let outcome = self.document.apply(op);
             debug_assert!(outcome.is_accepted(), "a diff applies");
         }
-        let actor = self.next_actor();
-        self.next_actor = self.next_actor.saturating_add(1);
         self.publish(actor, ops, now)
     }
 

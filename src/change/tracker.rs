@@ -9,7 +9,7 @@ use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
 use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::text::{Splices, Text};
+use crate::text::{Accepted, Splices, Text};
 use crate::{Document, Json, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
@@ -193,16 +193,31 @@ impl Tracker {
     }
 
     /// The content of a text has changed by these splices from `before`.
-    pub(crate) fn text(&mut self, ix: NodeIx, node: PackedId, before: Text, splices: &Splices) {
+    pub(crate) fn text(&mut self, ix: NodeIx, node: PackedId, before: &Text, splices: &Splices) {
         if self.counts(ix, node) {
-            self.texts.get_or_insert_with(&node, || TouchedText::new(before)).spliced(splices);
+            let touched = || TouchedText::new(before.clone());
+            self.texts.get_or_insert_with(&node, touched).spliced(before, splices);
         }
     }
 
+    /// A text was updated that had not been [touched](Self::has_touched_text) before.
+    pub(crate) fn updated(&mut self, ix: NodeIx, node: PackedId, update: &Accepted) {
+        if self.counts(ix, node) {
+            self.texts.insert(node, TouchedText::updated(update));
+        }
+    }
+
+    pub(crate) fn has_touched_text(&self, node: PackedId) -> bool {
+        self.texts.contains(&node)
+    }
+
     /// The content of a text becomes another's, or has been.
+    ///
+    /// If an update is all that happened to it yet, it is still there: another one only becomes what
+    /// it was after its own end has been noted down here.
     fn touch_text(&mut self, node: PackedId, text: &TextNode) {
         let touched = || TouchedText::new(text.text().clone());
-        self.texts.get_or_insert_with(&node, touched).replaced();
+        self.texts.get_or_insert_with(&node, touched).replaced(text.text());
     }
 
     /// A node was freed: its place in the arena must not be used again before the end.

@@ -278,10 +278,15 @@ fn carry_through<'a>(
     mut ops: Vec<TextOp>,
 ) {
     for op in steps.flat_map(|step| &mut step.ops).filter(|op| op.id == *text) {
-        if let OpKind::UpdateText(update) = &mut op.kind {
-            let (update_ops, above) = transform(&update.ops, &ops, Order::After);
-            update.ops = update_ops;
-            ops = above;
+        match &mut op.kind {
+            OpKind::UpdateText(update) => {
+                let (update_ops, above) = transform(&update.ops, &ops, Order::After);
+                update.ops = update_ops;
+                ops = above;
+            }
+            // The text comes back as it was when it was deleted; earlier steps lie on that.
+            OpKind::Create(_) => return,
+            _ => {}
         }
     }
 }

@@ -193,11 +193,17 @@ impl Document {
         node: NodeIx,
         take: impl FnOnce(&mut TextNode) -> text::Outcome,
     ) -> Option<text::Outcome> {
-        let before = self.watched_text(node);
+        let touched = self.tracker.as_ref().map(|t| t.has_touched_text(self.node(node).id));
+        let before = if touched == Some(true) { self.watched_text(node) } else { None };
         let Body::Text(text) = &mut self.node_mut(node).body else { return None };
         let outcome = take(text);
         if let text::Outcome::Accepted(accepted) = &outcome {
-            self.track_text(node, before, || accepted.splices());
+            match &mut self.tracker {
+                Some(tracker) if touched == Some(false) => {
+                    tracker.updated(node, self.tree.node(node).id, accepted);
+                }
+                _ => self.track_text(node, before, || accepted.splices()),
+            }
             if self.journal.is_recording() {
                 self.journal.record(Undo::Text { node, undo: accepted.revert.clone() });
             }
@@ -232,7 +238,7 @@ impl Document {
 
     fn track_text(&mut self, ix: NodeIx, before: Option<Text>, splices: impl FnOnce() -> Splices) {
         if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
-            tracker.text(ix, self.tree.node(ix).id, before, &splices());
+            tracker.text(ix, self.tree.node(ix).id, &before, &splices());
         }
     }
 

@@ -187,6 +187,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The next value, if it is a string; if not, the cursor is left at it.
+    pub(crate) fn string(&mut self) -> Result<Option<Cow<'a, str>>> {
+        self.fresh = false;
+        if self.peek() != Some(b'"') {
+            return Ok(None);
+        }
+        self.at += 1;
+        self.string_body().map(Some)
+    }
+
     /// The next value, whole.
     pub(crate) fn value(&mut self) -> Result<Json> {
         self.value_within(self.limit)

@@ -112,7 +112,8 @@ impl Group for Star {
         while let Some(message) = client.poll_message() {
             let mut bytes = Vec::new();
             message.write(&mut bytes);
-            let Reply { sender, others } = self.server.receive_frame(*actor, &bytes, 0).unwrap();
+            let Reply { sender, others, .. } =
+                self.server.receive_frame(*actor, &bytes, 0).unwrap();
             self.inboxes[replica].extend(sender.iter().map(frame));
             for bytes in others.iter().map(frame) {
                 for (to, inbox) in self.inboxes.iter_mut().enumerate() {
