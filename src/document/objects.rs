@@ -18,6 +18,7 @@ use super::NodeIx;
 use super::keyed::{Keyed, KeyedIter};
 use super::slab::Slab;
 use crate::json::JsonObject;
+use crate::json::write::write_json;
 use crate::{Json, SmallStr};
 use cells::{Cell, Cells};
 use key_lists::KeyLists;
@@ -258,7 +259,8 @@ impl Objects {
     /// Gives an object keys of its own.
     fn into_table(&mut self, body: &mut ObjectBody) -> Option<&mut Keyed<Slot>> {
         if let Form::Packed { list, cell } = body.form() {
-            let entries = self.view(body).iter().map(|(key, slot)| (key.clone(), slot)).collect();
+            let entries =
+                self.view(body).iter().map(|(key, slot)| (key.clone(), slot.to_slot())).collect();
             self.drop_packed(list, cell);
             body.set_form(Form::Table(self.tables.insert(entries)));
         }
@@ -416,7 +418,7 @@ impl<'a> Object<'a> {
 
     /// The JSON fields, in order of their keys.
     pub(crate) fn fields(self) -> impl Iterator<Item = (&'a SmallStr, Json)> {
-        self.iter().filter_map(|(key, slot)| match slot {
+        self.iter().filter_map(|(key, slot)| match slot.to_slot() {
             Slot::Json(value) => Some((key, value)),
             Slot::Child(_) => None,
         })
@@ -451,6 +453,43 @@ fn add(sum: u32, key: &SmallStr, value: &Json) -> u32 {
     sum.wrapping_add(field_bytes(key, value) as u32)
 }
 
+/// What an object has at a key, where it lies.
+#[derive(Clone, Copy)]
+pub(crate) enum SlotRef<'a> {
+    /// Bytes that begin with the value.
+    Packed(&'a [u8], &'a Leaves),
+    Slot(&'a Slot),
+}
+
+impl SlotRef<'_> {
+    pub(crate) fn to_slot(self) -> Slot {
+        match self {
+            Self::Packed(bytes, leaves) => packed::unpack(bytes, |leaf| leaves.get(leaf).cloned()),
+            Self::Slot(slot) => slot.clone(),
+        }
+    }
+
+    /// The child that this is, if it is one.
+    pub(crate) fn child(self) -> Option<NodeIx> {
+        match self {
+            Self::Packed(bytes, _) => packed::child(bytes),
+            Self::Slot(slot) => slot.child(),
+        }
+    }
+
+    /// Appends the text of a field; of a child that of `null`.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Packed(bytes, leaves) => match packed::leaf(bytes) {
+                Some(leaf) => write_json(leaves.get(leaf).unwrap_or(&Json::Null), out),
+                None => packed::write(bytes, out),
+            },
+            Self::Slot(Slot::Json(value)) => write_json(value, out),
+            Self::Slot(Slot::Child(_)) => write_json(&Json::Null, out),
+        }
+    }
+}
+
 /// Iterates over an object's entries in the order of their keys.
 #[derive(Clone)]
 pub(crate) enum ObjectIter<'a> {
@@ -463,32 +502,20 @@ impl ObjectIter<'_> {
     pub(super) fn empty() -> Self {
         Self::Table(KeyedIter::Small([].iter()))
     }
-
-    /// The next child.
-    pub(super) fn next_child(&mut self) -> Option<NodeIx> {
-        match self {
-            Self::Packed { keys, bytes, .. } => keys.find_map(|_| {
-                let child = packed::child(bytes);
-                *bytes = packed::skip(bytes, 1);
-                child
-            }),
-            Self::Table(entries) => entries.find_map(|(_, slot)| slot.child()),
-        }
-    }
 }
 
 impl<'a> Iterator for ObjectIter<'a> {
-    type Item = (&'a SmallStr, Slot);
+    type Item = (&'a SmallStr, SlotRef<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Packed { keys, bytes, leaves } => {
-                let key = keys.next()?;
-                let slot = packed::unpack(bytes, |leaf| leaves.get(leaf).cloned());
-                *bytes = packed::skip(bytes, 1);
-                Some((key, slot))
+                let (key, value) = (keys.next()?, *bytes);
+                *bytes = packed::skip(value, 1);
+                Some((key, SlotRef::Packed(value, leaves)))
             }
-            Self::Table(entries) => entries.next().map(|(key, slot)| (key, slot.clone())),
+            Self::Table(entries) => entries.next().map(|(key, slot)| (key, SlotRef::Slot(slot))),
         }
     }
 
