@@ -98,10 +98,7 @@ impl Document {
                 if let Some(node) = self.find(&op.id) {
                     if matches!(self.node(node).body, Body::Object(_)) {
                         for (key, value) in data.iter() {
-                            if let Some(child) = self.child(node, key) {
-                                self.detach(child);
-                            }
-                            self.set_field(node, key.clone(), Some(value.clone()));
+                            self.set_in_place(node, key, value);
                         }
                     }
                 }

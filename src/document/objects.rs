@@ -173,7 +173,7 @@ impl Objects {
         let added = slot.field_bytes(key);
         let old = match body.form() {
             Form::Table(table) => self.tables.get_mut(table)?.insert(key.clone(), slot),
-            Form::Packed { list, cell } => match self.lists.get(list).binary_search(key) {
+            Form::Packed { list, cell } => match self.lists.find(list, key) {
                 Ok(at) => {
                     let after = self.lists.get(list).len() - at - 1;
                     let (old, place) = self.take(cell, at);
@@ -205,7 +205,7 @@ impl Objects {
         let old = match body.form() {
             Form::Table(table) => self.tables.get_mut(table)?.remove(key),
             Form::Packed { list, cell } => {
-                let at = self.lists.get(list).binary_search(key).ok()?;
+                let at = self.lists.find(list, key).ok()?;
                 match self.lists.share_without(list, at) {
                     Some(shorter) => {
                         let after = self.lists.get(list).len() - at - 1;
@@ -350,7 +350,7 @@ impl<'a> Object<'a> {
     pub(crate) fn get(self, key: &SmallStr) -> Option<Slot> {
         match self.body.form() {
             Form::Packed { list, cell } => {
-                let rank = self.objects.lists.get(list).binary_search(key).ok()?;
+                let rank = self.objects.lists.find(list, key).ok()?;
                 Some(self.unpack(self.packed(cell, rank)))
             }
             Form::Table(table) => self.objects.tables.get(table)?.get(key).cloned(),
@@ -361,7 +361,7 @@ impl<'a> Object<'a> {
     pub(crate) fn child(self, key: &SmallStr) -> Option<NodeIx> {
         match self.body.form() {
             Form::Packed { list, cell } => {
-                let rank = self.objects.lists.get(list).binary_search(key).ok()?;
+                let rank = self.objects.lists.find(list, key).ok()?;
                 packed::child(self.packed(cell, rank))
             }
             Form::Table(table) => self.objects.tables.get(table)?.get(key)?.child(),
@@ -371,7 +371,7 @@ impl<'a> Object<'a> {
     /// Whether there is anything at a key.
     pub(crate) fn contains(self, key: &SmallStr) -> bool {
         match self.body.form() {
-            Form::Packed { list, .. } => self.objects.lists.get(list).binary_search(key).is_ok(),
+            Form::Packed { list, .. } => self.objects.lists.find(list, key).is_ok(),
             Form::Table(table) => {
                 self.objects.tables.get(table).is_some_and(|entries| entries.contains(key))
             }
