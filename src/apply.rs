@@ -10,7 +10,7 @@ mod text;
 
 use thiserror::Error;
 
-use crate::document::{Body, NodeIx, Slot};
+use crate::document::{Body, NodeIx};
 use crate::op::{Op, OpKind};
 use crate::{Document, SmallStr};
 
@@ -151,10 +151,8 @@ impl Document {
     pub(crate) fn clear_key(&mut self, node: NodeIx, key: &SmallStr) {
         if let Some(child) = self.child(node, key) {
             self.detach(child);
-        } else if let Some(object) = self.object(node) {
-            if let Some(Slot::Json(_)) = object.get(key) {
-                self.set_field(node, key.clone(), None);
-            }
+        } else if self.object(node).is_some_and(|object| object.contains(key)) {
+            self.set_field(node, key.clone(), None);
         }
     }
 }

@@ -112,7 +112,7 @@ pub(crate) fn write_str(text: &str, out: &mut Vec<u8>) {
 }
 
 /// As [`write_str`], of bytes that are UTF-8.
-fn write_str_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_str_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = bytes;
     loop {
