@@ -208,10 +208,19 @@ impl Session<'_> {
         Session { document: self.document, ids: self.ids, trail: self.trail }
     }
 
-    /// Names an op, applies it and notes it down.
-    pub(crate) fn apply(&mut self, id: NodeId, kind: OpKind) -> Result<(), EditError> {
+    /// Names an op on a node, applies it and notes it down.
+    pub(crate) fn apply(&mut self, node: NodeIx, kind: OpKind) -> Result<(), EditError> {
+        self.perform(Some(node), self.id(node), kind)
+    }
+
+    /// Names an op, given its [`target`](Document::target), applies it and notes it down.
+    pub(crate) fn perform(
+        &mut self,
+        target: Option<NodeIx>,
+        id: NodeId,
+        kind: OpKind,
+    ) -> Result<(), EditError> {
         let op = Op { op_id: Some(self.ids.op_id()), id, kind };
-        let target = self.document.target(&op);
         self.document.limits().check(self.document, target, &op)?;
         self.document.limits().check_number(self.trail.ops.len() + 1)?;
         match self.try_op(target, op) {

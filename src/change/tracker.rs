@@ -50,6 +50,8 @@ const KEPT: usize = 64;
 #[derive(Debug)]
 struct Touched<P, O> {
     node: PackedId,
+    /// Where the node was then.
+    ix: NodeIx,
     place: P,
     old: Option<O>,
 }
@@ -87,12 +89,12 @@ impl Tracker {
     /// A field of `node` had the value `old`.
     pub(crate) fn field(&mut self, ix: NodeIx, node: PackedId, key: &SmallStr, old: Option<&Json>) {
         if self.counts(ix, node) {
-            self.touch_key(node, key, old.cloned().map(Old::Json));
+            self.touch_key((node, ix), key, old.cloned().map(Old::Json));
         }
     }
 
-    fn touch_key(&mut self, node: PackedId, key: &SmallStr, old: Option<Old>) {
-        self.keys.push(Touched { node, place: key.clone(), old });
+    fn touch_key(&mut self, (node, ix): (PackedId, NodeIx), key: &SmallStr, old: Option<Old>) {
+        self.keys.push(Touched { node, ix, place: key.clone(), old });
     }
 
     /// Whether a node is that which had this id before, or continues it.
@@ -231,9 +233,9 @@ impl Tracker {
         }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            self.items.push(Touched { node: parent.id, place: node.id, old });
+            self.items.push(Touched { node: parent.id, ix: node.parent, place: node.id, old });
         } else {
-            self.touch_key(parent.id, node.key.as_small_str(), old);
+            self.touch_key((parent.id, node.parent), node.key.as_small_str(), old);
         }
     }
 
@@ -244,7 +246,7 @@ impl Tracker {
             Body::Object(_) => {
                 for (key, value) in tree.fields(ix) {
                     let old = was_there.then_some(Old::Json(value));
-                    self.touch_key(node.id, key, old);
+                    self.touch_key((node.id, ix), key, old);
                 }
             }
             Body::Text(text) => self.touch_text(node.id, text),
@@ -294,9 +296,20 @@ impl Tracker {
         }
     }
 
+    /// Where a touched node is now, if it is in the tree.
+    fn present<P, O>(&self, document: &Document, touched: &Touched<P, O>) -> Option<NodeIx> {
+        // Shortcut: where it was, if nothing has left the tree. Finding it would take as long again as
+        // reading it.
+        if self.freed.is_empty() && self.detached.is_empty() {
+            debug_assert_eq!(document.find_packed(touched.node), Some(touched.ix));
+            return Some(touched.ix);
+        }
+        document.find_packed(touched.node)
+    }
+
     /// What changed at the keys of one node.
     fn found_at_keys(&self, document: &Document, touched: &[TouchedKey]) -> Option<Found> {
-        let ix = document.find_packed(touched.first()?.node)?;
+        let ix = self.present(document, touched.first()?)?;
         let body = &document.node(ix).body;
         if !matches!(body, Body::Object(_) | Body::Map(_)) {
             return None;
@@ -328,7 +341,7 @@ impl Tracker {
 
     /// What changed among the items of one list.
     fn found_among_items(&self, document: &Document, touched: &[TouchedLink]) -> Option<Found> {
-        let list = document.find_packed(touched.first()?.node)?;
+        let list = self.present(document, touched.first()?)?;
         if !matches!(document.node(list).body, Body::List(_)) {
             return None;
         }

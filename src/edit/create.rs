@@ -85,7 +85,7 @@ impl Session<'_> {
             }
             let Place { parent_id, parent_key, intent, deleted_id } = place;
             let create = Create { parent_id, parent_key, intent, deleted_id, content };
-            self.apply(id, OpKind::Create(create))?;
+            self.perform(self.document.find(&create.parent_id), id, OpKind::Create(create))?;
             next = stack.pop();
         }
         Ok(())

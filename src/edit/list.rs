@@ -190,7 +190,7 @@ impl Session<'_> {
             // Where it will be among the others, which close up behind it.
             self.position_at(list, if from < to { to + 1 } else { to }).as_small_str().clone()
         };
-        self.apply(self.id(item), OpKind::SetParentKey { parent_key })
+        self.apply(item, OpKind::SetParentKey { parent_key })
     }
 
     pub(crate) fn set_item(
@@ -210,6 +210,6 @@ impl Session<'_> {
 
     pub(crate) fn delete_item(&mut self, list: NodeIx, index: usize) -> Result<(), EditError> {
         let item = self.item(list, index)?;
-        self.apply(self.id(item), OpKind::DeleteCrdt)
+        self.apply(item, OpKind::DeleteCrdt)
     }
 }

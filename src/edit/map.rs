@@ -48,7 +48,7 @@ impl MapMut<'_> {
 impl Session<'_> {
     pub(crate) fn delete_child(&mut self, map: NodeIx, key: &str) -> Result<(), EditError> {
         match self.document.child_by_key(map, key) {
-            Some(child) => self.apply(self.id(child), OpKind::DeleteCrdt),
+            Some(child) => self.apply(child, OpKind::DeleteCrdt),
             None => Ok(()),
         }
     }

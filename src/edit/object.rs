@@ -108,7 +108,7 @@ impl Session<'_> {
         fields: Vec<(SmallStr, Json)>,
     ) -> Result<(), EditError> {
         let data = Arc::new(JsonObject::from_iter(fields));
-        self.apply(self.id(object), OpKind::UpdateObject { data })
+        self.apply(object, OpKind::UpdateObject { data })
     }
 
     pub(crate) fn set_slot(
@@ -120,7 +120,7 @@ impl Session<'_> {
         match value {
             Lson::Json(value) => {
                 let data = Arc::new(JsonObject::of(key, value));
-                self.apply(self.id(object), OpKind::UpdateObject { data })
+                self.apply(object, OpKind::UpdateObject { data })
             }
             live => self.create_at(object, key, live),
         }
@@ -130,6 +130,6 @@ impl Session<'_> {
         if self.document.value(object).child(key).is_none() {
             return Ok(());
         }
-        self.apply(self.id(object), OpKind::DeleteObjectKey { key: key.into() })
+        self.apply(object, OpKind::DeleteObjectKey { key: key.into() })
     }
 }

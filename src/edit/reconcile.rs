@@ -135,7 +135,7 @@ impl Session<'_> {
         let ops = text::difference(&before, &after);
         if !ops.is_empty() && text::apply(&before, &ops) == after {
             let update = UpdateText { base_version: version, version: None, ops };
-            return self.apply(self.id(node), OpKind::UpdateText(update));
+            return self.apply(node, OpKind::UpdateText(update));
         }
         let parent = self.document.node(node).parent;
         let mut place =

@@ -198,7 +198,7 @@ impl Session<'_> {
         }
         let base_version = TextNode::version(text);
         let update = UpdateText { base_version, version: None, ops };
-        self.apply(self.id(node), OpKind::UpdateText(update))
+        self.apply(node, OpKind::UpdateText(update))
     }
 }
 

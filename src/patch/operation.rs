@@ -291,6 +291,6 @@ impl<'a, 'p> Patcher<'a, 'p> {
             return Ok(());
         }
         let update = UpdateText { base_version, version: None, ops };
-        Ok(self.session.apply(self.session.id(text), OpKind::UpdateText(update))?)
+        Ok(self.session.apply(text, OpKind::UpdateText(update))?)
     }
 }

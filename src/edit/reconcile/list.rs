@@ -73,7 +73,7 @@ impl Session<'_> {
             }
         }
         for (ix, _) in old.iter().zip(&gone).filter(|(_, gone)| **gone) {
-            self.apply(self.id(*ix), OpKind::DeleteCrdt)?;
+            self.apply(*ix, OpKind::DeleteCrdt)?;
         }
         let order = self.place_items(list, &old, new, &items)?;
         if self.document.children(list).ne(order.iter().copied()) {
@@ -125,7 +125,7 @@ impl Session<'_> {
                 };
                 let parent_key = position.as_small_str().clone();
                 if let Some(ix) = moved {
-                    self.apply(self.id(ix), OpKind::SetParentKey { parent_key })?;
+                    self.apply(ix, OpKind::SetParentKey { parent_key })?;
                     order.push(ix);
                 } else {
                     let intent = if push { Intent::Push } else { Intent::Insert };
@@ -185,7 +185,7 @@ impl Session<'_> {
         for id in ids {
             let position = Position::make(end.as_ref(), None);
             let parent_key = position.as_small_str().clone();
-            self.apply(id, OpKind::SetParentKey { parent_key })?;
+            self.perform(self.document.find(&id), id, OpKind::SetParentKey { parent_key })?;
             end = Some(position);
         }
         Ok(())
