@@ -10,7 +10,7 @@ type Reading = Result<Result<Option<Op>, OpError>, JsonError>;
 
 fn from_bytes(bytes: &[u8], sender: Sender) -> Reading {
     let mut reader = Reader::new(bytes, ReadLimits::default());
-    let raw = Op::read(&mut reader)?;
+    let mut raw = Op::read(&mut reader)?;
     reader.end()?;
     Ok(raw.finish(sender))
 }
