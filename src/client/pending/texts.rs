@@ -152,6 +152,7 @@ impl Pending {
         let under_way = self
             .entries
             .values_mut()
+            .map(Box::as_mut)
             .find(|entry| entry.op.id == *id && entry.delivery == Delivery::Unknown);
         if let Some(Entry { op: Op { kind: OpKind::UpdateText(update), .. }, .. }) = under_way {
             let mut done = before.text().clone();

@@ -59,7 +59,7 @@ const VALUES: [&str; 30] = [
     r#""a text that is not short""#,
     "[]",
     r#"[["hi"],["you",{"b":true}]]"#,
-    r#"[[1]]"#,
+    "[[1]]",
     "{}",
     r#"{"x":1,"a":[{"b":null}]}"#,
     r#"{"x":1,"x":2}"#,
