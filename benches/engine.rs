@@ -55,12 +55,12 @@ impl Fixture {
         let mut document = Document::from_plain_lson(&shapes::plain_lson(nodes / 2)).unwrap();
         let mut ids = IdSource::new(Actor(1));
         document.edit(&mut ids, |root| root.set("text", Lson::text("Hello, world"))).unwrap();
-        let id = |pointer: &str| document.at(pointer).unwrap().id().unwrap().clone();
+        let id = |pointer: &str| document.at(pointer).unwrap().id().unwrap();
         let (map, list, text) = (id("/shapes"), id("/order"), id("/text"));
         let ValueRef::Map(shapes) = document.at("/shapes").unwrap() else { unreachable!() };
-        let shapes = shapes.iter().map(|(_, shape)| shape.id().unwrap().clone()).collect();
+        let shapes = shapes.iter().map(|(_, shape)| shape.id().unwrap()).collect();
         let ValueRef::List(order) = document.at("/order").unwrap() else { unreachable!() };
-        let items = (0..order.len()).map(|index| order.id_at(index).unwrap().clone()).collect();
+        let items = (0..order.len()).map(|index| order.id_at(index).unwrap()).collect();
         let dice = Dice::seeded(1);
         Self { document, shapes, items, map, list, text, dice, ids }
     }

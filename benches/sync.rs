@@ -64,7 +64,7 @@ fn set_x(client: &mut Client, shape: usize, x: u32) {
 
 /// An update of one field of one shape, as a client sends it.
 fn frame(document: &Document, actor: Actor, clock: usize, shape: usize, x: u32) -> Vec<u8> {
-    let id = document.at(&format!("/shapes/s{shape}")).unwrap().id().unwrap().clone();
+    let id = document.at(&format!("/shapes/s{shape}")).unwrap().id().unwrap();
     format!(
         r#"{{"type":201,"ops":[{{"type":3,"opId":"{actor}:{clock}","id":"{id}","data":{{"x":{x}}}}}]}}"#
     )
@@ -85,7 +85,7 @@ fn remote_op(c: &mut Criterion<CpuTime>) {
             }
             let mut dice = Dice::seeded(1);
             let ids: Vec<_> = (SHAPES / 2..SHAPES)
-                .map(|n| client.document().at(&format!("/shapes/s{n}")).unwrap().id().unwrap().clone())
+                .map(|n| client.document().at(&format!("/shapes/s{n}")).unwrap().id().unwrap())
                 .collect();
             b.iter_custom(|iterations| {
                 in_chunks(iterations, |count| {

@@ -80,7 +80,7 @@ fn receive(patches: &[Vec<TextOp>], updates: &[Op]) -> Text {
 
 fn document() -> (Document, NodeId) {
     let document = Document::from_lson(&lson!({ "t": (Lson::text("")) })).unwrap();
-    let text = document.at("/t").unwrap().id().unwrap().clone();
+    let text = document.at("/t").unwrap().id().unwrap();
     (document, text)
 }
 

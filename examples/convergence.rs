@@ -322,8 +322,7 @@ fn edit(dice: &mut Dice, root: &mut ObjectMut<'_>, place: &str) -> Result<(), Ed
                 _ if len == 0 => list.push(dice.any()),
                 0 => list.delete(dice.below(len)),
                 1 | 2 => {
-                    let copy =
-                        list.view().get(dice.below(len)).map(livetree::document::ValueRef::to_json);
+                    let copy = list.view().get(dice.below(len)).map(|item| item.to_json());
                     list.insert(dice.below(len), Lson::live(&copy.unwrap_or_default()))
                 }
                 _ => list.move_item(dice.below(len), dice.below(len)),

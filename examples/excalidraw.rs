@@ -249,7 +249,7 @@ impl Desk<'_> {
     fn use_handles(&mut self) -> Result<()> {
         let elements = self.document.at(self.list)?.as_list().ok_or("no list")?;
         let count = elements.len();
-        let first = elements.get(0).and_then(ValueRef::as_object).ok_or("no object")?;
+        let first = elements.get(0).and_then(|first| first.as_object()).ok_or("no object")?;
         let (place, look) = fields(first);
         let twin = Lson::live(&first.to_json());
         println!("Edits of the {count} elements in {}", self.list);
@@ -278,7 +278,7 @@ impl Desk<'_> {
 
     /// What a client would send, taken as it is.
     fn send_ops(&mut self) -> Result<()> {
-        let id = self.document.at(&format!("{}/1", self.list))?.id().cloned().ok_or("no node")?;
+        let id = self.document.at(&format!("{}/1", self.list))?.id().ok_or("no node")?;
         let data = Arc::new([("note".into(), "sent".into())].into_iter().collect());
         let op = Op::new(id, OpKind::UpdateObject { data }).with_op_id(self.ids.op_id());
         let (outcome, spent) = timed(|| self.document.apply(&op));

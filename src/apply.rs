@@ -140,7 +140,7 @@ impl Document {
     pub(crate) fn clear_key(&mut self, node: NodeIx, key: &SmallStr) {
         if let Some(child) = self.child(node, key) {
             self.detach(child);
-        } else if let Body::Object(object) = &self.node(node).body {
+        } else if let Some(object) = self.object(node) {
             if let Some(Slot::Json(_)) = object.get(key) {
                 self.set_field(node, key.clone(), None);
             }

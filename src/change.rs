@@ -5,7 +5,9 @@
 //! what was rolled back and replayed to the same result is no change. The cost follows the number
 //! of places touched.
 
+mod few;
 mod list;
+mod path;
 mod replay;
 mod text;
 mod tracker;
@@ -13,6 +15,8 @@ mod tracker;
 use crate::text::TextOp;
 use crate::{Json, NodeId, SmallStr};
 
+pub use few::Few;
+pub use path::{Path, PathStep};
 pub use replay::ReplayError;
 pub(crate) use tracker::Tracker;
 
@@ -24,7 +28,7 @@ pub(crate) use tracker::Tracker;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     origin: Origin,
-    updates: Vec<Update>,
+    updates: Few<Update>,
 }
 
 /// Where changes come from.
@@ -46,8 +50,8 @@ pub enum Origin {
 pub struct Update {
     /// The node that changed.
     pub node: NodeId,
-    /// Where it is, as a JSON Pointer (RFC 6901), once the updates before this one are done.
-    pub path: String,
+    /// Where it is once the updates before this one are done.
+    pub path: Path,
     /// What changed in it.
     pub detail: UpdateDetail,
 }
@@ -57,11 +61,11 @@ pub struct Update {
 #[non_exhaustive]
 pub enum UpdateDetail {
     /// Fields or children of a LiveObject.
-    Object(Vec<KeyChange>),
+    Object(Few<KeyChange>),
     /// Entries of a LiveMap.
-    Map(Vec<KeyChange>),
+    Map(Few<KeyChange>),
     /// Items of a LiveList, each change against the result of the one before.
-    List(Vec<ListChange>),
+    List(Few<ListChange>),
     /// A LiveText, each change against the result of the one before.
     Text(Vec<TextOp>),
 }
@@ -121,7 +125,7 @@ impl Changes {
         Self { origin, ..self }
     }
 
-    pub(crate) fn new(updates: Vec<Update>) -> Self {
+    pub(crate) fn new(updates: Few<Update>) -> Self {
         Self { origin: Origin::default(), updates }
     }
 

@@ -12,6 +12,7 @@ mod branch;
 mod cursors;
 mod footprint;
 mod history;
+mod news;
 mod pending;
 mod text;
 
@@ -23,7 +24,7 @@ pub use cursors::CursorId;
 pub use history::{UndoOptions, UndoPolicy};
 pub(crate) use pending::Prediction;
 
-use crate::change::{KeyChange, Origin, Update, UpdateDetail};
+use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Session, Trail};
 use crate::message::{ClientMessage, MessageError, ServerMessage};
@@ -315,7 +316,7 @@ impl Client {
     /// # while let Some(message) = client.poll_message() {
     /// #     for answer in server.receive(actor, message, 0)?.sender { client.receive(answer)?; }
     /// # }
-    /// let text = client.document().at("/t")?.id().unwrap().clone();
+    /// let text = client.document().at("/t")?.id().unwrap();
     /// let cursor = client.add_cursor(&text, 6, Bias::After).unwrap();
     /// client.edit(|root| root.text("t")?.insert(0, "Oh! "))?;
     /// assert_eq!(client.cursor(cursor), Some((&text, 10)));
@@ -516,7 +517,7 @@ impl Client {
     /// own edits of them wait for the server's answer: for tests.
     #[doc(hidden)]
     pub fn texts_on_branches(&self) -> Vec<NodeId> {
-        self.pending.on_branches().cloned().collect()
+        self.pending.on_branches(&self.document).cloned().collect()
     }
 
     /// The node ids of the document's own making: for tests.
@@ -532,16 +533,14 @@ impl Client {
 
 /// A whole document as changes of an empty one.
 fn everything(document: &Document) -> Changes {
-    let keys: Vec<KeyChange> = document
+    let keys: Few<KeyChange> = document
         .root()
         .iter()
         .map(|(key, value)| KeyChange { key: key.clone(), value: Some(value.to_json()) })
         .collect();
-    let updates = if keys.is_empty() {
-        Vec::new()
-    } else {
-        let detail = UpdateDetail::Object(keys);
-        vec![Update { node: NodeId::ROOT, path: String::new(), detail }]
-    };
-    Changes::new(updates)
+    if keys.is_empty() {
+        return Changes::default();
+    }
+    let detail = UpdateDetail::Object(keys);
+    Changes::new([Update { node: NodeId::ROOT, path: Path::root(), detail }].into_iter().collect())
 }

@@ -21,7 +21,7 @@ use crate::json::JsonObject;
 use crate::op::{Create, Intent, Op, OpKind, UpdateText};
 use crate::position::Position;
 use crate::text::TextOp;
-use crate::{Document, NodeId, SmallStr};
+use crate::{Document, SmallStr};
 
 impl Document {
     /// The ops, without op ids, that turn this document into `next` when applied in order.
@@ -54,7 +54,7 @@ impl Document {
             let replaced = differ.gone_children(before, after);
             differ.moves(before, after);
             let first_child = stack.len();
-            for child in next.node(after).body.children() {
+            for child in next.children(after) {
                 match differ.kept(before, child) {
                     Some(old) => stack.push((old, child)),
                     None => differ.create(before, child, &replaced),
@@ -85,7 +85,7 @@ impl Differ<'_> {
     /// `parent`.
     fn kept(&self, parent: NodeIx, child: NodeIx) -> Option<NodeIx> {
         let after = self.next.node(child);
-        let ix = self.prev.find(&after.id).filter(|ix| *ix != NodeIx::ROOT)?;
+        let ix = self.prev.find(&self.next.id(child)).filter(|ix| *ix != NodeIx::ROOT)?;
         let before = self.prev.node(ix);
         // A move would change the spelling of a position that is not canonical.
         let movable =
@@ -104,16 +104,14 @@ impl Differ<'_> {
 
     /// Sets and removes JSON fields.
     fn fields(&mut self, before: NodeIx, after: NodeIx) {
-        let (Body::Object(old), Body::Object(new)) =
-            (&self.prev.node(before).body, &self.next.node(after).body)
-        else {
+        let (Some(old), Some(new)) = (self.prev.object(before), self.next.object(after)) else {
             return;
         };
-        let id = &self.next.node(after).id;
+        let id = self.next.id(after);
         let data: JsonObject = new
             .fields()
-            .filter(|(key, value)| self.prev.field(before, key) != Some(*value))
-            .map(|(key, value)| (key.clone(), value.clone()))
+            .filter(|(key, value)| self.prev.field(before, key).as_ref() != Some(value))
+            .map(|(key, value)| (key.clone(), value))
             .collect();
         if !data.is_empty() {
             let kind = OpKind::UpdateObject { data: Arc::new(data) };
@@ -134,7 +132,7 @@ impl Differ<'_> {
             if !same_text(old, new) {
                 if let Some(ops) = text_update(old, new) {
                     let update = UpdateText { base_version: old.version(), version: None, ops };
-                    let id = self.next.node(after).id.clone();
+                    let id = self.next.id(after);
                     self.changes.push(Op::new(id, OpKind::UpdateText(update)));
                 }
             }
@@ -145,9 +143,9 @@ impl Differ<'_> {
     /// in their place replaces.
     fn gone_children(&mut self, before: NodeIx, after: NodeIx) -> BTreeSet<NodeIx> {
         let mut replaced = BTreeSet::new();
-        for child in self.prev.node(before).body.children() {
+        for child in self.prev.children(before) {
             let node = self.prev.node(child);
-            let kept = self.next.find(&node.id).is_some_and(|same| {
+            let kept = self.next.find(&self.prev.id(child)).is_some_and(|same| {
                 self.next.node(same).parent == after && self.kept(before, same) == Some(child)
             });
             if kept {
@@ -162,12 +160,12 @@ impl Differ<'_> {
                     && !self
                         .prev
                         .subtree(child)
-                        .any(|below| self.next.contains(&self.prev.node(below).id))
+                        .any(|below| self.next.contains(&self.prev.id(below)))
             };
             if by_field || by_child() {
                 replaced.insert(child);
             } else {
-                self.deletions.push(Op::new(node.id.clone(), OpKind::DeleteCrdt));
+                self.deletions.push(Op::new(self.prev.id(child), OpKind::DeleteCrdt));
             }
         }
         replaced
@@ -183,12 +181,12 @@ impl Differ<'_> {
         else {
             return;
         };
-        let mut movers: BTreeMap<&Position, (&NodeId, &Position)> = BTreeMap::new();
+        let mut movers: BTreeMap<&Position, (NodeIx, &Position)> = BTreeMap::new();
         for item in items.iter() {
             if let Some(old) = self.kept(before, item) {
                 let (from, node) = (&self.prev.node(old).key, self.next.node(item));
                 if *from != node.key {
-                    movers.insert(from, (&node.id, &node.key));
+                    movers.insert(from, (item, &node.key));
                 }
             }
         }
@@ -202,16 +200,21 @@ impl Differ<'_> {
             }
             let is_ring = to == start;
             if is_ring {
-                steps.push(move_to(first.0, &self.position_in_neither(before, after)));
+                steps.push(self.move_to(first.0, &self.position_in_neither(before, after)));
             }
-            steps.extend(chain.into_iter().rev().map(|(id, to)| move_to(id, to)));
+            steps.extend(chain.into_iter().rev().map(|(item, to)| self.move_to(item, to)));
         }
         self.changes.extend(steps);
     }
 
+    fn move_to(&self, item: NodeIx, to: &Position) -> Op {
+        let parent_key: SmallStr = to.as_small_str().clone();
+        Op::new(self.next.id(item), OpKind::SetParentKey { parent_key })
+    }
+
     fn position_in_neither(&self, before: NodeIx, after: NodeIx) -> Position {
-        let old = self.prev.node(before).body.children().map(|item| &self.prev.node(item).key);
-        let new = self.next.node(after).body.children().map(|item| &self.next.node(item).key);
+        let old = self.prev.children(before).map(|item| &self.prev.node(item).key);
+        let new = self.next.children(after).map(|item| &self.next.node(item).key);
         let last = old.chain(new).filter(|key| key.is_canonical()).max();
         last.map_or(Position::FIRST, Position::after)
     }
@@ -228,27 +231,22 @@ impl Differ<'_> {
                     if ix == top { self.prev.child(parent, node.key.as_small_str()) } else { None };
                 if let Some(holder) = holder.filter(|holder| replaced.contains(holder)) {
                     intent = Intent::Set;
-                    deleted_id = Some(self.prev.node(holder).id.clone());
+                    deleted_id = Some(self.prev.id(holder));
                 } else if !node.key.is_canonical() {
                     // Only this intent keeps the spelling.
                     intent = Intent::Set;
                 }
             }
             let create = Create {
-                parent_id: container.id.clone(),
+                parent_id: self.next.id(node.parent),
                 parent_key: node.key.as_small_str().clone(),
                 intent,
                 deleted_id,
-                content: node.body.content(),
+                content: self.next.content(ix),
             };
-            self.creations.push(Op::new(node.id.clone(), OpKind::Create(create)));
+            self.creations.push(Op::new(self.next.id(ix), OpKind::Create(create)));
         }
     }
-}
-
-fn move_to(id: &NodeId, to: &Position) -> Op {
-    let parent_key: SmallStr = to.as_small_str().clone();
-    Op::new(id.clone(), OpKind::SetParentKey { parent_key })
 }
 
 fn same_text(before: &TextNode, after: &TextNode) -> bool {

@@ -9,17 +9,19 @@
 
 mod build;
 mod check;
-mod fields;
 mod ids;
 mod journal;
 mod keyed;
 mod load;
 mod mutate;
 mod node;
+mod objects;
 mod order;
 mod read;
 mod save;
+mod slab;
 mod text_node;
+mod tree;
 
 use std::fmt;
 
@@ -27,19 +29,21 @@ pub use journal::Savepoint;
 pub use load::{LoadReport, NodesError, Repair};
 pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 
-use fields::KeyLists;
-pub(crate) use fields::{ObjectBody, Slot, field_bytes};
 use ids::IdIndex;
+pub(crate) use ids::PackedId;
 use journal::Journal;
 pub(crate) use keyed::Keyed;
+use node::Children;
 pub(crate) use node::{Body, Node, NodeIx};
-pub(crate) use order::Positions;
+pub(crate) use objects::{Object, Slot, field_bytes};
+use order::Positions;
 pub(crate) use text_node::TextNode;
+pub(crate) use tree::Tree;
 
 use crate::change::Tracker;
-use crate::op::NodeKind;
+use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
-use crate::{Limits, NodeId, SmallStr};
+use crate::{Json, Limits, NodeId, SmallStr};
 
 /// The deepest that live nodes may nest, the root being at 0.
 ///
@@ -73,34 +77,27 @@ pub const MAX_POSITION_LEN: usize = 1024;
 /// # Ok::<(), livetree::Error>(())
 /// ```
 pub struct Document {
-    nodes: Vec<Node>,
+    tree: Tree,
     free: Vec<NodeIx>,
     ids: IdIndex,
-    key_lists: KeyLists,
     journal: Journal,
+    /// While changes are watched.
     tracker: Option<Box<Tracker>>,
+    /// For the next time that they are.
+    idle_tracker: Option<Box<Tracker>>,
     limits: Limits,
 }
 
 impl Document {
     /// An empty document: a root without fields.
     pub fn new() -> Self {
-        let root = Node {
-            id: NodeId::ROOT,
-            parent: NodeIx::ROOT,
-            key: Position::verbatim(SmallStr::EMPTY),
-            depth: 0,
-            body: Body::Object(ObjectBody::default()),
-        };
-        let mut ids = IdIndex::default();
-        ids.insert(&NodeId::ROOT, NodeIx::ROOT);
         Self {
-            nodes: vec![root],
+            tree: Tree::new(),
             free: Vec::new(),
-            ids,
-            key_lists: KeyLists::default(),
+            ids: IdIndex::default(),
             journal: Journal::default(),
             tracker: None,
+            idle_tracker: None,
             limits: Limits::default(),
         }
     }
@@ -121,9 +118,9 @@ impl Document {
     }
 
     /// The id of a node's parent; `None` for the root and for unknown ids.
-    pub fn parent_of(&self, id: &NodeId) -> Option<&NodeId> {
+    pub fn parent_of(&self, id: &NodeId) -> Option<NodeId> {
         let ix = self.find(id)?;
-        (ix != NodeIx::ROOT).then(|| &self.node(self.node(ix).parent).id)
+        (ix != NodeIx::ROOT).then(|| self.id(self.node(ix).parent))
     }
 
     /// The key under which a node hangs in its parent: in a list, its position.
@@ -143,35 +140,55 @@ impl Document {
     }
 
     pub(crate) fn find(&self, id: &NodeId) -> Option<NodeIx> {
-        if id.is_root() { Some(NodeIx::ROOT) } else { self.ids.get(id) }
+        self.ids.get(id)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    /// As [`find`](Self::find), by the packed form of an id that a node bears.
+    pub(crate) fn find_packed(&self, id: PackedId) -> Option<NodeIx> {
+        self.ids.get_packed(id)
+    }
+
+    /// The id of a node.
+    pub(crate) fn id(&self, ix: NodeIx) -> NodeId {
+        self.ids.unpack(self.node(ix).id)
+    }
+
     pub(crate) fn node(&self, ix: NodeIx) -> &Node {
-        &self.nodes[ix.0 as usize]
+        self.tree.node(ix)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     fn node_mut(&mut self, ix: NodeIx) -> &mut Node {
-        &mut self.nodes[ix.0 as usize]
+        self.tree.node_mut(ix)
+    }
+
+    /// A node's children, in order of their keys or positions.
+    pub(crate) fn children(&self, ix: NodeIx) -> Children<'_> {
+        self.tree.children(ix)
+    }
+
+    /// A node without its children, as a create op or a serialised node carries it.
+    pub(crate) fn content(&self, ix: NodeIx) -> NodeContent {
+        self.tree.content(ix)
+    }
+
+    /// What an object holds; `None` for any other node.
+    pub(crate) fn object(&self, ix: NodeIx) -> Option<Object<'_>> {
+        self.tree.object(ix)
     }
 
     /// The JSON field at a key of an object.
-    pub(crate) fn field(&self, object: NodeIx, key: &SmallStr) -> Option<&crate::Json> {
-        match &self.node(object).body {
-            Body::Object(object) => match object.get(key)? {
-                Slot::Json(value) => Some(value),
-                Slot::Child(_) => None,
-            },
-            _ => None,
+    pub(crate) fn field(&self, object: NodeIx, key: &SmallStr) -> Option<Json> {
+        match self.object(object)?.get(key)? {
+            Slot::Json(value) => Some(value),
+            Slot::Child(_) => None,
         }
     }
 
     /// The child at a key of an object or map, by the key's text.
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(object) => object.at(key)?.child(),
-            Body::Map(entries) => entries.at(key).copied(),
+            Body::Object(_) => self.object(parent)?.at(key)?.child(),
+            Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
     }
@@ -203,8 +220,8 @@ impl Document {
     /// The child at a key of an object or map, or at a position of a list.
     pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(object) => object.get(key)?.child(),
-            Body::Map(entries) => entries.get(key).copied(),
+            Body::Object(_) => self.object(parent)?.get(key)?.child(),
+            Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(order) => order.find(&Position::verbatim(key.clone()), self),
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
@@ -221,9 +238,16 @@ impl Document {
     }
 }
 
-impl Positions for Document {
+impl Positions<Position> for Document {
     fn position(&self, ix: NodeIx) -> &Position {
         &self.node(ix).key
+    }
+}
+
+/// Of entries of maps: their keys.
+impl Positions<[u8]> for Document {
+    fn position(&self, ix: NodeIx) -> &[u8] {
+        self.node(ix).key.as_bytes()
     }
 }
 

@@ -243,12 +243,12 @@ impl Session<'_> {
     }
 
     pub(crate) fn id(&self, node: NodeIx) -> NodeId {
-        self.document.node(node).id.clone()
+        self.document.id(node)
     }
 
     /// The error that the value at `token` below `parent` is not of the kind `wanted`.
     fn wrong_kind(&self, parent: NodeIx, token: &str, wanted: NodeKind) -> EditError {
-        let mut at = self.document.pointer_to(parent);
+        let mut at = self.document.path_to(parent).to_string();
         push_key(&mut at, token);
         let found = self.document.value(parent).child(token);
         EditError::WrongKind {
@@ -371,8 +371,8 @@ macro_rules! handle {
             }
 
             /// The node's id.
-            pub fn id(&self) -> &crate::NodeId {
-                &self.session.document.node(self.node).id
+            pub fn id(&self) -> crate::NodeId {
+                self.session.document.id(self.node)
             }
 
             /// The structure as it is now, for reading.

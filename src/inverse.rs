@@ -85,13 +85,13 @@ impl Document {
         intent: Intent,
         ops: &mut Vec<Op>,
     ) {
-        let id = &self.node(node).id;
+        let id = &self.id(node);
         let mut fields: Vec<(SmallStr, Json)> = Vec::new();
         for key in keys {
             if let Some(child) = self.child(node, key) {
                 self.restore_subtree(child, intent, ops);
             } else if let Some(value) = self.field(node, key) {
-                fields.push((key.clone(), value.clone()));
+                fields.push((key.clone(), value));
             } else {
                 ops.push(Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() }));
             }
@@ -108,7 +108,7 @@ impl Document {
             let node = self.node(ix);
             let in_list = matches!(self.node(node.parent).body, Body::List(_));
             let create = Create {
-                parent_id: self.node(node.parent).id.clone(),
+                parent_id: self.id(node.parent),
                 parent_key: node.key.as_small_str().clone(),
                 intent: match in_list {
                     true if ix == top => intent,
@@ -117,16 +117,16 @@ impl Document {
                     false => Intent::Insert,
                 },
                 deleted_id: None,
-                content: node.body.content(),
+                content: self.content(ix),
             };
-            ops.push(Op::new(node.id.clone(), OpKind::Create(create)));
+            ops.push(Op::new(self.id(ix), OpKind::Create(create)));
         }
     }
 
     /// The op that moves a list item to where it is now.
     pub(crate) fn put_back(&self, item: NodeIx) -> Op {
         let parent_key = self.node(item).key.as_small_str().clone();
-        Op::new(self.node(item).id.clone(), OpKind::SetParentKey { parent_key })
+        Op::new(self.id(item), OpKind::SetParentKey { parent_key })
     }
 
     fn inverse_of_text(&self, id: &NodeId, update: &UpdateText) -> Option<Op> {
@@ -149,7 +149,7 @@ impl Document {
             }
             (OpKind::DeleteCrdt, Some(node)) => node != NodeIx::ROOT,
             (OpKind::UpdateObject { data }, Some(node)) => {
-                data.iter().any(|(key, value)| self.field(node, key) != Some(value))
+                data.iter().any(|(key, value)| self.field(node, key).as_ref() != Some(value))
             }
             (OpKind::UpdateText(update), Some(_)) => !update.ops.is_empty(),
         }

@@ -15,6 +15,8 @@ pub(crate) mod write;
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 pub use self::convert::to_json;
 pub use self::error::{JsonError, JsonReason};
 pub use self::read::ReadLimits;
@@ -56,7 +58,8 @@ pub struct Number(f64);
 /// The entries of a JSON object, sorted by key.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JsonObject {
-    entries: Vec<(SmallStr, Json)>,
+    /// Most updates set one field.
+    entries: SmallVec<[(SmallStr, Json); 1]>,
 }
 
 impl Number {
@@ -103,13 +106,22 @@ impl JsonObject {
 /// Collects entries in any order; of two with the same key the later one wins.
 impl FromIterator<(SmallStr, Json)> for JsonObject {
     fn from_iter<I: IntoIterator<Item = (SmallStr, Json)>>(entries: I) -> Self {
-        Self::from_vec(entries.into_iter().collect())
+        Self::from_entries(entries.into_iter().collect())
     }
 }
 
 impl JsonObject {
+    /// An object of one entry.
+    pub(crate) fn of(key: SmallStr, value: Json) -> Self {
+        Self { entries: SmallVec::from_buf([(key, value)]) }
+    }
+
     /// As [`from_iter`](Self::from_iter), in place.
-    pub(crate) fn from_vec(mut entries: Vec<(SmallStr, Json)>) -> Self {
+    pub(crate) fn from_vec(entries: Vec<(SmallStr, Json)>) -> Self {
+        Self::from_entries(entries.into())
+    }
+
+    fn from_entries(mut entries: SmallVec<[(SmallStr, Json); 1]>) -> Self {
         if entries.is_sorted_by(|a, b| a.0 < b.0) {
             return Self { entries };
         }
@@ -132,7 +144,7 @@ impl IntoIterator for JsonObject {
     type Item = (SmallStr, Json);
     type IntoIter = std::vec::IntoIter<(SmallStr, Json)>;
     fn into_iter(self) -> Self::IntoIter {
-        self.entries.into_iter()
+        self.entries.into_vec().into_iter()
     }
 }
 

@@ -141,12 +141,15 @@ impl Limits {
         match &op.kind {
             OpKind::UpdateObject { data } => {
                 let Some(ix) = document.find(&op.id) else { return Ok(()) };
-                let Body::Object(object) = &document.node(ix).body else { return Ok(()) };
-                let (mut size, mut freed) = (object.json_bytes(), 0);
-                for (key, value) in data.iter() {
-                    size += field_size(key, value);
-                    freed += document.field(ix, key).map_or(0, |old| field_size(key, old));
+                let Some(object) = document.object(ix) else { return Ok(()) };
+                let added = data.iter().map(|(key, value)| field_size(key, value));
+                let size = object.json_bytes() + added.sum::<usize>();
+                if size <= self.object_size {
+                    // What it replaces only makes it less.
+                    return Ok(());
                 }
+                let replaced = |(key, _)| document.field(ix, key).map(|old| field_size(key, &old));
+                let freed: usize = data.iter().filter_map(replaced).sum();
                 self.check_object(&op.id, size - freed)
             }
             OpKind::Create(create) => {

@@ -10,7 +10,7 @@ mod wire;
 use std::sync::Arc;
 
 use crate::json::JsonObject;
-use crate::text::{Segment, TextOp};
+use crate::text::{Incarnation, Segment, TextOp};
 use crate::{FileMeta, Json, NodeId, OpId, SmallStr};
 
 pub use read::{OpError, OpErrorReason, Sender};
@@ -177,6 +177,16 @@ impl Op {
     pub fn without_op_id(mut self) -> Self {
         self.op_id = None;
         self
+    }
+
+    /// If it creates a text, under an id that another text has had: makes that one of its own, for which
+    /// updates of the other are not meant. `op_id` tells it from all that ever had the id.
+    pub(crate) fn begin_anew(&mut self, op_id: &OpId) {
+        if let OpKind::Create(create) = &mut self.kind {
+            if let NodeContent::Text { version, .. } = &mut create.content {
+                *version = Incarnation::brought_by(op_id).first_version();
+            }
+        }
     }
 
     /// The acknowledgement of an op that changed nothing. On the wire it is disguised as the

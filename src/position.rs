@@ -417,6 +417,12 @@ impl SortKey {
     /// The lowest byte of keys that do not hold all of their position.
     const INEXACT: u64 = Self::ROOM as u64 + 1;
 
+    /// The key of a text among texts that are ordered by their bytes. The same number serves: bytes
+    /// that it holds are in the same order, and all others make it equal or inexact.
+    pub(crate) fn of_bytes(text: &[u8]) -> Self {
+        Self::new(crate::small_str::prefix(text), text.len())
+    }
+
     /// From the first eight bytes of a text and its length.
     fn new(prefix: u64, len: usize) -> Self {
         let from_0x7f =

@@ -176,7 +176,7 @@ impl Server {
     pub fn new(mut document: Document, options: ServerOptions) -> Self {
         let used = document
             .subtree(NodeIx::ROOT)
-            .filter_map(|ix| document.node(ix).id.actor_and_clock().map(|(actor, _)| actor.0));
+            .filter_map(|ix| document.id(ix).actor_and_clock().map(|(actor, _)| actor.0));
         let next_actor = used.max().map_or(0, |actor| actor.saturating_add(1));
         document.set_limits(options.limits.clone());
         Self {
@@ -389,9 +389,7 @@ impl Server {
     /// The list, or other container, whose items an op adds to, moves or takes out.
     fn list_of(&self, op: &Op) -> Option<NodeId> {
         match &op.kind {
-            OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
-                self.document.parent_of(&op.id).cloned()
-            }
+            OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => self.document.parent_of(&op.id),
             OpKind::Create(create) => Some(create.parent_id.clone()),
             OpKind::DeleteObjectKey { .. } => Some(op.id.clone()),
             OpKind::UpdateObject { .. } | OpKind::UpdateText(_) => None,
@@ -444,7 +442,7 @@ impl Server {
                 self.answered.insert(op_id, Answer::Accepted);
                 // It says where the node is by now.
                 let list = self.document.parent_of(&op.id);
-                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(list)) {
+                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(&list)) {
                     batch.say();
                 }
                 batch.replies.push(*op);
@@ -531,14 +529,22 @@ impl Server {
 
     /// Replaces the whole content by that of `document`; connected clients hear of it as of any
     /// other update, and nobody is disconnected.
+    ///
+    /// A text that takes the id of another which is there begins at a version of its own, so that
+    /// updates of that other one, which may be under way, are not taken for it.
     pub fn replace(&mut self, document: &Document, now: u64) -> Reply {
-        let ops = self.document.diff(document);
+        let mut ops = self.document.diff(document);
+        let actor = self.next_actor();
+        self.next_actor = self.next_actor.saturating_add(1);
+        for (clock, op) in (0..).zip(&mut ops) {
+            if self.document.kind(&op.id) == Some(NodeKind::Text) {
+                op.begin_anew(&OpId::minted(actor, clock));
+            }
+        }
         for op in &ops {
             let outcome = self.document.apply(op);
             debug_assert!(outcome.is_accepted(), "a diff applies");
         }
-        let actor = self.next_actor();
-        self.next_actor = self.next_actor.saturating_add(1);
         self.publish(actor, ops, now)
     }
 

@@ -80,10 +80,28 @@ impl SmallStr {
         padded(text.as_bytes()).map(|bytes| Self(Repr::Inline { len, bytes }))
     }
 
+    /// The bytes of a text that is kept inside, and how many of them it has; the others are zero.
+    pub(crate) fn as_inline(&self) -> Option<(u8, &[u8; INLINE])> {
+        match &self.0 {
+            Repr::Inline { len, bytes } => Some((*len, bytes)),
+            Repr::Shared(_) => None,
+        }
+    }
+
+    /// What [`as_inline`](Self::as_inline) was of. Bytes that are not UTF-8 make an empty text, and
+    /// so do too many.
+    #[inline]
+    pub(crate) fn from_inline(text: &[u8]) -> Self {
+        match (u8::try_from(text.len()), padded(text)) {
+            (Ok(len), Some(bytes)) => Self(Repr::Inline { len, bytes }),
+            _ => Self::EMPTY,
+        }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // Only `From<&str>` fills the bytes, so they are UTF-8 and the default is never used.
+            // The bytes are always those of a text, so they are UTF-8 and the default is never used.
             Repr::Inline { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Repr::Shared(text) => text.as_str(),
         }
@@ -110,6 +128,17 @@ impl From<&str> for SmallStr {
     #[inline]
     fn from(text: &str) -> Self {
         Self::inline(text).unwrap_or_else(|| Self(Repr::Shared(ArcStr::from(text))))
+    }
+}
+
+/// The first eight bytes of a text as a number, as [`SmallStr::prefix`].
+pub(crate) fn prefix(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => {
+            let bytes = padded(text).unwrap_or_default();
+            bytes.first_chunk().copied().map_or(0, u64::from_be_bytes)
+        }
     }
 }
 
@@ -296,6 +325,7 @@ mod tests {
             bytes.resize(8, 0);
             let small = SmallStr::from(text);
             assert_eq!(small.prefix().to_be_bytes()[..], bytes);
+            assert_eq!(prefix(text.as_bytes()), small.prefix());
             let head: String = text.chars().take(8).collect();
             assert_eq!(SmallStr::from_ascii_prefix(small.prefix(), head.len()), head.as_str());
         }

@@ -25,7 +25,7 @@ impl Document {
         }
         self.clear_key(parent, &create.parent_key);
         let key = Position::verbatim(create.parent_key.clone());
-        self.attach(parent, key, op.id.clone(), &create.content);
+        self.attach(parent, key, &op.id, &create.content);
         Outcome::ACCEPTED
     }
 

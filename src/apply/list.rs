@@ -1,10 +1,10 @@
 //! Places in a list: two items never hold the same position.
 
 use super::{Outcome, Rejection};
-use crate::Document;
 use crate::document::{Body, MAX_POSITION_LEN, NodeIx};
 use crate::op::{Create, Intent, Op, OpKind};
 use crate::position::Position;
+use crate::{Document, SmallStr};
 
 /// The op, without a name, that moves the node of `op` to `key`.
 pub(super) fn move_to(op: &Op, key: &Position) -> Op {
@@ -29,7 +29,7 @@ impl Document {
         if place.len() > MAX_POSITION_LEN {
             return Outcome::Rejected(Rejection::PositionTooLong);
         }
-        let corrected = place.as_str() != create.parent_key.as_str();
+        let corrected = place.as_small_str() != &create.parent_key;
         let outcome = if corrected {
             Outcome::Accepted {
                 corrected: Some(Box::new(create.placed_at(op, &place))),
@@ -38,7 +38,7 @@ impl Document {
         } else {
             Outcome::ACCEPTED
         };
-        self.attach(list, place, op.id.clone(), &create.content);
+        self.attach(list, place, &op.id, &create.content);
         outcome
     }
 
@@ -53,22 +53,22 @@ impl Document {
             }
         }
         let fix = self.child(list, &create.parent_key).map(|unexpected| {
-            let id = self.node(unexpected).id.clone();
+            let id = self.id(unexpected);
             self.detach(unexpected);
             Box::new(Op::new(id, OpKind::DeleteCrdt))
         });
         let key = Position::verbatim(create.parent_key.clone());
-        self.attach(list, key, op.id.clone(), &create.content);
+        self.attach(list, key, &op.id, &create.content);
         Outcome::Accepted { corrected: None, fix }
     }
 
-    pub(super) fn apply_set_parent_key(&mut self, op: &Op, parent_key: &str) -> Outcome {
+    pub(super) fn apply_set_parent_key(&mut self, op: &Op, parent_key: &SmallStr) -> Outcome {
         let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
         let list = self.node(node).parent;
         if node == NodeIx::ROOT || !matches!(self.node(list).body, Body::List(_)) {
             return Outcome::Ignored;
         }
-        if self.node(node).key.as_str() == parent_key {
+        if self.node(node).key.as_small_str() == parent_key {
             return Outcome::ACCEPTED;
         }
         // The item still counts as occupying its old place, so it may be its own neighbour.
@@ -76,7 +76,7 @@ impl Document {
         if place.len() > MAX_POSITION_LEN {
             return Outcome::Rejected(Rejection::PositionTooLong);
         }
-        let outcome = if place.as_str() == parent_key {
+        let outcome = if place.as_small_str() == parent_key {
             Outcome::ACCEPTED
         } else {
             let moved = move_to(op, &place);
@@ -91,8 +91,8 @@ impl Document {
     ///
     /// Among keys that are not canonical there may be nothing in between (nothing lies between `!`
     /// and `! `); then it is the first room further on. After the last item there always is some.
-    pub(crate) fn place_at(&self, list: NodeIx, key: &str) -> Position {
-        let mut place = Position::clamp(key);
+    pub(crate) fn place_at(&self, list: NodeIx, key: &SmallStr) -> Position {
+        let mut place = Position::verbatim(key.clone()).clamped();
         let Body::List(order) = &self.node(list).body else { return place };
         let mut taken = &place.clone();
         while order.find(&place, self).is_some() {
@@ -104,8 +104,8 @@ impl Document {
     }
 
     /// The position itself if it lies after all items, else one after the last.
-    fn place_at_end(&self, list: NodeIx, key: &str) -> Position {
-        let wanted = Position::clamp(key);
+    fn place_at_end(&self, list: NodeIx, key: &SmallStr) -> Position {
+        let wanted = Position::verbatim(key.clone()).clamped();
         match self.last_position(list) {
             Some(end) if wanted <= *end => end.after(),
             _ => wanted,

@@ -3,8 +3,9 @@
 //! Only items that were touched can have changed place. Between them lie runs of untouched items,
 //! whose number before a position a rank query tells; so the cost follows the items touched.
 
+use smallvec::SmallVec;
+
 use super::tracker::New;
-use crate::document::NodeIx;
 use crate::position::Position;
 
 /// An item that was touched: where it was, where it is, and whether it is the same value.
@@ -14,22 +15,15 @@ pub(super) struct TouchedItem {
     pub(super) same: bool,
 }
 
+/// The steps of a list.
+pub(super) type Steps = SmallVec<[Step; 1]>;
+
 /// One step, with the value not yet written out.
 pub(super) enum Step {
     Insert { index: usize, value: New },
     Delete { index: usize },
     Move { from: usize, to: usize },
     Set { index: usize, value: New },
-}
-
-impl Step {
-    /// The node whose whole content the step reports.
-    pub(super) fn fresh(&self) -> Option<NodeIx> {
-        match self {
-            Self::Insert { value, .. } | Self::Set { value, .. } => value.node(),
-            Self::Delete { .. } | Self::Move { .. } => None,
-        }
-    }
 }
 
 /// An item that will be in the list at the end; indexes into it are its names below.
@@ -60,32 +54,41 @@ enum Is {
 ///
 /// Most often it is one item that has come, gone or moved; [`steps_of_one`] then says the same as
 /// [`steps_of_many`].
-pub(super) fn steps(mut items: Vec<TouchedItem>, rank: impl Fn(&Position) -> usize) -> Vec<Step> {
-    match items.pop() {
-        Some(item) if items.is_empty() => steps_of_one(item, rank),
-        Some(item) => {
-            items.push(item);
-            steps_of_many(items, rank)
-        }
-        None => Vec::new(),
+pub(super) fn steps(
+    mut items: impl Iterator<Item = TouchedItem>,
+    rank: impl Fn(&Position) -> usize,
+) -> Steps {
+    match (items.next(), items.next()) {
+        (Some(item), None) => steps_of_one(item, rank),
+        (Some(one), Some(two)) => steps_of_many([one, two].into_iter().chain(items), rank).into(),
+        (None, _) => Steps::new(),
     }
 }
 
-fn steps_of_one(item: TouchedItem, rank: impl Fn(&Position) -> usize) -> Vec<Step> {
-    match (item.old, item.new) {
-        (None, None) => Vec::new(),
-        (None, Some((position, value))) => vec![Step::Insert { index: rank(&position), value }],
-        (Some(old), None) => vec![Step::Delete { index: rank(&old) }],
+fn steps_of_one(item: TouchedItem, rank: impl Fn(&Position) -> usize) -> Steps {
+    let step = match (item.old, item.new) {
+        (None, None) => return Steps::new(),
+        (None, Some((position, value))) => Step::Insert { index: rank(&position), value },
+        (Some(old), None) => Step::Delete { index: rank(&old) },
         (Some(old), Some((new, _))) if item.same => {
             // Before the move it was not among those before its old place.
             let (from, to) = (rank(&old) - usize::from(new < old), rank(&new));
-            if from == to { Vec::new() } else { vec![Step::Move { from, to }] }
+            if from == to {
+                return Steps::new();
+            }
+            Step::Move { from, to }
         }
-        both => steps_of_many(vec![TouchedItem { old: both.0, new: both.1, same: false }], rank),
-    }
+        (old, new) => {
+            return steps_of_many([TouchedItem { old, new, same: false }].into_iter(), rank).into();
+        }
+    };
+    Steps::from_buf([step])
 }
 
-fn steps_of_many(items: Vec<TouchedItem>, rank: impl Fn(&Position) -> usize) -> Vec<Step> {
+fn steps_of_many(
+    items: impl Iterator<Item = TouchedItem>,
+    rank: impl Fn(&Position) -> usize,
+) -> Vec<Step> {
     let mut olds: Vec<(Position, Option<usize>)> = Vec::new();
     let mut finals: Vec<(Final, Option<Position>)> = Vec::new();
     for TouchedItem { old, new, same } in items {
@@ -282,7 +285,7 @@ mod tests {
             let rank = |position: &Position| present.iter().filter(|p| *p < position).count();
             prop_assert_eq!(
                 in_words(&steps_of_one(item(), rank)),
-                in_words(&steps_of_many(vec![item()], rank)),
+                in_words(&steps_of_many([item()].into_iter(), rank)),
             );
         }
     }

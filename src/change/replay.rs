@@ -3,7 +3,7 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Changes, KeyChange, ListChange, UpdateDetail};
+use super::{Changes, KeyChange, ListChange, Path, PathStep, UpdateDetail};
 use crate::Json;
 use crate::text::{Segment, Text};
 
@@ -24,8 +24,8 @@ impl Changes {
     /// If `json` is not the projection that the changes are based on.
     pub fn apply_to(&self, json: &mut Value) -> Result<(), ReplayError> {
         for update in self {
-            let fail = |reason| ReplayError { path: update.path.clone(), reason };
-            let target = json.pointer_mut(&update.path).ok_or(fail("there is nothing"))?;
+            let fail = |reason| ReplayError { path: update.path.to_string(), reason };
+            let target = at_path(json, &update.path).ok_or(fail("there is nothing"))?;
             match (&update.detail, target) {
                 (UpdateDetail::Object(keys) | UpdateDetail::Map(keys), Value::Object(target)) => {
                     for KeyChange { key, value } in keys {
@@ -52,6 +52,14 @@ impl Changes {
         }
         Ok(())
     }
+}
+
+fn at_path<'v>(json: &'v mut Value, path: &Path) -> Option<&'v mut Value> {
+    path.iter().try_fold(json, |json, step| match (step, json) {
+        (PathStep::Key(key), Value::Object(entries)) => entries.get_mut(key.as_str()),
+        (PathStep::Index(index), Value::Array(items)) => items.get_mut(*index),
+        _ => None,
+    })
 }
 
 fn replay_step(step: &ListChange, items: &mut Vec<Value>) -> Option<()> {

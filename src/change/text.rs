@@ -5,16 +5,29 @@
 //! between is untouched. At the end the two sides of each patch are compared, so that what was
 //! rolled back and replayed is no change.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::text::{Splice, Splices, Text, TextOp, difference};
+use crate::text::{Accepted, Splice, Splices, Text, TextOp, TextUndo, difference};
 
 /// A text that was touched.
 #[derive(Debug)]
 pub(super) struct TouchedText {
-    before: Text,
+    before: Before,
     /// In order, and apart from each other. `None` if another text took its place.
     patches: Option<Vec<Patch>>,
+}
+
+/// What a text was before.
+#[derive(Debug)]
+enum Before {
+    Text(Text),
+    /// What one update leaves if it is taken back. There is no copy, since a text of which there is
+    /// one is slower to edit. If all that it did was to insert or delete something, that is `only`.
+    Update {
+        undo: TextUndo,
+        only: Option<TextOp>,
+    },
 }
 
 /// A stretch of the text before, and what is there now; in UTF-16 units.
@@ -27,15 +40,38 @@ struct Patch {
 impl TouchedText {
     /// A text that is about to be touched: as it is.
     pub(super) fn new(before: Text) -> Self {
-        Self { before, patches: Some(Vec::new()) }
+        Self { before: Before::Text(before), patches: Some(Vec::new()) }
     }
 
-    /// Another text took its place.
-    pub(super) fn replaced(&mut self) {
+    /// A text that was touched by one update so far.
+    pub(super) fn updated(update: &Accepted) -> Self {
+        let (undo, splices) = (update.undo().clone(), update.splices());
+        let only = match (&update.ops[..], &splices) {
+            ([op @ (TextOp::Insert { .. } | TextOp::Delete { .. })], Splices::Ranges(ranges))
+                if ranges.iter().any(|splice| splice.removed + splice.inserted > 0) =>
+            {
+                Some(op.clone())
+            }
+            _ => None,
+        };
+        let mut touched = Self { before: Before::Update { undo, only }, patches: Some(Vec::new()) };
+        touched.splice(&splices);
+        touched
+    }
+
+    /// Another text is about to take the place of the one that is there now.
+    pub(super) fn replaced(&mut self, now: &Text) {
+        self.settle(now);
         self.patches = None;
     }
 
-    pub(super) fn spliced(&mut self, splices: &Splices) {
+    /// The text that is there now is about to be changed.
+    pub(super) fn spliced(&mut self, now: &Text, splices: &Splices) {
+        self.settle(now);
+        self.splice(splices);
+    }
+
+    fn splice(&mut self, splices: &Splices) {
         match (splices, &mut self.patches) {
             (_, None) => {}
             (Splices::Everything, patches) => *patches = None,
@@ -47,26 +83,46 @@ impl TouchedText {
         }
     }
 
+    /// The text before, given the one that is there now, before anything else happens to it.
+    fn before<'a>(&'a self, now: &Text) -> Cow<'a, Text> {
+        match &self.before {
+            Before::Text(before) => Cow::Borrowed(before),
+            Before::Update { undo, .. } => {
+                let mut before = now.clone();
+                before.undo(undo.clone());
+                Cow::Owned(before)
+            }
+        }
+    }
+
+    fn settle(&mut self, now: &Text) {
+        if let Cow::Owned(before) = self.before(now) {
+            self.before = Before::Text(before);
+        }
+    }
+
     /// Whether text operations lead to what the text is now. They always make a text whose segments
     /// are normalised, and not all texts are.
     pub(super) fn leads_to(&self, after: &Text) -> bool {
-        after.is_normal() || self.before.segments() == after.segments()
+        after.is_normal() || self.before(after).segments() == after.segments()
     }
 
     /// The operations that lead to what the text is now, if it has changed. Perhaps none: then all
     /// that changed is that it is normalised.
     pub(super) fn changes_to(&self, after: &Text) -> Option<Vec<TextOp>> {
-        let ops = self.operations(after);
-        let normalised = || !self.before.is_normal() && self.before.segments() != after.segments();
-        (!ops.is_empty() || normalised()).then_some(ops)
+        // Shortcut: what was inserted or deleted is the difference, which need not be looked for.
+        if let Before::Update { only: Some(op), .. } = &self.before {
+            return Some(vec![op.clone()]);
+        }
+        self.difference_to(after)
     }
 
-    fn operations(&self, after: &Text) -> Vec<TextOp> {
-        let whole = [Patch { old: 0..self.before.len_utf16(), new: 0..after.len_utf16() }];
-        let patches = self.patches.as_deref().unwrap_or(&whole);
+    fn difference_to(&self, after: &Text) -> Option<Vec<TextOp>> {
+        let before = self.before(after);
+        let whole = [Patch { old: 0..before.len_utf16(), new: 0..after.len_utf16() }];
         let mut ops = Vec::new();
-        for Patch { old, new } in patches {
-            let (old, start) = (self.before.slice_segments(old.clone()), new.start);
+        for Patch { old, new } in self.patches.as_deref().unwrap_or(&whole) {
+            let (old, start) = (before.slice_segments(old.clone()), new.start);
             let mut part = difference(&old, &after.slice_segments(new.clone()));
             // The stretches before this one are as they will be.
             for op in &mut part {
@@ -74,7 +130,8 @@ impl TouchedText {
             }
             ops.append(&mut part);
         }
-        ops
+        let normalised = || !before.is_normal() && before.segments() != after.segments();
+        (!ops.is_empty() || normalised()).then_some(ops)
     }
 }
 
@@ -113,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::Segment;
-    use crate::text::TextOp;
+    use crate::text::{History, Outcome, TextOp};
 
     fn op() -> impl Strategy<Value = TextOp> {
         (0..40_i64, 0..6_i64, "[a-c😀]{0,3}", 0..3).prop_map(|(index, length, text, kind)| {
@@ -143,12 +200,13 @@ mod tests {
             let mut touched = TouchedText::new(text.clone());
             let mut undos = Vec::new();
             for (ops, back) in lists {
+                let now = text.clone();
                 if let Some(undo) = back.then(|| undos.pop()).flatten() {
                     let splices = text.take_back(undo);
-                    touched.spliced(&splices);
+                    touched.spliced(&now, &splices);
                 } else {
                     let (applied, undo) = text.apply_normalized(&ops);
-                    touched.spliced(&undo.splices(&applied));
+                    touched.spliced(&now, &undo.splices(&applied));
                     undos.push(undo);
                 }
             }
@@ -157,6 +215,40 @@ mod tests {
             replayed.apply(&ops);
             prop_assert_eq!(&replayed, &text);
             prop_assert_eq!(ops.is_empty(), before == text);
+        }
+    }
+
+    proptest! {
+        /// One update, and perhaps another: as if there had been a copy of the text before.
+        #[test]
+        fn an_update_is_as_any_splice(
+            long in any::<bool>(),
+            ops in prop::collection::vec(op(), 1..3),
+            more in prop::option::of(prop::collection::vec(op(), 1..3)),
+        ) {
+            let content = "what was there 😀 ".repeat(if long { 60 } else { 2 });
+            let mut text = Text::from(content.as_str());
+            text.apply(&[]);
+            let before = text.clone();
+            let (mut history, mut version) = (History::default(), 0);
+            let outcome = history.receive(&mut text, &mut version, None, 0, &ops);
+            let Outcome::Accepted(update) = outcome else { return Ok(()) };
+            let mut touched = TouchedText::updated(&update);
+            let mut copied = TouchedText::new(before.clone());
+            copied.spliced(&before, &update.splices());
+            if let Some(more) = more {
+                let now = text.clone();
+                let (applied, undo) = text.apply_normalized(&more);
+                touched.spliced(&now, &undo.splices(&applied));
+                copied.spliced(&now, &undo.splices(&applied));
+            }
+            prop_assert_eq!(touched.leads_to(&text), copied.leads_to(&text));
+            prop_assert_eq!(touched.difference_to(&text), copied.difference_to(&text));
+            let changes = touched.changes_to(&text);
+            prop_assert_eq!(changes.is_some(), copied.changes_to(&text).is_some());
+            let mut replayed = before.clone();
+            replayed.apply(&changes.unwrap_or_default());
+            prop_assert_eq!(&replayed, &text);
         }
     }
 
@@ -169,8 +261,9 @@ mod tests {
             |index, text: &str| TextOp::Insert { index, text: text.into(), attributes: None };
         let wanted = [insert(10, "left"), insert(1500, "right")];
         for ops in [[insert(10, "lef")], [insert(1499, "right")], [insert(13, "t")]] {
+            let now = text.clone();
             let (applied, undo) = text.apply_normalized(&ops);
-            touched.spliced(&undo.splices(&applied));
+            touched.spliced(&now, &undo.splices(&applied));
         }
         assert_eq!(touched.changes_to(&text).as_deref(), Some(&wanted[..]));
     }

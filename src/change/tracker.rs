@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::few::Few;
 use super::list::{self, TouchedItem};
 use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Keyed, Node, NodeIx, Slot, TextNode};
+use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::text::{Splices, Text};
-use crate::{Document, Json, NodeId, SmallStr};
+use crate::text::{Accepted, Splices, Text};
+use crate::{Document, Json, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
 /// rolled back and replayed is another node of the arena.
@@ -17,32 +18,47 @@ use crate::{Document, Json, NodeId, SmallStr};
 /// One id can name several nodes, one after the other: a node that is deleted may be created again.
 /// What was there before is what the node held that was in the tree when watching began; only its
 /// places, and those of the nodes that continue it, are noted down.
+///
+/// Touching a place only appends to a log: that a place was touched before is found out once, at the
+/// end. A tracker is used again for what is watched next, so that small edits need no memory anew.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
-    touched: Keyed<Touched, NodeId>,
+    /// Of the entries for one place the first one counts.
+    keys: Vec<TouchedKey>,
+    items: Vec<TouchedLink>,
+    texts: Keyed<TouchedText, PackedId>,
     /// Nodes from before whose creation was taken back. If a node of the same id is created again,
     /// it continues the old one: all that differs between them has been touched.
     uncreated: BTreeSet<NodeIx>,
-    uncreated_ids: BTreeSet<NodeId>,
+    uncreated_ids: BTreeSet<PackedId>,
     /// Nodes that were created since.
     created: Keyed<(), NodeIx>,
     /// Tops of the subtrees that were taken out since.
     detached: BTreeSet<NodeIx>,
     /// Nodes from before that were taken out since, by id. If one is created again, as undo does,
     /// the new node continues it.
-    gone: Keyed<NodeIx, NodeId>,
+    gone: Keyed<NodeIx, PackedId>,
     /// Nodes that had been taken out before, and were put back since.
     revived: BTreeSet<NodeIx>,
     freed: Vec<NodeIx>,
 }
 
-/// The places of one node that were touched, with what was there before.
-#[derive(Debug, Default)]
-struct Touched {
-    keys: Keyed<Option<Old>>,
-    items: Keyed<Option<OldItem>, NodeId>,
-    text: Option<TouchedText>,
+/// Touched places beyond which a tracker is not kept for use again.
+const KEPT: usize = 64;
+
+/// A place of a node that was touched, and what was there before.
+#[derive(Debug)]
+struct Touched<P, O> {
+    node: PackedId,
+    place: P,
+    old: Option<O>,
 }
+
+/// By key, of an object or map.
+type TouchedKey = Touched<SmallStr, Old>;
+
+/// By item, of a list.
+type TouchedLink = Touched<PackedId, OldItem>;
 
 /// A value that was there before.
 #[derive(Clone, Debug)]
@@ -50,7 +66,7 @@ pub(super) enum Old {
     /// A field, register or file: something that never changes inside.
     Json(Json),
     /// Any other node.
-    Node { id: NodeId, ix: NodeIx, kind: NodeKind },
+    Node { id: PackedId, ix: NodeIx, kind: NodeKind },
 }
 
 /// A list item that was there before.
@@ -68,27 +84,23 @@ pub(super) enum New {
 }
 
 impl Tracker {
-    fn touch(&mut self, node: &NodeId) -> &mut Touched {
-        self.touched.get_or_insert_with(node, Touched::default)
-    }
-
     /// A field of `node` had the value `old`.
-    pub(crate) fn field(&mut self, ix: NodeIx, node: &NodeId, key: &SmallStr, old: Option<&Json>) {
+    pub(crate) fn field(&mut self, ix: NodeIx, node: PackedId, key: &SmallStr, old: Option<&Json>) {
         if self.counts(ix, node) {
-            self.touch_key(node, key, || old.cloned().map(Old::Json));
+            self.touch_key(node, key, old.cloned().map(Old::Json));
         }
     }
 
-    fn touch_key(&mut self, node: &NodeId, key: &SmallStr, old: impl FnOnce() -> Option<Old>) {
-        self.touch(node).keys.get_or_insert_with(key, old);
+    fn touch_key(&mut self, node: PackedId, key: &SmallStr, old: Option<Old>) {
+        self.keys.push(Touched { node, place: key.clone(), old });
     }
 
     /// Whether a node is that which had this id before, or continues it.
-    fn counts(&self, ix: NodeIx, id: &NodeId) -> bool {
+    fn counts(&self, ix: NodeIx, id: PackedId) -> bool {
         if self.revived.contains(&ix) {
             return false;
         }
-        !self.is_created(ix) || self.uncreated_ids.contains(id)
+        !self.is_created(ix) || self.uncreated_ids.contains(&id)
     }
 
     fn is_created(&self, ix: NodeIx) -> bool {
@@ -101,52 +113,52 @@ impl Tracker {
     }
 
     /// The node at `ix` is about to be entered in its parent.
-    pub(crate) fn attached(&mut self, nodes: &[Node], ix: NodeIx) {
-        let (Some(node), Some(parent)) = (at(nodes, ix), parent_in(nodes, ix)) else { return };
+    pub(crate) fn attached(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
+        let parent = tree.node(node.parent);
         self.touch_link(parent, node, None);
         if let Some(old) = self.gone.get(&node.id).copied() {
             if old != ix && self.is_created(ix) && self.uncreated.insert(old) {
-                self.recreated(nodes, old);
+                self.recreated(tree, old);
             }
         }
         if !self.uncreated_ids.is_empty()
             && self.uncreated_ids.contains(&node.id)
-            && self.counts(ix, &node.id)
+            && self.counts(ix, node.id)
         {
-            self.touch_content(node, false);
+            self.touch_content(tree, ix, false);
         }
     }
 
     /// The node at `ix` is about to be taken out of its parent.
-    pub(crate) fn unlinked(&mut self, nodes: &[Node], ix: NodeIx) {
-        let (Some(node), Some(parent)) = (at(nodes, ix), parent_in(nodes, ix)) else { return };
+    pub(crate) fn unlinked(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
+        let parent = tree.node(node.parent);
         self.touch_link(parent, node, Some(Old::of(ix, node)));
     }
 
     /// A subtree was taken out.
-    pub(crate) fn detached(&mut self, nodes: &[Node], top: NodeIx) {
+    pub(crate) fn detached(&mut self, tree: &Tree, top: NodeIx) {
         self.detached.insert(top);
-        self.note_gone(nodes, top);
+        self.note_gone(tree, top);
     }
 
-    fn note_gone(&mut self, nodes: &[Node], ix: NodeIx) {
+    fn note_gone(&mut self, tree: &Tree, ix: NodeIx) {
         if !self.revived.contains(&ix) && !self.is_created(ix) {
-            if let Some(node) = at(nodes, ix) {
-                self.gone.insert(node.id.clone(), ix);
-            }
+            self.gone.insert(tree.node(ix).id, ix);
         }
     }
 
     /// A node from before, which was taken out, is about to be created again: notes down all that
     /// it held, as if its creation had been taken back.
-    fn recreated(&mut self, nodes: &[Node], old: NodeIx) {
-        let Some(node) = at(nodes, old) else { return };
-        self.uncreated_ids.insert(node.id.clone());
-        self.touch_content(node, true);
-        for child in node.body.children() {
-            let Some(below) = at(nodes, child) else { continue };
+    fn recreated(&mut self, tree: &Tree, old: NodeIx) {
+        let node = tree.node(old);
+        self.uncreated_ids.insert(node.id);
+        self.touch_content(tree, old, true);
+        for child in tree.children(old) {
+            let below = tree.node(child);
             self.touch_link(node, below, Some(Old::of(child, below)));
-            self.note_gone(nodes, child);
+            self.note_gone(tree, child);
         }
     }
 
@@ -158,43 +170,54 @@ impl Tracker {
 
     /// The node at `ix` is about to be put back; it had been taken out before changes were
     /// watched. It may continue one that took its id meanwhile.
-    pub(crate) fn revived(&mut self, nodes: &[Node], ix: NodeIx) {
-        let Some(node) = at(nodes, ix) else { return };
+    pub(crate) fn revived(&mut self, tree: &Tree, ix: NodeIx) {
+        let node = tree.node(ix);
         if !self.uncreated_ids.contains(&node.id) {
             self.revived.insert(ix);
             return;
         }
-        self.touch_content(node, false);
-        for child in node.body.children() {
-            if let Some(below) = at(nodes, child) {
-                self.touch_link(node, below, None);
-            }
+        self.touch_content(tree, ix, false);
+        for child in tree.children(ix) {
+            self.touch_link(node, tree.node(child), None);
         }
     }
 
-    /// The creation of `node` is about to be taken back.
-    pub(crate) fn uncreated(&mut self, ix: NodeIx, node: &Node) {
+    /// The creation of the node at `ix` is about to be taken back.
+    pub(crate) fn uncreated(&mut self, tree: &Tree, ix: NodeIx) {
         if self.revived.contains(&ix) || self.is_created(ix) {
             return;
         }
         self.uncreated.insert(ix);
-        self.uncreated_ids.insert(node.id.clone());
-        self.touch_content(node, true);
+        self.uncreated_ids.insert(tree.node(ix).id);
+        self.touch_content(tree, ix, true);
     }
 
     /// The content of a text has changed by these splices from `before`.
-    pub(crate) fn text(&mut self, ix: NodeIx, node: &NodeId, before: Text, splices: &Splices) {
+    pub(crate) fn text(&mut self, ix: NodeIx, node: PackedId, before: &Text, splices: &Splices) {
         if self.counts(ix, node) {
-            let text = self.touch(node).text.get_or_insert_with(|| TouchedText::new(before));
-            text.spliced(splices);
+            let touched = || TouchedText::new(before.clone());
+            self.texts.get_or_insert_with(&node, touched).spliced(before, splices);
         }
     }
 
+    /// A text was updated that had not been [touched](Self::has_touched_text) before.
+    pub(crate) fn updated(&mut self, ix: NodeIx, node: PackedId, update: &Accepted) {
+        if self.counts(ix, node) {
+            self.texts.insert(node, TouchedText::updated(update));
+        }
+    }
+
+    pub(crate) fn has_touched_text(&self, node: PackedId) -> bool {
+        self.texts.contains(&node)
+    }
+
     /// The content of a text becomes another's, or has been.
-    fn touch_text(&mut self, node: &NodeId, text: &TextNode) {
-        let touched =
-            self.touch(node).text.get_or_insert_with(|| TouchedText::new(text.text().clone()));
-        touched.replaced();
+    ///
+    /// If an update is all that happened to it yet, it is still there: another one only becomes what
+    /// it was after its own end has been noted down here.
+    fn touch_text(&mut self, node: PackedId, text: &TextNode) {
+        let touched = || TouchedText::new(text.text().clone());
+        self.texts.get_or_insert_with(&node, touched).replaced(text.text());
     }
 
     /// A node was freed: its place in the arena must not be used again before the end.
@@ -203,27 +226,28 @@ impl Tracker {
     }
 
     fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>) {
-        if !self.counts(node.parent, &parent.id) {
+        if !self.counts(node.parent, parent.id) {
             return;
         }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            self.touch(&parent.id).items.get_or_insert_with(&node.id, || old);
+            self.items.push(Touched { node: parent.id, place: node.id, old });
         } else {
-            self.touch_key(&parent.id, node.key.as_small_str(), || old);
+            self.touch_key(parent.id, node.key.as_small_str(), old);
         }
     }
 
     /// Touches all that a create op gives a node; it `was_there` or is about to be.
-    fn touch_content(&mut self, node: &Node, was_there: bool) {
+    fn touch_content(&mut self, tree: &Tree, ix: NodeIx, was_there: bool) {
+        let node = tree.node(ix);
         match &node.body {
-            Body::Object(object) => {
-                for (key, value) in object.fields() {
-                    let old = || was_there.then(|| Old::Json(value.clone()));
-                    self.touch_key(&node.id, key, old);
+            Body::Object(_) => {
+                for (key, value) in tree.fields(ix) {
+                    let old = was_there.then_some(Old::Json(value));
+                    self.touch_key(node.id, key, old);
                 }
             }
-            Body::Text(text) => self.touch_text(&node.id, text),
+            Body::Text(text) => self.touch_text(node.id, text),
             Body::List(_) | Body::Map(_) | Body::Register(_) | Body::File(_) => {}
         }
     }
@@ -250,58 +274,66 @@ impl Tracker {
     /// node. They always make a text whose segments are normalised, and not all texts are.
     fn is_text_change(&self, document: &Document, ix: NodeIx) -> bool {
         let node = document.node(ix);
-        let (Body::Text(text), Some(touched)) = (&node.body, self.touched.get(&node.id)) else {
-            return true;
-        };
-        touched.text.as_ref().is_none_or(|touched| touched.leads_to(text.text()))
+        match &node.body {
+            Body::Text(text) => {
+                self.texts.get(&node.id).is_none_or(|touched| touched.leads_to(text.text()))
+            }
+            _ => true,
+        }
     }
 
     /// Touches the places of texts that text operations cannot make what they are, so that they are
     /// reported whole.
     fn touch_replaced_texts(&mut self, document: &Document) {
-        let texts = self.touched.iter().filter(|(_, touched)| touched.text.is_some());
-        let replaced: Vec<NodeIx> = texts
-            .filter_map(|(id, _)| document.find(id))
-            .filter(|ix| !self.is_text_change(document, *ix))
-            .collect();
+        let texts = self.texts.iter().filter_map(|(id, _)| document.find_packed(*id));
+        let replaced: Vec<NodeIx> =
+            texts.filter(|ix| !self.is_text_change(document, *ix)).collect();
         for ix in replaced {
             let node = document.node(ix);
             self.touch_link(document.node(node.parent), node, Some(Old::of(ix, node)));
         }
     }
 
-    fn changed_keys(
-        &self,
-        document: &Document,
-        node: NodeIx,
-        touched: &Touched,
-    ) -> Vec<(SmallStr, Option<New>)> {
-        let mut changed = Vec::new();
-        for (key, old) in touched.keys.iter() {
-            let new = match &document.node(node).body {
-                Body::Object(object) => object.get(key).map(|slot| match slot {
-                    Slot::Json(value) => New::Json(value.clone()),
-                    Slot::Child(child) => New::of(document, *child),
-                }),
-                Body::Map(entries) => entries.get(key).map(|child| New::of(document, *child)),
+    /// What changed at the keys of one node.
+    fn found_at_keys(&self, document: &Document, touched: &[TouchedKey]) -> Option<Found> {
+        let ix = document.find_packed(touched.first()?.node)?;
+        let body = &document.node(ix).body;
+        if !matches!(body, Body::Object(_) | Body::Map(_)) {
+            return None;
+        }
+        let (mut changes, mut fresh) = (Few::new(), Vec::new());
+        for Touched { place: key, old, .. } in touched {
+            let new = match body {
+                Body::Object(_) => {
+                    let slot = document.object(ix).and_then(|object| object.get(key));
+                    slot.map(|slot| match slot {
+                        Slot::Json(value) => New::Json(value),
+                        Slot::Child(child) => New::of(document, child),
+                    })
+                }
+                Body::Map(_) => document.child(ix, key).map(|child| New::of(document, child)),
                 _ => None,
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {
-                changed.push((key.clone(), new));
+                let value = new.map(|new| new.or_fresh(changes.len(), &mut fresh));
+                changes.push(KeyChange { key: key.clone(), value });
             }
         }
-        changed
+        let detail = match body {
+            Body::Map(_) => UpdateDetail::Map(changes),
+            _ => UpdateDetail::Object(changes),
+        };
+        Some(Found { ix, detail, fresh })
     }
 
-    fn changed_items(
-        &self,
-        document: &Document,
-        list: NodeIx,
-        touched: &Touched,
-    ) -> Vec<list::Step> {
-        let mut items = Vec::new();
-        for (id, old) in touched.items.iter() {
-            let now = document.find(id).filter(|ix| document.node(*ix).parent == list);
+    /// What changed among the items of one list.
+    fn found_among_items(&self, document: &Document, touched: &[TouchedLink]) -> Option<Found> {
+        let list = document.find_packed(touched.first()?.node)?;
+        if !matches!(document.node(list).body, Body::List(_)) {
+            return None;
+        }
+        let items = touched.iter().map(|Touched { place: item, old, .. }| {
+            let now = document.find_packed(*item).filter(|ix| document.node(*ix).parent == list);
             let value = now.map(|ix| New::of(document, ix));
             let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
             let same = self.same(
@@ -309,105 +341,158 @@ impl Tracker {
                 old.as_ref().map(|old| &old.value),
                 new.as_ref().map(|(_, value)| value),
             );
-            items.push(TouchedItem {
-                old: old.as_ref().map(|old| old.position.clone()),
-                new,
-                same,
+            TouchedItem { old: old.as_ref().map(|old| old.position.clone()), new, same }
+        });
+        let steps = list::steps(items, |position| document.rank_in(list, position));
+        let (mut changes, mut fresh) = (Few::new(), Vec::new());
+        for step in steps {
+            let at = changes.len();
+            changes.push(match step {
+                list::Step::Insert { index, value } => {
+                    ListChange::Insert { index, value: value.or_fresh(at, &mut fresh) }
+                }
+                list::Step::Set { index, value } => {
+                    ListChange::Set { index, value: value.or_fresh(at, &mut fresh) }
+                }
+                list::Step::Delete { index } => ListChange::Delete { index },
+                list::Step::Move { from, to } => ListChange::Move { from, to },
             });
         }
-        list::steps(items, |position| document.rank_in(list, position))
+        Some(Found { ix: list, detail: UpdateDetail::List(changes), fresh })
     }
 
-    /// Compares what was there with what is there.
-    pub(crate) fn finish(mut self, document: &mut Document) -> Changes {
-        self.touch_replaced_texts(document);
-        let mut found: Vec<(NodeIx, Found)> = Vec::new();
-        let mut fresh = BTreeSet::new();
-        for (id, touched) in self.touched.iter() {
-            let Some(ix) = document.find(id) else { continue };
-            match &document.node(ix).body {
-                Body::Object(_) | Body::Map(_) => {
-                    let changed = self.changed_keys(document, ix, touched);
-                    fresh.extend(changed.iter().filter_map(|(_, new)| new.as_ref()?.node()));
-                    if !changed.is_empty() {
-                        found.push((ix, Found::Keys(changed)));
-                    }
-                }
-                Body::List(_) => {
-                    let steps = self.changed_items(document, ix, touched);
-                    fresh.extend(steps.iter().filter_map(list::Step::fresh));
-                    if !steps.is_empty() {
-                        found.push((ix, Found::Items(steps)));
-                    }
-                }
-                Body::Text(text) => {
-                    let changes = touched
-                        .text
-                        .as_ref()
-                        .and_then(|text_before| text_before.changes_to(text.text()));
-                    found.extend(changes.map(|ops| (ix, Found::Text(ops))));
-                }
-                Body::Register(_) | Body::File(_) => {}
-            }
-        }
+    /// What changed in all nodes, containers first, without what is reported as part of them.
+    fn found(&self, document: &Document) -> Vec<Found> {
+        let keys = self.keys.chunk_by(|a, b| a.node == b.node);
+        let keys = keys.filter_map(|touched| self.found_at_keys(document, touched));
+        let items = self.items.chunk_by(|a, b| a.node == b.node);
+        let items = items.filter_map(|touched| self.found_among_items(document, touched));
+        let texts = self.texts.iter().filter_map(|(id, touched)| {
+            let ix = document.find_packed(*id)?;
+            let Body::Text(text) = &document.node(ix).body else { return None };
+            let ops = touched.changes_to(text.text())?;
+            Some(Found { ix, detail: UpdateDetail::Text(ops), fresh: Vec::new() })
+        });
+        let mut found: Vec<Found> = keys.chain(items).chain(texts).collect();
+        let fresh = found.iter().flat_map(|found| found.fresh.iter().map(|(_, node)| *node));
+        let fresh: BTreeSet<NodeIx> = fresh.collect();
         if !fresh.is_empty() {
-            found.retain(|(ix, _)| !document.ancestors(*ix).any(|above| fresh.contains(&above)));
+            found.retain(|at| !document.ancestors(at.ix).any(|above| fresh.contains(&above)));
         }
-        found.sort_by_key(|(ix, _)| document.node(*ix).depth);
-        let updates = found.into_iter().map(|(ix, found)| found.report(document, ix)).collect();
-        document.free_all(self.freed);
-        Changes::new(updates)
+        found.sort_by_cached_key(|at| (document.node(at.ix).depth, document.id(at.ix)));
+        found
+    }
+
+    /// Shortcut: one place was touched. Equal to [`found`](Self::found), since there is nothing to
+    /// sort and nothing of which it could be a part.
+    fn found_one(&self, document: &Document) -> Option<Found> {
+        match (&self.keys[..], &self.items[..]) {
+            (keys @ [_], []) => self.found_at_keys(document, keys),
+            ([], items @ [_]) => self.found_among_items(document, items),
+            _ => None,
+        }
+    }
+
+    /// Compares what was there with what is there. The document must not be watched any more.
+    pub(crate) fn finish(&mut self, document: &mut Document) -> Changes {
+        self.touch_replaced_texts(document);
+        first_of_each(&mut self.keys);
+        first_of_each(&mut self.items);
+        let changes = if self.texts.is_empty() && self.keys.len() + self.items.len() == 1 {
+            let found = self.found_one(document);
+            debug_assert_eq!(
+                found.iter().filter_map(|found| found.clone().report(document)).collect::<Vec<_>>(),
+                self.found(document)
+                    .into_iter()
+                    .filter_map(|found| found.report(document))
+                    .collect::<Vec<_>>(),
+                "one change is as one of many"
+            );
+            Changes::new(found.and_then(|found| found.report(document)).into_iter().collect())
+        } else {
+            let found = self.found(document).into_iter();
+            Changes::new(found.filter_map(|found| found.report(document)).collect())
+        };
+        document.free_all(&mut self.freed);
+        changes
+    }
+
+    /// Forgets everything, so that something else can be watched; `None` if what was watched was so
+    /// large that its memory is better given back.
+    pub(crate) fn again(mut self: Box<Self>) -> Option<Box<Self>> {
+        let Self { keys, items, texts, created, .. } = &mut *self;
+        if keys.len().max(items.len()).max(created.len()) > KEPT {
+            return None;
+        }
+        keys.clear();
+        items.clear();
+        texts.clear();
+        created.clear();
+        if !(self.gone.is_empty() && self.detached.is_empty()) {
+            self.gone.clear();
+            self.detached.clear();
+        }
+        if !(self.uncreated_ids.is_empty() && self.revived.is_empty()) {
+            self.uncreated.clear();
+            self.uncreated_ids.clear();
+            self.revived.clear();
+        }
+        Some(self)
     }
 }
 
-/// What changed in a node, before values are written out.
-enum Found {
-    Keys(Vec<(SmallStr, Option<New>)>),
-    Items(Vec<list::Step>),
-    Text(Vec<crate::text::TextOp>),
+/// Sorts what was touched by node and place, and leaves of each place the first entry.
+fn first_of_each<P: Ord, O>(touched: &mut Vec<Touched<P, O>>) {
+    if touched.len() > 1 {
+        touched.sort_by(|a, b| (a.node, &a.place).cmp(&(b.node, &b.place)));
+        touched.dedup_by(|later, first| later.node == first.node && later.place == first.place);
+    }
+}
+
+/// What changed in a node.
+#[derive(Clone)]
+struct Found {
+    ix: NodeIx,
+    detail: UpdateDetail,
+    /// Which of the changes bring a node whose whole content is reported; it is yet to be filled in.
+    fresh: Vec<(usize, NodeIx)>,
 }
 
 impl Found {
-    fn report(self, document: &Document, ix: NodeIx) -> Update {
-        let node = document.node(ix);
-        let detail = match self {
-            Self::Keys(changed) => {
-                let changed = changed.into_iter().map(|(key, new)| KeyChange {
-                    key,
-                    value: new.map(|new| new.to_json(document)),
-                });
-                match node.body {
-                    Body::Map(_) => UpdateDetail::Map(changed.collect()),
-                    _ => UpdateDetail::Object(changed.collect()),
-                }
+    /// The report, with the contents of nodes written out; `None` if nothing changed after all.
+    fn report(mut self, document: &Document) -> Option<Update> {
+        for (at, node) in self.fresh {
+            if let Some(place) = self.detail.value_mut(at) {
+                *place = document.value(node).to_json();
             }
-            Self::Items(steps) => UpdateDetail::List(
-                steps
-                    .into_iter()
-                    .map(|step| match step {
-                        list::Step::Insert { index, value } => {
-                            ListChange::Insert { index, value: value.to_json(document) }
-                        }
-                        list::Step::Set { index, value } => {
-                            ListChange::Set { index, value: value.to_json(document) }
-                        }
-                        list::Step::Delete { index } => ListChange::Delete { index },
-                        list::Step::Move { from, to } => ListChange::Move { from, to },
-                    })
-                    .collect(),
-            ),
-            Self::Text(ops) => UpdateDetail::Text(ops),
-        };
-        Update { node: node.id.clone(), path: document.pointer_to(ix), detail }
+        }
+        let node = document.id(self.ix);
+        let is_change = !self.detail.is_empty();
+        is_change.then(|| Update { node, path: document.path_to(self.ix), detail: self.detail })
     }
 }
 
-fn at(nodes: &[Node], ix: NodeIx) -> Option<&Node> {
-    nodes.get(ix.0 as usize)
-}
+impl UpdateDetail {
+    /// Whether nothing changed. A text of which no part did may have been normalised.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Object(changes) | Self::Map(changes) => changes.is_empty(),
+            Self::List(changes) => changes.is_empty(),
+            Self::Text(_) => false,
+        }
+    }
 
-fn parent_in(nodes: &[Node], ix: NodeIx) -> Option<&Node> {
-    at(nodes, at(nodes, ix)?.parent)
+    /// The value that a change brings.
+    fn value_mut(&mut self, at: usize) -> Option<&mut Json> {
+        match self {
+            Self::Object(changes) | Self::Map(changes) => changes.get_mut(at)?.value.as_mut(),
+            Self::List(changes) => match changes.get_mut(at)? {
+                ListChange::Insert { value, .. } | ListChange::Set { value, .. } => Some(value),
+                ListChange::Delete { .. } | ListChange::Move { .. } => None,
+            },
+            Self::Text(_) => None,
+        }
+    }
 }
 
 impl Old {
@@ -415,7 +500,7 @@ impl Old {
         match &node.body {
             Body::Register(value) => Self::Json(value.clone()),
             Body::File(file) => Self::Json(file.to_json()),
-            body => Self::Node { id: node.id.clone(), ix, kind: body.kind() },
+            body => Self::Node { id: node.id, ix, kind: body.kind() },
         }
     }
 }
@@ -429,17 +514,14 @@ impl New {
         }
     }
 
-    pub(super) fn node(&self) -> Option<NodeIx> {
+    /// The value of the change at `at`, or a place for it to be filled in.
+    fn or_fresh(self, at: usize, fresh: &mut Vec<(usize, NodeIx)>) -> Json {
         match self {
-            Self::Node(ix) => Some(*ix),
-            Self::Json(_) => None,
-        }
-    }
-
-    fn to_json(&self, document: &Document) -> Json {
-        match self {
-            Self::Json(value) => value.clone(),
-            Self::Node(ix) => document.value(*ix).to_json(),
+            Self::Json(value) => value,
+            Self::Node(node) => {
+                fresh.push((at, node));
+                Json::Null
+            }
         }
     }
 }

@@ -37,17 +37,16 @@ impl Anchor {
         }
         let key = Position::verbatim(key.clone());
         let rank = document.rank_in(list, &key);
-        let id =
-            |index: Option<usize>| document.list_item(list, index).map(|ix| &document.node(ix).id);
+        let id = |index: Option<usize>| document.list_item(list, index).map(|ix| document.id(ix));
         let mut previous = id(rank.checked_sub(1));
-        if previous == Some(&op.id) {
+        if previous.as_ref() == Some(&op.id) {
             previous = id(rank.checked_sub(2));
         }
         let mut next = id(Some(rank));
-        if next == Some(&op.id) {
+        if next.as_ref() == Some(&op.id) {
             next = id(Some(rank + 1));
         }
-        Some(Self::Between { previous: previous.cloned(), next: next.cloned() })
+        Some(Self::Between { previous, next })
     }
 
     /// The items whose places the op is expressed in.
@@ -108,7 +107,7 @@ fn between(
         return None;
     }
     let neighbour = |index: Option<usize>| {
-        document.list_item(list, index).filter(|item| document.node(*item).id != *id)
+        document.list_item(list, index).filter(|item| document.id(*item) != *id)
     };
     // Behind the one it was to follow, whatever is there by now; else before the other.
     if let Some(previous) = previous {
@@ -153,7 +152,7 @@ pub(super) fn in_place_of(document: &Document, mut op: Op) -> Op {
         if let Some(item) = &create.deleted_id {
             let found = document.find(item).filter(|found| {
                 *found != NodeIx::ROOT
-                    && document.node(document.node(*found).parent).id == create.parent_id
+                    && document.id(document.node(*found).parent) == create.parent_id
             });
             match found {
                 Some(found) => create.parent_key = document.node(found).key.as_small_str().clone(),

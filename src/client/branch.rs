@@ -12,13 +12,17 @@
 //! ([`rectify_resent`](crate::text::History::rectify_resent)), which is exactly what it is: an op
 //! that refers to what the author saw, its own earlier ops included, however often acknowledgements
 //! were lost.
+//!
+//! A branch is of one [`Incarnation`] of a text. While that is deleted the branch waits: its updates
+//! are answered one by one, and should the server say that the text is there all the same, it is shown
+//! again as it was.
 
 use std::collections::BTreeMap;
 
-use super::text::text;
+use super::text::{is_update_of, text_of};
 use crate::document::TextNode;
 use crate::op::{OpKind, UpdateText};
-use crate::text::TextOp;
+use crate::text::{Incarnation, TextOp};
 use crate::{Document, NodeId, Op, OpId};
 
 /// A server keeps 1,000 versions of a text. A branch is given up when this many of them are gone
@@ -34,6 +38,8 @@ struct Branch {
     name: Option<OpId>,
     /// What the server has answered under that name.
     answered: Vec<TextOp>,
+    /// The text as it is here, without what is not answered; once it was there.
+    own: Option<TextNode>,
     /// The server's text, as far as it is known.
     server: Option<TextNode>,
 }
@@ -44,7 +50,7 @@ pub(super) struct Branches {
     texts: BTreeMap<NodeId, Branch>,
 }
 
-/// How a text with pending updates stands to the one that was loaded.
+/// How a text with pending updates stands to the document that was loaded.
 pub(super) enum Loaded {
     /// It is on a branch.
     OnBranch,
@@ -56,11 +62,26 @@ pub(super) enum Loaded {
     OutOfReach,
 }
 
-impl Branches {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &NodeId> {
-        self.texts.keys()
+impl Branch {
+    fn at(base: u64, name: Option<OpId>) -> Self {
+        Self { base, name, answered: Vec::new(), own: None, server: None }
     }
 
+    fn is_of(&self, of: Incarnation) -> bool {
+        Incarnation::of(self.base) == of
+    }
+}
+
+impl Branches {
+    /// The texts that are shown as they are on their branches.
+    pub(super) fn shown_in(&self, document: &Document) -> impl Iterator<Item = &NodeId> {
+        self.texts
+            .iter()
+            .filter(|(id, branch)| text_of(document, id, Incarnation::of(branch.base)).is_some())
+            .map(|(id, _)| id)
+    }
+
+    /// Whether a text with this id has a branch.
     pub(super) fn contains(&self, id: &NodeId) -> bool {
         self.texts.contains_key(id)
     }
@@ -76,12 +97,9 @@ impl Branches {
     /// update is expressed.
     pub(super) fn open_for(&mut self, op: &Op) {
         if let OpKind::UpdateText(update) = &op.kind {
-            self.texts.entry(op.id.clone()).or_insert_with(|| Branch {
-                base: update.base_version,
-                name: op.op_id.clone(),
-                answered: Vec::new(),
-                server: None,
-            });
+            self.texts
+                .entry(op.id.clone())
+                .or_insert_with(|| Branch::at(update.base_version, op.op_id.clone()));
         }
     }
 
@@ -92,13 +110,15 @@ impl Branches {
         document: &Document,
         fresh: &mut Document,
         id: &NodeId,
+        of: Incarnation,
         created: Option<TextNode>,
     ) -> Loaded {
-        let Some(server) = text(fresh, id).cloned() else {
+        let Some(server) = text_of(fresh, id, of).cloned() else {
             return if created.is_some() { Loaded::Same } else { Loaded::Gone };
         };
-        let Some(own) = text(document, id).cloned().or(created) else { return Loaded::Gone };
-        let open = self.texts.get(id);
+        let open = self.texts.get(id).filter(|branch| branch.is_of(of));
+        let here = open.and_then(|branch| branch.own.as_ref()).or(text_of(document, id, of));
+        let Some(own) = here.cloned().or(created) else { return Loaded::Gone };
         let same = own.version() == server.version() && own.text() == server.text();
         if open.is_none() && same {
             return Loaded::Same;
@@ -107,45 +127,40 @@ impl Branches {
         if server.version().checked_sub(base).is_none_or(|behind| behind > REACH) {
             return Loaded::OutOfReach;
         }
-        let branch = self.texts.entry(id.clone()).or_insert_with(|| Branch {
-            base,
-            name: None,
-            answered: Vec::new(),
-            server: None,
-        });
+        let branch = self.texts.entry(id.clone()).or_insert_with(|| Branch::at(base, None));
+        if !branch.is_of(of) {
+            // One of a text that is gone; nothing of it was sent since.
+            *branch = Branch::at(base, None);
+        }
+        branch.own = Some(own.clone());
         branch.server = Some(server);
         fresh.replace_text(id, own);
         Loaded::OnBranch
     }
 
-    /// Whether a text of the document is on a branch. If it is deleted the branch ends.
-    pub(super) fn has(&mut self, document: &Document, id: &NodeId) -> bool {
-        let Some(branch) = self.texts.get(id) else { return false };
-        if text(document, id).is_some() {
-            return true;
-        }
-        // Unless it has yet to be created.
-        if branch.server.is_some() {
-            self.texts.remove(id);
-        }
-        false
+    /// Whether a text is shown as it is on its branch.
+    pub(super) fn has(&self, document: &Document, id: &NodeId, of: Incarnation) -> bool {
+        self.texts.get(id).is_some_and(|branch| branch.is_of(of))
+            && text_of(document, id, of).is_some()
     }
 
-    /// The server has spoken of a node: perhaps it was a text's creation.
-    pub(super) fn heard(&mut self, document: &Document, id: &NodeId) {
-        if let Some(branch) = self.texts.get_mut(id) {
-            if branch.server.is_none() {
-                branch.server = text(document, id).cloned();
-            }
-        }
+    /// The server has created a text: if it is one that has a branch, that is shown.
+    pub(super) fn created(&mut self, document: &mut Document, op: &Op) {
+        let Some(branch) = self.texts.get_mut(&op.id) else { return };
+        let Some(server) = text_of(document, &op.id, Incarnation::of(branch.base)).cloned() else {
+            return;
+        };
+        let own = branch.own.get_or_insert_with(|| server.clone());
+        branch.server = Some(server);
+        document.replace_text(&op.id, own.clone());
     }
 
     /// An update as it goes to the server.
     pub(super) fn message(&mut self, op: &Op) -> Op {
         let mut message = op.clone();
-        if let (OpKind::UpdateText(update), Some(branch)) =
-            (&mut message.kind, self.texts.get_mut(&op.id))
-        {
+        let branch = self.texts.get_mut(&op.id);
+        let branch = branch.filter(|branch| is_update_of(op, &op.id, Incarnation::of(branch.base)));
+        if let (OpKind::UpdateText(update), Some(branch)) = (&mut message.kind, branch) {
             update.base_version = branch.base;
             update.ops = [&branch.answered, update.ops.as_slice()].concat();
             if branch.name.is_none() {
@@ -171,10 +186,11 @@ impl Branches {
         true
     }
 
-    /// An update was answered.
-    pub(super) fn answered(&mut self, op: &Op) {
+    /// An update was answered: the text is `document`'s now.
+    pub(super) fn answered(&mut self, document: &Document, op: &Op) {
         if let (OpKind::UpdateText(update), Some(branch)) = (&op.kind, self.texts.get_mut(&op.id)) {
             branch.answered.extend(update.ops.iter().cloned());
+            branch.own = text_of(document, &op.id, Incarnation::of(branch.base)).cloned();
         }
     }
 
@@ -192,19 +208,22 @@ impl Branches {
     }
 
     /// The version of the server's text, as far as it is known.
-    pub(super) fn version(&self, document: &Document, id: &NodeId) -> Option<u64> {
-        match self.texts.get(id) {
+    pub(super) fn version(&self, document: &Document, id: &NodeId, of: Incarnation) -> Option<u64> {
+        match self.texts.get(id).filter(|branch| branch.is_of(of)) {
             Some(branch) => branch.server.as_ref().map(TextNode::version),
-            None => text(document, id).map(TextNode::version),
+            None => text_of(document, id, of).map(TextNode::version),
         }
     }
 
-    /// Ends a branch; the server's text.
-    pub(super) fn close(&mut self, id: &NodeId) -> Option<TextNode> {
-        self.texts.remove(id)?.server
-    }
-
-    pub(super) fn forget(&mut self, id: &NodeId) {
-        self.texts.remove(id);
+    /// Ends a branch, if there is one: the server's text, and the text as it is here.
+    pub(super) fn close(
+        &mut self,
+        id: &NodeId,
+        of: Incarnation,
+    ) -> (Option<TextNode>, Option<TextNode>) {
+        if !self.texts.get(id).is_some_and(|branch| branch.is_of(of)) {
+            return (None, None);
+        }
+        self.texts.remove(id).map_or((None, None), |branch| (branch.server, branch.own))
     }
 }

@@ -71,7 +71,7 @@ impl Footprint {
     /// Whether no pending op names a node of the subtree.
     fn spares(&self, document: &Document, top: NodeIx) -> bool {
         document.subtree(top).all(|ix| {
-            let id = &document.node(ix).id;
+            let id = &document.id(ix);
             !self.has(&Touch::Node(id.clone())) && !self.has(&Touch::Created(id.clone()))
         })
     }
@@ -132,7 +132,7 @@ impl Document {
             OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
                 touches.push(Touch::Node(op.id.clone()));
                 if let Some(node) = self.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
-                    let parent = self.node(self.node(node).parent).id.clone();
+                    let parent = self.id(self.node(node).parent);
                     touches.push(
                         self.touched_child(&parent, &self.node(node).key.as_small_str().clone()),
                     );

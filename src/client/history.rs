@@ -236,7 +236,7 @@ impl History {
     /// Whether somebody else changed what a node holds since.
     fn is_foreign_within(&self, document: &Document, top: NodeIx, since: u64) -> bool {
         document.subtree(top).any(|ix| {
-            let id = &document.node(ix).id;
+            let id = &document.id(ix);
             let slots = Place::Slot(id.clone(), SmallStr::default())..;
             self.is_foreign(&Place::Text(id.clone()), since)
                 || (ix != top && self.is_foreign(&Place::Item(id.clone()), since))
@@ -281,10 +281,15 @@ fn carry_through<'a>(
     mut ops: Vec<TextOp>,
 ) {
     for op in steps.flat_map(|step| &mut step.ops).filter(|op| op.id == *text) {
-        if let OpKind::UpdateText(update) = &mut op.kind {
-            let (update_ops, above) = transform(&update.ops, &ops, Order::After);
-            update.ops = update_ops;
-            ops = above;
+        match &mut op.kind {
+            OpKind::UpdateText(update) => {
+                let (update_ops, above) = transform(&update.ops, &ops, Order::After);
+                update.ops = update_ops;
+                ops = above;
+            }
+            // The text comes back as it was when it was deleted; earlier steps lie on that.
+            OpKind::Create(_) => return,
+            _ => {}
         }
     }
 }
@@ -299,7 +304,7 @@ pub(super) fn places(document: &Document, op: &Op) -> Vec<Place> {
         OpKind::Create(create) => vec![slot(&create.parent_id, &create.parent_key)],
         OpKind::DeleteCrdt => {
             let parent = document.parent_of(&op.id).zip(document.parent_key_of(&op.id));
-            parent.map(|(parent, key)| slot(parent, &key.into())).into_iter().collect()
+            parent.map(|(parent, key)| slot(&parent, &key.into())).into_iter().collect()
         }
         OpKind::UpdateText(_) => vec![Place::Text(op.id.clone())],
     }

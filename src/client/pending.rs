@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::anchor::Anchor;
 use super::branch::Branches;
 use super::footprint::{Footprint, Touch};
-use super::history::{History, Place, Step, places};
-use crate::document::Savepoint;
+use super::history::{History, Step};
+use super::news::{News, written_by};
+use super::text::{applied, expected, incarnation, is_update_of, text};
+use crate::document::{Savepoint, TextNode};
 use crate::edit::Session;
-use crate::json::JsonObject;
 use crate::op::{Intent, OpKind, UpdateText};
 use crate::text::{Order, TextOp, transform};
-use crate::{Document, Json, NodeId, Op, OpId, Outcome, SmallStr};
+use crate::{Document, NodeId, Op, OpId, Outcome};
 
 /// An op that was applied ahead of the server.
 #[derive(Debug)]
@@ -131,9 +132,11 @@ impl Session<'_> {
     pub(super) fn apply_inverse(&mut self, op: Op) {
         let op = super::anchor::in_place_of(self.document, op);
         let mut op = super::anchor::in_free_place(self.document, op);
-        super::text::rebase(self.document, &mut op);
+        super::text::express_now(self.document, &mut op);
         if self.document.would_change(&op) {
-            op.op_id = Some(self.ids.op_id());
+            let op_id = self.ids.op_id();
+            op.begin_anew(&op_id);
+            op.op_id = Some(op_id);
             // An op that the document refuses is left out, as one without effect is.
             let _ = self.try_op(op);
         }
@@ -310,7 +313,8 @@ impl Pending {
             let nothing = matches!(&entry.op.kind, OpKind::UpdateText(u) if u.ops.is_empty());
             entry.delivery == Delivery::Unsent && (entry.accepted || nothing)
         };
-        if before.op.id != after.op.id || !unsent(before) || !unsent(after) {
+        let same = before.op.id == after.op.id && incarnation(&before.op) == incarnation(&after.op);
+        if !same || !unsent(before) || !unsent(after) {
             return None;
         }
         let base_version = first.base_version;
@@ -361,51 +365,62 @@ impl Pending {
     /// Applies an op of the server to the confirmed document.
     pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
         let own = self.own(op).map(|entry| entry.op.clone());
-        let id = own.as_ref().map_or(&op.id, |own| &own.id).clone();
-        let is_text = own.as_ref().map_or(is_text_update(op), is_text_update);
-        if is_text && self.branches.has(document, &id) {
-            return self.confirm_on_branch(document, history, op, own);
+        let update = own.as_ref().unwrap_or(op);
+        let of = incarnation(update).map(|of| (update.id.clone(), of));
+        if let Some((id, of)) = &of {
+            if self.branches.has(document, id, *of) {
+                return self.confirm_on_branch(document, history, op, own, *of);
+            }
         }
         let Some(op_id) = &op.op_id else {
-            let heard = document.hear(op);
-            self.branches.heard(document, &op.id);
-            return self.carry(history, &op.id, super::text::applied(op, &heard));
+            let heard = self.hear(document, op);
+            return self.carry(document, history, &op.id, applied(op, &heard));
         };
         // An answer that came before changes nothing now.
         if !self.remove(op_id) {
             return;
         }
-        let expected = own.map(|op| super::text::expected(document, &op)).unwrap_or_default();
+        let expected = own.map(|op| expected(document, &op)).unwrap_or_default();
         if op.is_acknowledgement() {
-            return self.carry(history, &expected.id(), expected.taken_back());
+            self.carry(document, history, &expected.id(), expected.taken_back());
+        } else {
+            let heard = self.hear(document, op);
+            if let Some(difference) = expected.differs_from(applied(op, &heard)) {
+                self.carry(document, history, &op.id, &difference);
+            }
         }
+        if let Some((id, of)) = of {
+            self.end_idle_branch(document, history, &id, of);
+        }
+    }
+
+    /// Applies what the server ordered, on no branch.
+    fn hear(&mut self, document: &mut Document, op: &Op) -> Outcome {
         let heard = document.hear(op);
-        self.branches.heard(document, &op.id);
-        let found = super::text::applied(op, &heard);
-        if let Some(difference) = expected.differs_from(found) {
-            self.carry(history, &op.id, &difference);
+        if heard.is_accepted() && matches!(op.kind, OpKind::Create(_)) {
+            self.branches.created(document, op);
         }
+        heard
     }
 
     fn own(&self, op: &Op) -> Option<&Entry> {
         self.entries.get(self.by_id.get(op.op_id.as_ref()?)?).map(Box::as_ref)
     }
 
-    /// Expresses the pending updates of a text over `ops`, which were put beneath them; and then
-    /// the undo steps, which lie on top.
-    fn carry(&mut self, history: &mut History, text: &NodeId, ops: &[TextOp]) {
-        if ops.is_empty() {
-            return;
-        }
+    /// Expresses the pending updates of a text of the confirmed document over `ops`, which were put
+    /// beneath them; and then the undo steps, which lie on top.
+    fn carry(&mut self, document: &Document, history: &mut History, id: &NodeId, ops: &[TextOp]) {
+        let there = text(document, id).map(TextNode::incarnation);
+        let Some(of) = there.filter(|_| !ops.is_empty()) else { return };
         let mut beneath = ops.to_vec();
-        for entry in self.entries.values_mut().filter(|entry| entry.op.id == *text) {
+        for entry in self.entries.values_mut().filter(|entry| is_update_of(&entry.op, id, of)) {
             if let OpKind::UpdateText(update) = &mut entry.op.kind {
                 let (update_ops, above) = transform(&update.ops, &beneath, Order::After);
                 update.ops = update_ops;
                 beneath = above;
             }
         }
-        history.carry(text, beneath);
+        history.carry(id, beneath);
     }
 
     /// Tells `history` what of that which leads from the confirmed document to the server's, `fresh`,
@@ -417,29 +432,14 @@ impl Pending {
         history: &mut History,
         fresh: &Document,
     ) {
-        let mut news: BTreeMap<Place, Vec<Op>> = BTreeMap::new();
-        for op in document.diff(fresh).iter().flat_map(key_by_key) {
-            for place in places(document, &op) {
-                news.entry(place).or_default().push(op.clone());
-            }
-        }
-        let mut written: BTreeSet<Place> = BTreeSet::new();
-        let mut check = |document: &Document, places: &BTreeSet<Place>| {
-            for place in places {
-                if let Some(ops) = news.get_mut(place) {
-                    ops.retain(|op| match &op.kind {
-                        OpKind::UpdateText(_) => !super::text::is_same(document, fresh, &op.id),
-                        _ => document.would_change(op),
-                    });
-                }
-            }
-        };
+        let mut news = News::of(document, fresh);
+        let mut written = Vec::new();
         self.replay_watched(document, |document, op| {
-            check(document, &written);
-            written = places(document, op).into_iter().collect();
+            news.explain(document, fresh, &written);
+            written = written_by(document, op);
         });
-        check(document, &written);
-        for op in news.values().flatten() {
+        news.explain(document, fresh, &written);
+        for op in news.unexplained() {
             history.heard(document, op);
         }
         self.roll_back(document);
@@ -508,7 +508,7 @@ impl Pending {
         let disjoint = op.op_id.is_none() && self.footprint.is_disjoint(document, op);
         if disjoint {
             let heard = document.apply_beneath(op);
-            history.carry(&op.id, super::text::applied(op, &heard).to_vec());
+            history.carry(&op.id, applied(op, &heard).to_vec());
         }
         disjoint
     }
@@ -520,16 +520,6 @@ impl Entry {
         let sent = self.corrected.as_deref().unwrap_or(&self.op);
         self.may_have_arrived && sent.id == op.id && sent.kind == op.kind
     }
-}
-
-/// An op that sets several keys as ops that set one each.
-fn key_by_key(op: &Op) -> Vec<Op> {
-    let OpKind::UpdateObject { data } = &op.kind else { return vec![op.clone()] };
-    let single = |(key, value): (&SmallStr, &Json)| {
-        let data = JsonObject::from_iter([(key.clone(), value.clone())]);
-        Op::new(op.id.clone(), OpKind::UpdateObject { data: data.into() })
-    };
-    data.iter().map(single).collect()
 }
 
 fn is_text_update(op: &Op) -> bool {

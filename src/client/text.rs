@@ -2,15 +2,37 @@
 //!
 //! Other ops mean the same wherever they are replayed. A text update says where by counting, so
 //! it is carried over whatever the server puts before it; the server does the same, by the same
-//! rules.
+//! rules. Texts can come back under the ids they had (see [`Incarnation`]); an update of one that is
+//! gone means nothing to the one that is there.
 
 use crate::document::{Body, TextNode};
 use crate::op::{NodeContent, Op, OpKind};
-use crate::text::{TextOp, difference, invert, normalize};
+use crate::text::{Incarnation, TextOp, difference, invert, normalize};
 use crate::{Document, NodeId, Outcome};
 
-/// Expresses a text update on the present version of its text.
+/// The text that an op updates: there is none, unless it is a text update.
+pub(super) fn incarnation(op: &Op) -> Option<Incarnation> {
+    match &op.kind {
+        OpKind::UpdateText(update) => Some(Incarnation::of(update.base_version)),
+        _ => None,
+    }
+}
+
+/// Whether an op updates this text.
+pub(super) fn is_update_of(op: &Op, id: &NodeId, of: Incarnation) -> bool {
+    op.id == *id && incarnation(op) == Some(of)
+}
+
+/// Expresses an update on the present version of its text, if that is there.
 pub(super) fn rebase(document: &Document, op: &mut Op) {
+    let there = text(document, &op.id).map(TextNode::incarnation);
+    if there.is_some() && there == incarnation(op) {
+        express_now(document, op);
+    }
+}
+
+/// Says of a text update that is an op of undo or redo that it is of the text which is there now.
+pub(super) fn express_now(document: &Document, op: &mut Op) {
     if let (OpKind::UpdateText(update), Some(text)) = (&mut op.kind, text(document, &op.id)) {
         update.base_version = text.version();
         update.version = None;
@@ -36,7 +58,8 @@ pub(super) struct Expected {
 
 /// What `op` would do to its text, if it were applied now.
 pub(super) fn expected(document: &Document, op: &Op) -> Expected {
-    let (OpKind::UpdateText(update), Some(text)) = (&op.kind, text(document, &op.id)) else {
+    let there = text(document, &op.id).filter(|text| incarnation(op) == Some(text.incarnation()));
+    let (OpKind::UpdateText(update), Some(text)) = (&op.kind, there) else {
         return Expected::default();
     };
     let ops = normalize(text.text(), &update.ops);
@@ -66,11 +89,20 @@ pub(super) fn text<'a>(document: &'a Document, id: &NodeId) -> Option<&'a TextNo
     }
 }
 
-/// The text that an op creates, if it creates the one with this id.
-pub(super) fn created(op: &Op, id: &NodeId) -> Option<TextNode> {
+/// As [`text`], if it is this one.
+pub(super) fn text_of<'a>(
+    document: &'a Document,
+    id: &NodeId,
+    of: Incarnation,
+) -> Option<&'a TextNode> {
+    text(document, id).filter(|text| text.incarnation() == of)
+}
+
+/// The text that an op creates, if it creates this one.
+pub(super) fn created(op: &Op, id: &NodeId, of: Incarnation) -> Option<TextNode> {
     match &op.kind {
         OpKind::Create(create) if op.id == *id => match &create.content {
-            NodeContent::Text { segments, version } => {
+            NodeContent::Text { segments, version } if Incarnation::of(*version) == of => {
                 Some(TextNode::new(segments.clone(), *version))
             }
             _ => None,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::NodeId;
 use crate::op::NodeContent;
 use crate::text::Segment;
 use crate::{FileMeta, Json, SerializedNode};

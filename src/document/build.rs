@@ -3,15 +3,14 @@
 //! The reader's events become nodes as they come; there is no value in between. Nodes are named
 //! `si:1`, `si:2`, … in the order of the text, parents first.
 
-use super::fields::{ObjectBody, Slot};
-use super::keyed::Keyed;
 use super::node::{Body, Node, NodeIx};
+use super::objects::Slot;
 use super::text_node::TextNode;
-use super::{Document, MAX_NODE_DEPTH};
+use super::{Document, MAX_NODE_DEPTH, PackedId};
 use crate::lson::plain::{self, Container, Place, Sink, SinkError};
 use crate::position::Position;
 use crate::text::Segment;
-use crate::{FileMeta, Json, Lson, LsonError, NodeId, ReadLimits, SmallStr};
+use crate::{FileMeta, Json, Lson, LsonError, ReadLimits, SmallStr};
 
 impl Document {
     /// Reads plain LSON: `{"liveblocksType": "LiveObject", "data": …}`.
@@ -55,7 +54,7 @@ impl Document {
     fn build(read: impl FnOnce(&mut Builder) -> Result<(), LsonError>) -> Result<Self, LsonError> {
         let mut builder = Builder { document: Self::new(), clock: 0 };
         read(&mut builder)?;
-        builder.document.nodes.shrink_to_fit();
+        builder.document.shrink();
         builder.document.debug_check();
         Ok(builder.document)
     }
@@ -85,14 +84,14 @@ impl Builder {
         };
         self.clock =
             self.clock.checked_add(1).ok_or_else(|| SinkError("too many nodes".to_owned()))?;
-        let node = Node { id: NodeId::initial(self.clock), parent, key, depth, body };
+        let node = Node { id: PackedId::initial(self.clock), parent, key, depth, body };
         Ok(document.attach_node(node))
     }
 
     fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {
         self.document.clear_key(object, key);
-        if let (Body::Object(object), lists) = self.document.body_and_lists(object) {
-            object.insert(key, Slot::Json(value), lists);
+        if let Some((objects, body)) = self.document.tree.object_mut(object) {
+            objects.insert(body, key, Slot::Json(value));
         }
     }
 }
@@ -121,8 +120,8 @@ impl Sink for Builder {
         container: Container,
     ) -> Result<NodeIx, SinkError> {
         let body = match container {
-            Container::Object => Body::Object(ObjectBody::default()),
-            Container::Map => Body::Map(Keyed::default()),
+            Container::Object => Body::Object(self.document.tree.objects.open()),
+            Container::Map => Body::Map(Box::default()),
             Container::List => Body::List(Box::default()),
         };
         self.add(parent, place, body)
@@ -143,10 +142,10 @@ impl Sink for Builder {
     }
 
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
-        match self.document.body_and_lists(node) {
-            (Body::Object(object), lists) => object.settle(lists),
-            (Body::Map(entries), _) => entries.shrink(),
-            _ => {}
+        if let Some((objects, body)) = self.document.tree.object_mut(node) {
+            objects.settle(body);
+        } else if let Body::Map(order) = &mut self.document.node_mut(node).body {
+            order.repack();
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! The invariants of a document, checked one and all.
 
-use super::fields::{Slot, field_bytes};
 use super::node::{Body, NodeIx};
+use super::objects::{Slot, field_bytes};
 use super::{Document, MAX_NODE_DEPTH};
+use crate::Position;
 
 impl Document {
     /// Checks every invariant of `docs/DESIGN.md`; O(n).
@@ -16,20 +17,21 @@ impl Document {
         while let Some(ix) = stack.pop() {
             live += 1;
             let node = self.node(ix);
-            if self.find(&node.id) != Some(ix) {
-                return Err(format!("I1: {} is not found by its id", node.id));
+            let id = self.id(ix);
+            if self.find(&id) != Some(ix) || self.find_packed(node.id) != Some(ix) {
+                return Err(format!("I1: {id} is not found by its id"));
             }
             if usize::from(node.depth) > MAX_NODE_DEPTH {
-                return Err(format!("I7: {} lies {} deep", node.id, node.depth));
+                return Err(format!("I7: {id} lies {} deep", node.depth));
             }
             self.check_children(ix)?;
-            for child in node.body.children() {
+            for child in self.children(ix) {
                 let below = self.node(child);
                 if below.parent != ix || below.depth != node.depth + 1 {
-                    return Err(format!("I3: {} does not know its parent {}", below.id, node.id));
+                    return Err(format!("I3: {} does not know its parent {id}", self.id(child)));
                 }
                 if self.child(ix, below.key.as_small_str()) != Some(child) {
-                    return Err(format!("I3: {} is not at {:?}", below.id, below.key));
+                    return Err(format!("I3: {} is not at {:?}", self.id(child), below.key));
                 }
                 stack.push(child);
             }
@@ -41,37 +43,52 @@ impl Document {
             if !self.journal.is_empty() {
                 return Err("I8: the journal is not empty without a savepoint".to_owned());
             }
-            if self.tracker.is_none() && live + self.free.len() != self.nodes.len() {
+            if self.tracker.is_none() && live + self.free.len() != self.tree.nodes.len() {
                 return Err(format!(
                     "I2: {} places leak",
-                    self.nodes.len() - self.free.len() - live
+                    self.tree.nodes.len() - self.free.len() - live
                 ));
             }
         }
-        Ok(())
+        let texts = self.tree.nodes.iter().filter(|node| node.id.is_text()).count();
+        if texts != self.ids.bearers_of_texts() {
+            return Err(format!("I2: {texts} nodes bear the texts that are kept as ids"));
+        }
+        self.tree.objects.check(self.tree.nodes.iter().filter_map(|node| match &node.body {
+            Body::Object(body) => Some(body),
+            _ => None,
+        }))
     }
 
     /// What concerns one container and its children.
     fn check_children(&self, ix: NodeIx) -> Result<(), String> {
         let node = self.node(ix);
         match &node.body {
-            Body::Object(object) => {
-                let bytes: usize = object.fields().map(|(k, v)| field_bytes(k, v)).sum();
+            Body::Object(body) => {
+                let object = self.tree.objects.view(body);
+                let bytes: usize = object.fields().map(|(k, v)| field_bytes(k, &v)).sum();
                 if bytes != object.json_bytes() {
-                    return Err(format!("I6: {} has {bytes} bytes of fields", node.id));
+                    return Err(format!("I6: {} has {bytes} bytes of fields", self.id(ix)));
                 }
                 let register = object.iter().any(|(_, slot)| match slot {
-                    Slot::Child(child) => matches!(self.node(*child).body, Body::Register(_)),
+                    Slot::Child(child) => matches!(self.node(child).body, Body::Register(_)),
                     Slot::Json(_) => false,
                 });
                 if register {
-                    return Err(format!("I4: a register lies under the object {}", node.id));
+                    return Err(format!("I4: a register lies under the object {}", self.id(ix)));
                 }
             }
             Body::List(order) => {
-                order.check(self).map_err(|broken| format!("I5: in {}: {broken}", node.id))?;
+                order
+                    .check::<Position>(self)
+                    .map_err(|broken| format!("I5: in {}: {broken}", self.id(ix)))?;
             }
-            Body::Map(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => {}
+            Body::Map(order) => {
+                order
+                    .check::<[u8]>(self)
+                    .map_err(|broken| format!("I5: in {}: {broken}", self.id(ix)))?;
+            }
+            Body::Register(_) | Body::Text(_) | Body::File(_) => {}
         }
         Ok(())
     }
@@ -81,7 +98,7 @@ impl Document {
     #[inline]
     pub(crate) fn debug_check(&self) {
         #[cfg(debug_assertions)]
-        if self.nodes.len() <= 64 {
+        if self.tree.nodes.len() <= 64 {
             debug_assert_eq!(self.check(), Ok(()));
         }
     }

@@ -41,11 +41,23 @@ fn search_from_end<V, K: Ord>(entries: &[(K, V)], key: &K) -> Result<usize, usiz
 impl<V, K> Keyed<V, K> {
     pub(crate) const EMPTY: Self = Self::Small(Vec::new());
 
+    /// Removes all entries; few ones leave their memory for others.
+    pub(crate) fn clear(&mut self) {
+        match self {
+            Self::Small(entries) => entries.clear(),
+            Self::Large(_) => *self = Self::EMPTY,
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Small(entries) => entries.len(),
             Self::Large(entries) => entries.len(),
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     pub(crate) fn iter(&self) -> KeyedIter<'_, V, K> {
@@ -127,16 +139,6 @@ impl<V, K: Ord> Keyed<V, K> {
                 old
             }
         }
-    }
-
-    /// The values, in the order of their keys.
-    pub(crate) fn into_values(self) -> impl Iterator<Item = V> {
-        let (small, large) = match self {
-            Self::Small(entries) => (Some(entries), None),
-            Self::Large(entries) => (None, Some(entries)),
-        };
-        let small = small.into_iter().flatten().map(|(_, value)| value);
-        small.chain(large.into_iter().flat_map(|entries| entries.into_values()))
     }
 
     /// Gives back memory that further growth would have used.

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::node::Body;
 use super::{Document, MAX_NODE_DEPTH, NodeIx};
 use crate::node::SerializedNode;
 use crate::op::NodeKind;
@@ -82,7 +81,7 @@ impl Document {
         let mut document = Self::new();
         match by_id.get(&NodeId::ROOT) {
             Some(root) => {
-                let body = Body::new(&root.content, &mut document.key_lists);
+                let body = document.tree.body(&root.content);
                 document.node_mut(NodeIx::ROOT).body = body;
             }
             None => report.repairs.push(Repair::RootMissing),
@@ -94,7 +93,7 @@ impl Document {
             report.repairs.iter().filter_map(Repair::dropped).collect();
         let lost = by_id.into_keys().filter(|id| !chosen_out.contains(id));
         report.repairs.extend(lost.map(Repair::Unreachable));
-        document.nodes.shrink_to_fit();
+        document.shrink();
         document.debug_check();
         Ok((document, report))
     }
@@ -108,7 +107,7 @@ impl Document {
     ) -> Result<(), NodesError> {
         let mut stack = vec![NodeIx::ROOT];
         while let Some(parent) = stack.pop() {
-            let id = self.node(parent).id.clone();
+            let id = self.id(parent);
             let kind = self.node(parent).body.kind();
             if !kind.is_container() {
                 continue;
@@ -125,7 +124,7 @@ impl Document {
                         .push(Repair::FieldHidden { object: id.clone(), key: key.clone() });
                 }
                 let key = Position::verbatim(key);
-                stack.push(self.attach(parent, key, child, &node.content));
+                stack.push(self.attach(parent, key, &child, &node.content));
             }
         }
         Ok(())

@@ -4,11 +4,11 @@
 //! it back (while a savepoint is open) and the tracker what was there before (while changes are
 //! watched), so neither can miss one.
 
-use super::Document;
-use super::fields::{KeyLists, Slot};
 use super::journal::{Savepoint, Undo};
 use super::node::{Body, Node, NodeIx};
+use super::objects::Slot;
 use super::text_node::{TextNode, TextUndo};
+use super::{Document, PackedId};
 use crate::change::Changes;
 use crate::op::NodeContent;
 use crate::position::Position;
@@ -82,13 +82,10 @@ impl Document {
             }
             Undo::Attached(node) => {
                 if let Some(tracker) = &mut self.tracker {
-                    #[expect(clippy::indexing_slicing, reason = "I2")]
-                    let gone = &self.nodes[node.0 as usize];
-                    tracker.uncreated(node, gone);
+                    tracker.uncreated(&self.tree, node);
                 }
                 self.unlink(node);
-                let id = self.node(node).id.clone();
-                self.ids.remove(&id);
+                self.ids.remove(self.node(node).id);
                 self.free_node(node);
             }
             Undo::Detached(top) => self.link_subtree(top),
@@ -108,11 +105,10 @@ impl Document {
     }
 
     fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<Json>) -> Option<Json> {
-        let (body, lists) = self.body_and_lists(node);
-        let Body::Object(object) = body else { return None };
+        let (objects, body) = self.tree.object_mut(node)?;
         let old = match value {
-            Some(value) => object.insert(key, Slot::Json(value), lists),
-            None => object.remove(key, lists),
+            Some(value) => objects.insert(body, key, Slot::Json(value)),
+            None => objects.remove(body, key),
         };
         let old = match old {
             Some(Slot::Json(old)) => Some(old),
@@ -123,8 +119,7 @@ impl Document {
             }
         };
         if let Some(tracker) = &mut self.tracker {
-            #[expect(clippy::indexing_slicing, reason = "I2")]
-            tracker.field(node, &self.nodes[node.0 as usize].id, key, old.as_ref());
+            tracker.field(node, self.tree.node(node).id, key, old.as_ref());
         }
         old
     }
@@ -134,22 +129,23 @@ impl Document {
         &mut self,
         parent: NodeIx,
         key: Position,
-        id: NodeId,
+        id: &NodeId,
         content: &NodeContent,
     ) -> NodeIx {
         let depth = self.node(parent).depth + 1;
-        let body = Body::new(content, &mut self.key_lists);
+        let body = self.tree.body(content);
+        let id = self.ids.bear(id);
         self.attach_node(Node { id, parent, key, depth, body })
     }
 
     /// Adds a node where its link says, if nothing is there.
     pub(super) fn attach_node(&mut self, node: Node) -> NodeIx {
-        let id = node.id.clone();
+        let id = node.id;
         let ix = self.allocate(node);
         if let Some(tracker) = &mut self.tracker {
             tracker.created(ix);
         }
-        self.ids.insert(&id, ix);
+        self.ids.insert(id, ix);
         self.link(ix);
         if self.journal.is_recording() {
             self.journal.record(Undo::Attached(ix));
@@ -162,13 +158,12 @@ impl Document {
         debug_assert!(top != NodeIx::ROOT, "I3: the root is never detached");
         self.unlink(top);
         if let Some(tracker) = &mut self.tracker {
-            tracker.detached(&self.nodes, top);
+            tracker.detached(&self.tree, top);
         }
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
-            stack.extend(self.node(ix).body.children());
-            let id = self.node(ix).id.clone();
-            self.ids.remove(&id);
+            stack.extend(self.tree.children(ix));
+            self.ids.remove(self.node(ix).id);
         }
         if self.journal.is_recording() {
             self.journal.record(Undo::Detached(top));
@@ -198,11 +193,17 @@ impl Document {
         node: NodeIx,
         take: impl FnOnce(&mut TextNode) -> text::Outcome,
     ) -> Option<text::Outcome> {
-        let before = self.watched_text(node);
+        let touched = self.tracker.as_ref().map(|t| t.has_touched_text(self.node(node).id));
+        let before = if touched == Some(true) { self.watched_text(node) } else { None };
         let Body::Text(text) = &mut self.node_mut(node).body else { return None };
         let outcome = take(text);
         if let text::Outcome::Accepted(accepted) = &outcome {
-            self.track_text(node, before, || accepted.splices());
+            match &mut self.tracker {
+                Some(tracker) if touched == Some(false) => {
+                    tracker.updated(node, self.tree.node(node).id, accepted);
+                }
+                _ => self.track_text(node, before, || accepted.splices()),
+            }
             if self.journal.is_recording() {
                 self.journal.record(Undo::Text { node, undo: accepted.revert.clone() });
             }
@@ -237,9 +238,7 @@ impl Document {
 
     fn track_text(&mut self, ix: NodeIx, before: Option<Text>, splices: impl FnOnce() -> Splices) {
         if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
-            #[expect(clippy::indexing_slicing, reason = "I2")]
-            let node = &self.nodes[ix.0 as usize];
-            tracker.text(ix, &node.id, before, &splices());
+            tracker.text(ix, self.tree.node(ix).id, &before, &splices());
         }
     }
 
@@ -248,11 +247,10 @@ impl Document {
         let revived = self.tracker.as_mut().is_some_and(|tracker| tracker.is_back_from_before(top));
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
-            stack.extend(self.node(ix).body.children());
-            let id = self.node(ix).id.clone();
-            self.ids.insert(&id, ix);
+            stack.extend(self.tree.children(ix));
+            self.ids.insert(self.node(ix).id, ix);
             if let Some(tracker) = self.tracker.as_mut().filter(|_| revived) {
-                tracker.revived(&self.nodes, ix);
+                tracker.revived(&self.tree, ix);
             }
         }
         self.link(top);
@@ -262,16 +260,23 @@ impl Document {
     fn link(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
         if let Some(tracker) = &mut self.tracker {
-            tracker.attached(&self.nodes, ix);
+            tracker.attached(&self.tree, ix);
         }
-        let (body, lists) = self.body_and_lists(parent);
-        let taken = match body {
-            Body::Object(object) => {
-                object.insert(key.as_small_str(), Slot::Child(ix), lists).is_some()
+        let taken = match &mut self.node_mut(parent).body {
+            Body::Object(_) => {
+                let object = self.tree.object_mut(parent);
+                object.is_some_and(|(objects, body)| {
+                    objects.insert(body, key.as_small_str(), Slot::Child(ix)).is_some()
+                })
             }
-            Body::Map(entries) => entries.insert(key.as_small_str().clone(), ix).is_some(),
+            Body::Map(order) => {
+                // The order compares keys of other nodes, so it is taken out meanwhile.
+                let mut order = std::mem::take(&mut **order);
+                let inserted = order.insert(key.as_bytes(), ix, self);
+                self.put_order(parent, order);
+                inserted.is_err()
+            }
             Body::List(order) => {
-                // The order compares positions of other nodes, so it is taken out meanwhile.
                 let mut order = std::mem::take(&mut **order);
                 let inserted = order.insert(&key, ix, self);
                 self.put_order(parent, order);
@@ -286,12 +291,21 @@ impl Document {
     fn unlink(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
         if let Some(tracker) = &mut self.tracker {
-            tracker.unlinked(&self.nodes, ix);
+            tracker.unlinked(&self.tree, ix);
         }
-        let (body, lists) = self.body_and_lists(parent);
-        let found = match body {
-            Body::Object(object) => object.remove(key.as_small_str(), lists).is_some(),
-            Body::Map(entries) => entries.remove(key.as_small_str()).is_some(),
+        let found = match &mut self.node_mut(parent).body {
+            Body::Object(_) => {
+                let object = self.tree.object_mut(parent);
+                object.is_some_and(|(objects, body)| {
+                    objects.remove(body, key.as_small_str()).is_some()
+                })
+            }
+            Body::Map(order) => {
+                let mut order = std::mem::take(&mut **order);
+                let removed = order.remove(key.as_bytes(), self);
+                self.put_order(parent, order);
+                removed.is_some()
+            }
             Body::List(order) => {
                 let mut order = std::mem::take(&mut **order);
                 let removed = order.remove(&key, self);
@@ -303,14 +317,8 @@ impl Document {
         debug_assert!(found, "I3: a child was not in its parent");
     }
 
-    /// What a node holds, and the lists of keys that objects share.
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    pub(super) fn body_and_lists(&mut self, ix: NodeIx) -> (&mut Body, &mut KeyLists) {
-        (&mut self.nodes[ix.0 as usize].body, &mut self.key_lists)
-    }
-
-    fn put_order(&mut self, list: NodeIx, order: super::order::Order) {
-        if let Body::List(place) = &mut self.node_mut(list).body {
+    fn put_order(&mut self, parent: NodeIx, order: super::order::Order) {
+        if let Body::List(place) | Body::Map(place) = &mut self.node_mut(parent).body {
             **place = order;
         }
     }
@@ -321,15 +329,21 @@ impl Document {
             return ix;
         }
         #[expect(clippy::cast_possible_truncation, reason = "4 billion nodes do not fit in memory")]
-        let ix = NodeIx(self.nodes.len() as u32);
-        self.nodes.push(node);
+        let ix = NodeIx(self.tree.nodes.len() as u32);
+        self.tree.nodes.push(node);
         ix
+    }
+
+    /// Gives back memory that further growth would have used.
+    pub(super) fn shrink(&mut self) {
+        self.tree.nodes.shrink_to_fit();
+        self.tree.objects.shrink();
     }
 
     fn free_subtree(&mut self, top: NodeIx) {
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
-            stack.extend(self.node(ix).body.children());
+            stack.extend(self.tree.children(ix));
             self.free_node(ix);
         }
     }
@@ -340,26 +354,27 @@ impl Document {
             tracker.freed(ix);
             return;
         }
-        self.node_mut(ix).body = Body::Register(Json::Null);
+        self.tree.clear(ix);
+        let id = std::mem::replace(&mut self.node_mut(ix).id, PackedId::ROOT);
+        self.ids.release(id);
         self.free.push(ix);
     }
 
     /// Runs `change` and reports its net effect.
     pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> (T, Changes) {
         debug_assert!(self.tracker.is_none(), "changes are watched already");
-        self.tracker = Some(Box::default());
+        self.tracker = Some(self.idle_tracker.take().unwrap_or_default());
         let result = change(self);
-        let changes = match self.tracker.take() {
-            Some(tracker) => tracker.finish(self),
-            None => Changes::default(),
-        };
+        let Some(mut tracker) = self.tracker.take() else { return (result, Changes::default()) };
+        let changes = tracker.finish(self);
+        self.idle_tracker = tracker.again();
         (result, changes)
     }
 
     /// Frees what was kept while changes were watched.
-    pub(crate) fn free_all(&mut self, freed: Vec<NodeIx>) {
+    pub(crate) fn free_all(&mut self, freed: &mut Vec<NodeIx>) {
         debug_assert!(self.tracker.is_none(), "changes are still watched");
-        for ix in freed {
+        for ix in freed.drain(..) {
             self.free_node(ix);
         }
     }

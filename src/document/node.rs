@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::fields::{KeyLists, ObjectBody, ObjectIter};
-use super::keyed::{Keyed, KeyedIter};
-use super::order::Order;
+use super::ids::PackedId;
+use super::objects::{ObjectBody, ObjectIter};
+use super::order::{self, Order};
 use super::text_node::TextNode;
-use crate::op::{NodeContent, NodeKind};
+use crate::op::NodeKind;
 use crate::position::Position;
-use crate::{FileMeta, Json, NodeId};
+use crate::{FileMeta, Json, SmallStr};
 
 /// A node's place in the arena. Only meaningful together with its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,9 +20,10 @@ impl NodeIx {
 }
 
 /// A node: who it is, where it hangs and what it holds.
-#[derive(Clone, Debug)]
+/// Forty-eight bytes, as documents consist of little else.
+#[derive(Debug)]
 pub(crate) struct Node {
-    pub(crate) id: NodeId,
+    pub(crate) id: PackedId,
     /// The container it hangs in; the root names itself.
     pub(crate) parent: NodeIx,
     /// Its key in the parent; in a list, its position.
@@ -39,30 +40,30 @@ pub(crate) struct Node {
 pub(crate) type LinkKey = Position;
 
 /// What a node holds.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Body {
     Object(ObjectBody),
     List(Box<Order>),
-    Map(Keyed<NodeIx>),
+    Map(Box<Order>),
     Register(Json),
     Text(Box<TextNode>),
     File(Arc<FileMeta>),
 }
 
-impl Body {
-    pub(super) fn new(content: &NodeContent, lists: &mut KeyLists) -> Self {
-        match content {
-            NodeContent::Object(data) => Self::Object(ObjectBody::of(data, lists)),
-            NodeContent::List => Self::List(Box::default()),
-            NodeContent::Map => Self::Map(Keyed::default()),
-            NodeContent::Register(value) => Self::Register(value.clone()),
-            NodeContent::Text { segments, version } => {
-                Self::Text(Box::new(TextNode::new(segments.clone(), *version)))
-            }
-            NodeContent::File(file) => Self::File(file.clone()),
+impl Node {
+    /// The root of a document without fields.
+    pub(super) fn root() -> Self {
+        Self {
+            id: PackedId::ROOT,
+            parent: NodeIx::ROOT,
+            key: Position::verbatim(SmallStr::EMPTY),
+            depth: 0,
+            body: Body::Object(ObjectBody::EMPTY),
         }
     }
+}
 
+impl Body {
     pub(crate) fn kind(&self) -> NodeKind {
         match self {
             Self::Object(_) => NodeKind::Object,
@@ -73,40 +74,13 @@ impl Body {
             Self::File(_) => NodeKind::File,
         }
     }
-
-    /// The content without children, as a create op or a serialised node carries it.
-    pub(crate) fn content(&self) -> NodeContent {
-        match self {
-            Self::Object(object) => NodeContent::Object(Arc::new(
-                object.fields().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            )),
-            Self::List(_) => NodeContent::List,
-            Self::Map(_) => NodeContent::Map,
-            Self::Register(value) => NodeContent::Register(value.clone()),
-            Self::Text(text) => {
-                NodeContent::Text { segments: text.segments(), version: text.version() }
-            }
-            Self::File(file) => NodeContent::File(file.clone()),
-        }
-    }
-
-    /// The children, in order of their keys or positions.
-    pub(crate) fn children(&self) -> Children<'_> {
-        match self {
-            Self::Object(object) => Children::Object(object.iter()),
-            Self::Map(entries) => Children::Map(entries.iter()),
-            Self::List(order) => Children::List(Box::new(order.iter())),
-            Self::Register(_) | Self::Text(_) | Self::File(_) => Children::None,
-        }
-    }
 }
 
 /// Iterates over a node's children.
 pub(crate) enum Children<'a> {
     None,
     Object(ObjectIter<'a>),
-    Map(KeyedIter<'a, NodeIx>),
-    List(Box<dyn Iterator<Item = NodeIx> + 'a>),
+    Ordered(Box<order::Iter<'a>>),
 }
 
 impl Iterator for Children<'_> {
@@ -115,9 +89,8 @@ impl Iterator for Children<'_> {
     fn next(&mut self) -> Option<NodeIx> {
         match self {
             Self::None => None,
-            Self::Object(slots) => slots.find_map(|(_, slot)| slot.child()),
-            Self::Map(entries) => entries.next().map(|(_, child)| *child),
-            Self::List(items) => items.next(),
+            Self::Object(entries) => entries.next_child(),
+            Self::Ordered(children) => children.next(),
         }
     }
 }

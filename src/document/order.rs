@@ -1,4 +1,5 @@
-//! The ordered children of a list: a counted B+tree from positions to nodes.
+//! The ordered children of a list or map: a counted B+tree from positions to nodes. The position of
+//! an entry of a map is its key.
 //!
 //! The tree answers both "who is at this position" and "who is the n-th" in O(log n). It does not
 //! hold the positions, which live with their nodes: it keeps a [`SortKey`] for each, which decides
@@ -29,13 +30,32 @@ use node::{Edge, Node};
 /// The most slots in a leaf, and kids in an inner node. Tests reach deep trees with small numbers.
 const CAP: usize = if cfg!(test) { 4 } else { 64 };
 
-/// Where the positions of the nodes are.
-pub(crate) trait Positions {
-    /// The position of a node that is in the list.
-    fn position(&self, ix: NodeIx) -> &Position;
+/// What children are ordered by: the positions of a list's items, the keys of a map's entries.
+pub(crate) trait Sortable: Ord {
+    /// A number that decides most comparisons; see [`SortKey`].
+    fn sort_key(&self) -> SortKey;
 }
 
-/// The children of a list in order of their positions, which are distinct.
+impl Sortable for Position {
+    fn sort_key(&self) -> SortKey {
+        self.sort_key()
+    }
+}
+
+/// A key as bytes, which is how maps order them.
+impl Sortable for [u8] {
+    fn sort_key(&self) -> SortKey {
+        SortKey::of_bytes(self)
+    }
+}
+
+/// Where the positions of the nodes are.
+pub(crate) trait Positions<P: ?Sized> {
+    /// The position of a node that is among the children.
+    fn position(&self, ix: NodeIx) -> &P;
+}
+
+/// The children of a list or map in order of their positions, which are distinct.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Order {
     root: Node,
@@ -51,13 +71,15 @@ struct Slot {
 }
 
 /// A position to look for.
-struct Probe<'a, P> {
+struct Probe<'a, P: ?Sized, All> {
     key: SortKey,
-    position: &'a Position,
-    positions: &'a P,
+    position: &'a P,
+    positions: &'a All,
 }
 
 impl Order {
+    pub(crate) const EMPTY: Self = Self { root: Node::Leaf(Vec::new()), len: 0 };
+
     /// An empty list.
     #[cfg(test)]
     pub(crate) fn new() -> Self {
@@ -66,20 +88,24 @@ impl Order {
 
     /// A list of nodes that ascend by their positions, packed densely. O(n).
     #[cfg(test)]
-    pub(crate) fn from_sorted(
+    pub(crate) fn from_sorted<P: Sortable + ?Sized>(
         nodes: impl IntoIterator<Item = NodeIx>,
-        positions: &impl Positions,
+        positions: &impl Positions<P>,
     ) -> Self {
-        let mut slots =
-            nodes.into_iter().map(|ix| Slot::new(positions.position(ix).sort_key(), ix)).peekable();
-        let mut len = 0;
-        let mut level = Vec::new();
-        while slots.peek().is_some() {
-            let mut leaf: Vec<_> = slots.by_ref().take(CAP).collect();
-            leaf.shrink_to_fit();
-            len += leaf.len();
-            level.push(Node::Leaf(leaf));
-        }
+        let slot = |ix| Slot::new(positions.position(ix).sort_key(), ix);
+        Self::packed(nodes.into_iter().map(slot).collect())
+    }
+
+    /// Packs the items densely, when many have come and few are expected. O(n).
+    pub(crate) fn repack(&mut self) {
+        let mut slots = Vec::with_capacity(self.len);
+        self.root.collect(&mut slots);
+        *self = Self::packed(slots);
+    }
+
+    fn packed(slots: Vec<Slot>) -> Self {
+        let len = slots.len();
+        let mut level: Vec<_> = slots.chunks(CAP).map(|leaf| Node::Leaf(leaf.to_vec())).collect();
         while level.len() > 1 {
             let mut kids = level.into_iter().peekable();
             level = Vec::new();
@@ -110,11 +136,11 @@ impl Order {
     /// Adds a node and tells its rank; or does nothing and tells which node is at `position`.
     ///
     /// The position of `ix` itself is not looked up. Cheapest at the end.
-    pub(crate) fn insert(
+    pub(crate) fn insert<P: Sortable + ?Sized>(
         &mut self,
-        position: &Position,
+        position: &P,
         ix: NodeIx,
-        positions: &impl Positions,
+        positions: &impl Positions<P>,
     ) -> Result<usize, NodeIx> {
         let probe = Probe::new(position, positions);
         let edge = Edge { first: true, last: true };
@@ -128,10 +154,10 @@ impl Order {
     }
 
     /// Removes the item at `position`; tells the rank it had, and the node.
-    pub(crate) fn remove(
+    pub(crate) fn remove<P: Sortable + ?Sized>(
         &mut self,
-        position: &Position,
-        positions: &impl Positions,
+        position: &P,
+        positions: &impl Positions<P>,
     ) -> Option<(usize, NodeIx)> {
         let removed = self.root.remove(&Probe::new(position, positions))?;
         self.len -= 1;
@@ -145,7 +171,11 @@ impl Order {
     }
 
     /// The node at exactly this position.
-    pub(crate) fn find(&self, position: &Position, positions: &impl Positions) -> Option<NodeIx> {
+    pub(crate) fn find<P: Sortable + ?Sized>(
+        &self,
+        position: &P,
+        positions: &impl Positions<P>,
+    ) -> Option<NodeIx> {
         let probe = Probe::new(position, positions);
         let mut node = &self.root;
         loop {
@@ -159,10 +189,10 @@ impl Order {
     }
 
     /// The rank of the item at `position`; or, as an error, the rank it would have.
-    pub(crate) fn rank(
+    pub(crate) fn rank<P: Sortable + ?Sized>(
         &self,
-        position: &Position,
-        positions: &impl Positions,
+        position: &P,
+        positions: &impl Positions<P>,
     ) -> Result<usize, usize> {
         let probe = Probe::new(position, positions);
         let mut node = &self.root;
@@ -238,10 +268,10 @@ impl Order {
     }
 
     /// The item with the least position greater than this one, whether or not that is taken.
-    pub(crate) fn next_after(
+    pub(crate) fn next_after<P: Sortable + ?Sized>(
         &self,
-        position: &Position,
-        positions: &impl Positions,
+        position: &P,
+        positions: &impl Positions<P>,
     ) -> Option<NodeIx> {
         let probe = Probe::new(position, positions);
         let mut node = &self.root;
@@ -261,10 +291,10 @@ impl Order {
 
     /// The item with the greatest position less than this one, whether or not that is taken.
     #[cfg(test)]
-    pub(crate) fn prev_before(
+    pub(crate) fn prev_before<P: Sortable + ?Sized>(
         &self,
-        position: &Position,
-        positions: &impl Positions,
+        position: &P,
+        positions: &impl Positions<P>,
     ) -> Option<NodeIx> {
         let probe = Probe::new(position, positions);
         let mut node = &self.root;
@@ -297,7 +327,10 @@ impl Order {
     }
 
     /// Says which invariant is broken, if any.
-    pub(crate) fn check(&self, positions: &impl Positions) -> Result<(), String> {
+    pub(crate) fn check<P: Sortable + ?Sized>(
+        &self,
+        positions: &impl Positions<P>,
+    ) -> Result<(), String> {
         let mut depths = Vec::new();
         self.root.check(0, &mut depths)?;
         if depths.iter().any(|depth| Some(depth) != depths.first()) {
@@ -328,8 +361,8 @@ impl Slot {
     }
 }
 
-impl<'a, P: Positions> Probe<'a, P> {
-    fn new(position: &'a Position, positions: &'a P) -> Self {
+impl<'a, P: Sortable + ?Sized, All: Positions<P>> Probe<'a, P, All> {
+    fn new(position: &'a P, positions: &'a All) -> Self {
         Self { key: position.sort_key(), position, positions }
     }
 

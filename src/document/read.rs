@@ -7,14 +7,13 @@
 use serde::de::DeserializeOwned;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use smallvec::SmallVec;
 use thiserror::Error;
 
-use super::fields::{ObjectIter, Slot};
-use super::keyed::{Keyed, KeyedIter};
 use super::node::{Body, Children, NodeIx};
+use super::objects::{Object, ObjectIter, Slot};
+use super::order::{self, Order};
 use super::{Document, TextNode};
-use crate::json::error::{push_index, push_key};
+use crate::change::{Path, PathStep};
 use crate::op::NodeKind;
 use crate::patch::pointer::{Pointer, index_of, prefix};
 use crate::position::Position;
@@ -22,10 +21,10 @@ use crate::text::{Segment, Text};
 use crate::{FileMeta, Json, NodeId, SmallStr};
 
 /// A value in a document.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum ValueRef<'a> {
     /// A JSON leaf: a field, or a plain entry or item.
-    Json(&'a Json),
+    Json(Json),
     /// A LiveObject.
     Object(ObjectRef<'a>),
     /// A LiveMap.
@@ -79,8 +78,8 @@ macro_rules! view {
             }
 
             /// The node's id.
-            pub fn id(self) -> &'a NodeId {
-                &self.document.node(self.ix).id
+            pub fn id(self) -> NodeId {
+                self.document.id(self.ix)
             }
 
             /// The JSON projection of the node and all below it.
@@ -91,7 +90,7 @@ macro_rules! view {
 
         impl std::fmt::Debug for $name<'_> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_tuple(stringify!($name)).field(self.id()).field(&self.to_json()).finish()
+                f.debug_tuple(stringify!($name)).field(&self.id()).field(&self.to_json()).finish()
             }
         }
 
@@ -163,15 +162,20 @@ impl Document {
             Body::Map(_) => ValueRef::Map(MapRef { document, ix }),
             Body::List(_) => ValueRef::List(ListRef { document, ix }),
             Body::Text(_) => ValueRef::Text(TextRef { document, ix }),
-            Body::Register(value) => ValueRef::Json(value),
+            Body::Register(value) => ValueRef::Json(value.clone()),
             Body::File(file) => ValueRef::File(file),
         }
     }
 
-    fn slot<'a>(&'a self, slot: &'a Slot) -> ValueRef<'a> {
+    /// A node with its key, as an entry of its parent.
+    fn entry(&self, ix: NodeIx) -> (&SmallStr, ValueRef<'_>) {
+        (self.node(ix).key.as_small_str(), self.value(ix))
+    }
+
+    fn slot(&self, slot: Slot) -> ValueRef<'_> {
         match slot {
             Slot::Json(value) => ValueRef::Json(value),
-            Slot::Child(child) => self.value(*child),
+            Slot::Child(child) => self.value(child),
         }
     }
 
@@ -188,25 +192,22 @@ impl Document {
         }
     }
 
-    /// The JSON Pointer that leads to a node.
-    pub(crate) fn pointer_to(&self, ix: NodeIx) -> String {
-        let mut pointer = String::with_capacity(48);
-        let path: SmallVec<[NodeIx; 16]> = self.ancestors(ix).collect();
-        for ix in path.into_iter().rev().skip(1) {
+    /// The way that leads to a node.
+    pub(crate) fn path_to(&self, ix: NodeIx) -> Path {
+        let below_root = self.ancestors(ix).take_while(|ix| *ix != NodeIx::ROOT);
+        Path::from_last(below_root.map(|ix| {
             let node = self.node(ix);
-            if matches!(self.node(node.parent).body, Body::List(_)) {
-                push_index(&mut pointer, self.rank_in(node.parent, &node.key));
-            } else {
-                push_key(&mut pointer, node.key.as_str());
+            match self.node(node.parent).body {
+                Body::List(_) => PathStep::Index(self.rank_in(node.parent, &node.key)),
+                _ => PathStep::Key(node.key.as_small_str().clone()),
             }
-        }
-        pointer
+        }))
     }
 }
 
 impl<'a> ValueRef<'a> {
     /// The id of the node, unless this is a JSON leaf.
-    pub fn id(self) -> Option<&'a NodeId> {
+    pub fn id(&self) -> Option<NodeId> {
         match self {
             Self::Object(object) => Some(object.id()),
             Self::Map(map) => Some(map.id()),
@@ -217,7 +218,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The kind of node; a JSON leaf counts as a register.
-    pub fn kind(self) -> NodeKind {
+    pub fn kind(&self) -> NodeKind {
         match self {
             Self::Json(_) => NodeKind::Register,
             Self::Object(_) => NodeKind::Object,
@@ -228,12 +229,12 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    fn is_container(self) -> bool {
+    fn is_container(&self) -> bool {
         self.kind().is_container()
     }
 
     /// The value at a key, or at an index written in decimal.
-    pub(crate) fn child(self, token: &str) -> Option<ValueRef<'a>> {
+    pub(crate) fn child(&self, token: &str) -> Option<ValueRef<'a>> {
         match self {
             Self::Object(object) => object.get(token),
             Self::Map(map) => map.get(token),
@@ -243,19 +244,25 @@ impl<'a> ValueRef<'a> {
     }
 
     /// What an object or map has, in order of the keys; nothing for anything else.
-    pub(crate) fn entries(self) -> Entries<'a> {
+    pub(crate) fn entries(&self) -> Entries<'a> {
         match self {
-            Self::Object(object) => Entries::Object(object.document, object.body().iter()),
-            Self::Map(map) => Entries::Map(map.document, map.entries().iter()),
+            Self::Object(object) => match object.entries() {
+                Some(entries) => Entries::Object(object.document, entries.iter()),
+                None => Entries::None,
+            },
+            Self::Map(map) => match map.order() {
+                Some(order) => Entries::Map(map.document, Box::new(order.iter())),
+                None => Entries::None,
+            },
             _ => Entries::None,
         }
     }
 
     /// The JSON projection of the value.
-    pub fn to_json(self) -> Json {
+    pub fn to_json(&self) -> Json {
         // Without recursion: a frame of the stack is dear in builds without optimisation.
         let mut open: Vec<Partial<'a>> = Vec::new();
-        let mut next = Some(self);
+        let mut next = Some(self.clone());
         loop {
             match next {
                 Some(value @ (Self::Object(_) | Self::Map(_))) => {
@@ -263,12 +270,12 @@ impl<'a> ValueRef<'a> {
                     open.push(Partial::Keyed(Vec::with_capacity(entries.len()), None, entries));
                 }
                 Some(Self::List(list)) => {
-                    let items = list.document.node(list.ix).body.children();
+                    let items = list.document.children(list.ix);
                     open.push(Partial::List(Vec::with_capacity(list.len()), list.document, items));
                 }
                 leaf_or_end => {
                     let done = match leaf_or_end {
-                        Some(Self::Json(value)) => value.clone(),
+                        Some(Self::Json(value)) => value,
                         Some(Self::File(file)) => file.to_json(),
                         Some(Self::Text(text)) => {
                             Json::array(text.segments().iter().map(Segment::to_json))
@@ -289,32 +296,32 @@ impl<'a> ValueRef<'a> {
     ///
     /// # Errors
     /// If the JSON projection does not fit the type.
-    pub fn deserialize<T: DeserializeOwned>(self) -> Result<T, serde_json::Error> {
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         T::deserialize(&self.to_json())
     }
 
     /// The LiveObject, if this is one.
-    pub fn as_object(self) -> Option<ObjectRef<'a>> {
-        if let Self::Object(object) = self { Some(object) } else { None }
+    pub fn as_object(&self) -> Option<ObjectRef<'a>> {
+        if let Self::Object(object) = self { Some(*object) } else { None }
     }
 
     /// The LiveMap, if this is one.
-    pub fn as_map(self) -> Option<MapRef<'a>> {
-        if let Self::Map(map) = self { Some(map) } else { None }
+    pub fn as_map(&self) -> Option<MapRef<'a>> {
+        if let Self::Map(map) = self { Some(*map) } else { None }
     }
 
     /// The LiveList, if this is one.
-    pub fn as_list(self) -> Option<ListRef<'a>> {
-        if let Self::List(list) = self { Some(list) } else { None }
+    pub fn as_list(&self) -> Option<ListRef<'a>> {
+        if let Self::List(list) = self { Some(*list) } else { None }
     }
 
     /// The LiveText, if this is one.
-    pub fn as_text(self) -> Option<TextRef<'a>> {
-        if let Self::Text(text) = self { Some(text) } else { None }
+    pub fn as_text(&self) -> Option<TextRef<'a>> {
+        if let Self::Text(text) = self { Some(*text) } else { None }
     }
 
     /// The JSON leaf, if this is one.
-    pub fn as_json(self) -> Option<&'a Json> {
+    pub fn as_json(&self) -> Option<&Json> {
         if let Self::Json(value) = self { Some(value) } else { None }
     }
 }
@@ -356,7 +363,7 @@ impl<'a> Partial<'a> {
 #[derive(Clone)]
 pub(crate) enum Entries<'a> {
     Object(&'a Document, ObjectIter<'a>),
-    Map(&'a Document, KeyedIter<'a, NodeIx>),
+    Map(&'a Document, Box<order::Iter<'a>>),
     None,
 }
 
@@ -368,9 +375,7 @@ impl<'a> Iterator for Entries<'a> {
             Self::Object(document, slots) => {
                 slots.next().map(|(key, slot)| (key, document.slot(slot)))
             }
-            Self::Map(document, entries) => {
-                entries.next().map(|(key, child)| (key, document.value(*child)))
-            }
+            Self::Map(document, entries) => entries.next().map(|child| document.entry(child)),
             Self::None => None,
         }
     }
@@ -412,34 +417,31 @@ impl Serialize for ValueRef<'_> {
                 }
                 seq.end()
             }
-            Self::Text(_) => self.to_json().serialize(serializer),
+            Self::Text(text) => text.to_json().serialize(serializer),
             Self::File(file) => file.serialize(serializer),
         }
     }
 }
 
 impl<'a> ObjectRef<'a> {
-    fn body(self) -> &'a super::ObjectBody {
-        const EMPTY: &super::ObjectBody = &super::ObjectBody::EMPTY;
-        match &self.document.node(self.ix).body {
-            Body::Object(object) => object,
-            _ => EMPTY,
-        }
+    fn entries(self) -> Option<Object<'a>> {
+        self.document.object(self.ix)
     }
 
     /// The field or child at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.body().at(key).map(|slot| self.document.slot(slot))
+        self.entries()?.at(key).map(|slot| self.document.slot(slot))
     }
 
     /// Fields and children, in order of their keys.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a SmallStr, ValueRef<'a>)> {
-        self.body().iter().map(move |(key, slot)| (key, self.document.slot(slot)))
+        let entries = self.entries().map_or_else(ObjectIter::empty, Object::iter);
+        entries.map(move |(key, slot)| (key, self.document.slot(slot)))
     }
 
     /// The number of fields and children.
     pub fn len(self) -> usize {
-        self.body().len()
+        self.entries().map_or(0, Object::len)
     }
 
     /// Whether there are no fields and children.
@@ -457,27 +459,28 @@ impl<'a> ObjectRef<'a> {
 }
 
 impl<'a> MapRef<'a> {
-    fn entries(self) -> &'a Keyed<NodeIx> {
-        const EMPTY: &Keyed<NodeIx> = &Keyed::EMPTY;
+    fn order(self) -> Option<&'a Order> {
         match &self.document.node(self.ix).body {
-            Body::Map(entries) => entries,
-            _ => EMPTY,
+            Body::Map(order) => Some(order),
+            _ => None,
         }
     }
 
     /// The entry at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.entries().at(key).copied().map(|child| self.document.value(child))
+        let entry = self.order()?.find(key.as_bytes(), self.document)?;
+        Some(self.document.value(entry))
     }
 
     /// The entries, in order of their keys.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a SmallStr, ValueRef<'a>)> {
-        self.entries().iter().map(move |(key, child)| (key, self.document.value(*child)))
+        let entries = self.order().map_or_else(|| const { &Order::EMPTY }.iter(), Order::iter);
+        entries.map(move |child| self.document.entry(child))
     }
 
     /// The number of entries.
     pub fn len(self) -> usize {
-        self.entries().len()
+        self.order().map_or(0, Order::len)
     }
 
     /// Whether there are no entries.
@@ -487,7 +490,7 @@ impl<'a> MapRef<'a> {
 }
 
 impl<'a> ListRef<'a> {
-    fn order(self) -> Option<&'a super::order::Order> {
+    fn order(self) -> Option<&'a Order> {
         match &self.document.node(self.ix).body {
             Body::List(order) => Some(order),
             _ => None,
@@ -509,7 +512,7 @@ impl<'a> ListRef<'a> {
 
     /// The number of items. O(1).
     pub fn len(self) -> usize {
-        self.order().map_or(0, super::order::Order::len)
+        self.order().map_or(0, Order::len)
     }
 
     /// Whether there are no items.
@@ -518,8 +521,8 @@ impl<'a> ListRef<'a> {
     }
 
     /// The id of the node at `index`; plain items have one too.
-    pub fn id_at(self, index: usize) -> Option<&'a NodeId> {
-        self.order()?.get(index).map(|item| &self.document.node(item).id)
+    pub fn id_at(self, index: usize) -> Option<NodeId> {
+        self.order()?.get(index).map(|item| self.document.id(item))
     }
 
     /// The index of the item with this id. O(log n).

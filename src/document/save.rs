@@ -3,8 +3,8 @@
 //! The writers walk the tree straight into the output, without an intermediate value.
 
 use super::Document;
-use super::fields::Slot;
 use super::node::{Body, NodeIx};
+use super::objects::Slot;
 use crate::json::write::{write_json, write_str};
 use crate::node::SerializedNode;
 use crate::text::Segment;
@@ -55,7 +55,7 @@ impl Document {
         std::iter::from_fn(move || {
             let ix = stack.pop()?;
             let before = stack.len();
-            stack.extend(self.node(ix).body.children());
+            stack.extend(self.children(ix));
             if let Some(children) = stack.get_mut(before..) {
                 children.reverse();
             }
@@ -66,10 +66,10 @@ impl Document {
     pub(crate) fn serialized(&self, ix: NodeIx) -> SerializedNode {
         let node = self.node(ix);
         SerializedNode {
-            id: node.id.clone(),
+            id: self.id(ix),
             parent: (ix != NodeIx::ROOT)
-                .then(|| (self.node(node.parent).id.clone(), node.key.as_small_str().clone())),
-            content: node.body.content(),
+                .then(|| (self.id(node.parent), node.key.as_small_str().clone())),
+            content: self.content(ix),
         }
     }
 
@@ -88,16 +88,17 @@ impl Document {
             out.extend_from_slice(name);
         }
         match &self.node(ix).body {
-            Body::Object(object) => {
-                write_entries(object.iter(), out, |slot, out| match slot {
-                    Slot::Json(value) => write_json(value, out),
-                    Slot::Child(child) => self.write_node(*child, notation, out),
+            Body::Object(body) => {
+                let entries = self.tree.objects.view(body).iter();
+                write_entries(entries, out, |slot, out| match slot {
+                    Slot::Json(value) => write_json(&value, out),
+                    Slot::Child(child) => self.write_node(child, notation, out),
                 });
             }
             Body::Map(entries) => {
-                write_entries(entries.iter(), out, |child, out| {
-                    self.write_node(*child, notation, out);
-                });
+                let entries =
+                    entries.iter().map(|child| (self.node(child).key.as_small_str(), child));
+                write_entries(entries, out, |child, out| self.write_node(child, notation, out));
             }
             Body::List(order) => {
                 out.push(b'[');
@@ -119,10 +120,10 @@ impl Document {
     }
 }
 
-fn write_entries<'a, V: 'a>(
-    entries: impl Iterator<Item = (&'a SmallStr, &'a V)>,
+fn write_entries<'a, V>(
+    entries: impl Iterator<Item = (&'a SmallStr, V)>,
     out: &mut Vec<u8>,
-    mut write: impl FnMut(&V, &mut Vec<u8>),
+    mut write: impl FnMut(V, &mut Vec<u8>),
 ) {
     out.push(b'{');
     for (n, (key, value)) in entries.enumerate() {

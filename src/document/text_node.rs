@@ -2,7 +2,7 @@
 
 use crate::OpId;
 use crate::op::UpdateText;
-use crate::text::{History, Outcome, Refusal, Revert, Segment, Splices, Text};
+use crate::text::{History, Incarnation, Outcome, Refusal, Revert, Segment, Splices, Text};
 
 /// The body of a text node.
 #[derive(Clone, Debug)]
@@ -30,6 +30,11 @@ impl TextNode {
 
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Which of the texts that had its id it is.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        Incarnation::of(self.version)
     }
 
     /// Takes an update as an authority does.

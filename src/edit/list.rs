@@ -150,7 +150,7 @@ impl Session<'_> {
     }
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {
-        let position = self.position_at(list, self.document.list_len(list));
+        let position = Position::make(self.document.last_position(list), None);
         let place = Place {
             intent: Intent::Push,
             ..Place::at(self.id(list), position.as_small_str().clone())

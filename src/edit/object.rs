@@ -118,7 +118,10 @@ impl Session<'_> {
         value: Lson,
     ) -> Result<(), EditError> {
         match value {
-            Lson::Json(value) => self.set_fields(object, vec![(key, value)]),
+            Lson::Json(value) => {
+                let data = Arc::new(JsonObject::of(key, value));
+                self.apply(self.id(object), OpKind::UpdateObject { data })
+            }
             live => self.create_at(object, key, live),
         }
     }

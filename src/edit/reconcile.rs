@@ -29,9 +29,9 @@ impl Session<'_> {
     /// Makes the JSON projection of the structure `node` equal to `target`.
     pub(crate) fn reconcile(&mut self, node: NodeIx, target: &Json) -> Result<(), EditError> {
         let value = self.document.value(node);
-        if !goes_on_as(value, target) {
+        if !goes_on_as(&value, target) {
             return Err(EditError::WrongKind {
-                at: self.document.pointer_to(node),
+                at: self.document.path_to(node).to_string(),
                 found: value.kind().in_words(),
                 wanted: in_words(target),
             });
@@ -97,34 +97,29 @@ impl Session<'_> {
                 Lson::Json(value) if object => plan.fields.push((key.clone(), value)),
                 value => plan.nodes.push((key.clone(), value)),
             };
-        let mut present = document.value(node).entries();
-        let mut wanted = target.iter();
-        let (mut old, mut new) = (present.next(), wanted.next());
+        let mut present = document.value(node).entries().peekable();
+        let mut wanted = target.iter().peekable();
         // Both sides are in order of their keys.
         loop {
-            let order = match (&old, &new) {
+            let order = match (present.peek(), wanted.peek()) {
                 (None, None) => return plan,
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, Some(_)) => std::cmp::Ordering::Greater,
                 (Some((a, _)), Some((b, _))) => a.cmp(b),
             };
+            let old = if order.is_le() { present.next() } else { None };
+            let new = if order.is_ge() { wanted.next() } else { None };
             match (old, new) {
-                (Some((key, _)), _) if order.is_lt() => plan.surplus.push(key.clone()),
-                (Some((key, value)), Some((_, target))) if order.is_eq() => {
-                    match document.child(node, key).filter(|_| goes_on_as(value, target)) {
+                (Some((key, _)), None) => plan.surplus.push(key.clone()),
+                (Some((key, value)), Some((_, target))) => {
+                    match document.child(node, key).filter(|_| goes_on_as(&value, target)) {
                         Some(child) => work.push((child, target)),
-                        None if same(value, target) => {}
+                        None if same(&value, target) => {}
                         None => put(key, Some(value), target),
                     }
                 }
-                (_, Some((key, target))) => put(key, None, target),
-                _ => {}
-            }
-            if order.is_le() {
-                old = present.next();
-            }
-            if order.is_ge() {
-                new = wanted.next();
+                (None, Some((key, target))) => put(key, None, target),
+                (None, None) => {}
             }
         }
     }
@@ -164,7 +159,7 @@ struct Plan {
 }
 
 /// Whether a live structure can be made equal to the value and stay the same node.
-fn goes_on_as(value: ValueRef<'_>, target: &Json) -> bool {
+fn goes_on_as(value: &ValueRef<'_>, target: &Json) -> bool {
     match value {
         ValueRef::Object(_) | ValueRef::Map(_) => matches!(target, Json::Object(_)),
         ValueRef::List(_) => matches!(target, Json::Array(_)),

@@ -167,5 +167,5 @@ pub(crate) fn push_key(path: &mut String, key: &str) {
 /// Appends `/index` to a JSON Pointer.
 pub(crate) fn push_index(path: &mut String, index: usize) {
     path.push('/');
-    path.push_str(&index.to_string());
+    path.push_str(itoa::Buffer::new().format(index));
 }

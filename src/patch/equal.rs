@@ -15,26 +15,26 @@ use crate::document::{TextRef, ValueRef};
 
 /// Whether the JSON projection of a value of the document equals `expected`. Numbers are compared
 /// as numbers. A LiveText equals its array of segments and also its plain LSON object.
-pub(super) fn equal(found: ValueRef<'_>, expected: &Value) -> bool {
+pub(super) fn equal(found: &ValueRef<'_>, expected: &Value) -> bool {
     match found {
         ValueRef::Json(json) => equal_json(json, expected),
         ValueRef::Object(object) => expected.as_object().is_some_and(|expected| {
             object.len() == expected.len()
                 && object.iter().all(|(key, value)| {
-                    expected.get(key.as_str()).is_some_and(|expected| equal(value, expected))
+                    expected.get(key.as_str()).is_some_and(|expected| equal(&value, expected))
                 })
         }),
         ValueRef::Map(map) => expected.as_object().is_some_and(|expected| {
             map.len() == expected.len()
                 && map.iter().all(|(key, value)| {
-                    expected.get(key.as_str()).is_some_and(|expected| equal(value, expected))
+                    expected.get(key.as_str()).is_some_and(|expected| equal(&value, expected))
                 })
         }),
         ValueRef::List(list) => expected.as_array().is_some_and(|expected| {
             list.len() == expected.len()
-                && list.iter().zip(expected).all(|(item, expected)| equal(item, expected))
+                && list.iter().zip(expected).all(|(item, expected)| equal(&item, expected))
         }),
-        ValueRef::Text(text) => equal_text(text, expected),
+        ValueRef::Text(text) => equal_text(*text, expected),
         ValueRef::File(file) => equal_json(&file.to_json(), expected),
     }
 }

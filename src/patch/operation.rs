@@ -5,7 +5,7 @@ use json_patch::PatchOperation;
 use super::PatchReason;
 use super::equal::{equal, equal_json, test_failed};
 use super::place::{Place, existing, resolve};
-use super::pointer::{Pointer, Walk, decoded, index_of};
+use super::pointer::{Pointer, Walk, decoded, index_of, parent_and_token};
 use super::text_view::{self, TextEdit};
 use super::value::{Given, Take, take};
 use crate::document::{Body, NodeIx, ValueRef};
@@ -69,7 +69,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
 
     /// Resolves a pointer.
     fn resolve(&mut self, pointer: &'p Pointer) -> Result<Place<'p>, PatchReason> {
-        let split = pointer.as_str().rsplit_once('/');
+        let split = parent_and_token(pointer.as_str());
         if let (Some((path, token)), Some((last, parent))) = (split, self.last) {
             if path == last {
                 return Ok(Place::Child { parent, token: decoded(token) });
@@ -98,7 +98,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
                 return if equal { Ok(()) } else { Err(test_failed(expected, &found)) };
             }
         };
-        if equal(found, expected) { Ok(()) } else { Err(test_failed(expected, &found)) }
+        if equal(&found, expected) { Ok(()) } else { Err(test_failed(expected, &found)) }
     }
 
     fn add(&mut self, pointer: &'p Pointer, value: Given<'_>) -> Result<(), PatchReason> {
@@ -168,7 +168,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
         }
         if let Some((list, index)) = list {
             if let (Some((from_list, _)), Some((to_list, target))) =
-                (from.as_str().rsplit_once('/'), to.as_str().rsplit_once('/'))
+                (parent_and_token(from.as_str()), parent_and_token(to.as_str()))
             {
                 if from_list == to_list {
                     return self.move_item(list, index, target).map_err(at(to));

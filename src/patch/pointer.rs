@@ -19,6 +19,12 @@ pub(crate) fn prefix(pointer: &str, tokens: usize) -> &str {
     pointer.get(..end).unwrap_or(pointer)
 }
 
+/// What leads to the last token of a pointer, and that token; nothing for the root.
+pub(super) fn parent_and_token(pointer: &str) -> Option<(&str, &str)> {
+    let at = pointer.bytes().rposition(|byte| byte == b'/')?;
+    Some((pointer.get(..at)?, pointer.get(at + 1..)?))
+}
+
 /// The key that a token of a valid pointer stands for.
 pub(super) fn decoded(token: &str) -> Cow<'_, str> {
     if token.bytes().any(|byte| byte == b'~') {
@@ -57,8 +63,9 @@ impl<'p> Walk<'p> {
     /// Walks past the next token, and gives it decoded.
     pub(super) fn step(&mut self) -> Option<Cow<'p, str>> {
         let rest = self.rest?;
-        let (token, rest) = match rest.split_once('/') {
-            Some((token, rest)) => (token, Some(rest)),
+        // A search for a byte; `split_once` is made for longer texts.
+        let (token, rest) = match rest.bytes().position(|byte| byte == b'/') {
+            Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..)),
             None => (rest, None),
         };
         self.rest = rest;

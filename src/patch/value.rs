@@ -134,8 +134,8 @@ pub(super) enum Take {
 pub(super) fn take(value: ValueRef<'_>, how: Take) -> Lson {
     match value {
         ValueRef::Json(json) => match how {
-            Take::Live => Lson::live(json),
-            Take::Same => Lson::Json(json.clone()),
+            Take::Live => Lson::live(&json),
+            Take::Same => Lson::Json(json),
         },
         ValueRef::Object(object) => Lson::Object(
             object.iter().map(|(key, value)| (key.clone(), take(value, how))).collect(),

@@ -95,6 +95,17 @@ proptest! {
     }
 
     #[test]
+    fn sort_keys_agree_with_the_order_of_bytes(a in any_key(), b in any_key()) {
+        let (a, b) = (a.as_bytes(), b.as_bytes());
+        let keys = (SortKey::of_bytes(a), SortKey::of_bytes(b));
+        match keys.0.cmp(&keys.1) {
+            Ordering::Equal if keys.0.is_exact() => prop_assert_eq!(a, b),
+            Ordering::Equal => {}
+            order => prop_assert_eq!(a.cmp(b), order),
+        }
+    }
+
+    #[test]
     fn sort_keys_agree_with_the_order_of_similar_texts(
         a in "[a\u{7e}\u{7f}\u{80}\0]{0,10}", b in "[a\u{7e}\u{7f}\u{80}\0]{0,10}"
     ) {

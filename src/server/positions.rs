@@ -92,7 +92,7 @@ impl Server {
             .collect();
         let moves = items.into_iter().zip(places).map(|(item, place)| {
             let parent_key = SmallStr::from(place.as_str());
-            Op::new(self.document.node(item).id.clone(), OpKind::SetParentKey { parent_key })
+            Op::new(self.document.id(item), OpKind::SetParentKey { parent_key })
         });
         let moves: Vec<Op> = moves.collect();
         for op in &moves {

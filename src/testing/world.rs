@@ -20,12 +20,13 @@ use serde_json::Value;
 use crate::client::{Status, UndoOptions};
 use crate::edit::{EditError, ObjectMut};
 use crate::message::ServerMessage;
+use crate::op::{Create, Intent, OpKind};
 use crate::server::{Access, Protocol, Reply, ServerOptions, SessionOptions};
-use crate::{Actor, Client, ClientMessage, Document, OpId, Server};
+use crate::{Actor, Client, ClientMessage, Document, NodeId, Op, OpId, Server};
 use audit::{Audit, FIRST_VALUE};
 use link::{Link, Pipe, client_frame, server_frames};
 use oracle::Oracle;
-use typing::{Typing, texts};
+use typing::{Texts, Typing, texts};
 
 /// A promise was broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -556,6 +557,37 @@ impl World {
         self.typing.acted(&texts_before, &texts(self.server.document()));
         self.stats.patches += 1;
         self.published(&reply)
+    }
+
+    /// Somebody comes, deletes a text, brings it back as it was, version included, and goes.
+    pub fn revive(&mut self, id: &NodeId) -> Result<(), Failure> {
+        let Some(node) = self.server.document().nodes().find(|node| node.id == *id) else {
+            return Ok(());
+        };
+        let Some((parent_id, parent_key)) = node.parent else { return Ok(()) };
+        let actor = self.server.connect(SessionOptions::default());
+        let actor = actor.map_err(|error| error.to_string())?;
+        let (intent, deleted_id, content) = (Intent::Insert, None, node.content);
+        let create = Create { parent_id, parent_key, intent, deleted_id, content };
+        let mut ops = Vec::new();
+        for (clock, kind) in [OpKind::DeleteCrdt, OpKind::Create(create)].into_iter().enumerate() {
+            let op_id = OpId::minted(actor, clock as u64);
+            if let Some(audit) = &mut self.audit {
+                audit.made(&op_id)?;
+            }
+            ops.push(Op { op_id: Some(op_id), id: id.clone(), kind });
+        }
+        let it = |mut texts: Texts| {
+            texts.retain(|text, _| text == id);
+            texts
+        };
+        let before = it(texts(self.server.document()));
+        self.writers.insert(actor);
+        self.serve(actor, &client_frame(&ClientMessage::UpdateStorage { ops }, false))?;
+        self.server.disconnect(actor);
+        self.typing.acted(&before, &Texts::new());
+        self.typing.acted(&Texts::new(), &it(texts(self.server.document())));
+        Ok(())
     }
 
     fn published(&mut self, reply: &Reply) -> Result<(), Failure> {

@@ -5,11 +5,12 @@
 //! recognises an update that was accepted before. A text that nobody edits keeps no history: an
 //! empty [`History`] is 16 bytes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::buffer::{Splices, Text, TextUndo};
 use super::op::TextOp;
+use super::op_index::OpIndex;
 use super::transform::{Order, transform_over};
 use crate::OpId;
 
@@ -42,7 +43,7 @@ struct Kept {
     /// Without gaps: each entry begins at the version at which the one before it ended.
     entries: VecDeque<Entry>,
     /// The version before the latest entry of each op id.
-    by_op: BTreeMap<OpId, u64>,
+    by_op: OpIndex,
 }
 
 /// One accepted update.
@@ -141,6 +142,11 @@ impl Default for History {
 }
 
 impl Accepted {
+    /// What takes the text back.
+    pub(crate) fn undo(&self) -> &TextUndo {
+        &self.revert.text
+    }
+
     /// What it replaced in the text.
     pub(crate) fn splices(&self) -> Splices {
         self.revert.text.splices(&self.ops)
@@ -224,7 +230,7 @@ impl History {
 
     /// The latest update that an op brought, if it is still kept.
     pub fn of_op(&self, op_id: &OpId) -> Option<&Entry> {
-        let version = *self.kept.as_ref()?.by_op.get(op_id)?;
+        let version = self.kept.as_ref()?.by_op.get(op_id)?;
         self.at(version)
     }
 
@@ -305,7 +311,7 @@ impl History {
             .then(|| Box::new(Received { base_version: received_base, ops: received.into() }));
         let ops: Arc<[TextOp]> = applied.into();
         let kept = self.kept.get_or_insert_default();
-        let previous = op_id.and_then(|op_id| kept.by_op.insert(op_id.clone(), base_version));
+        let previous = op_id.and_then(|op_id| kept.by_op.insert(op_id, base_version));
         kept.entries.push_back(Entry {
             op_id: op_id.cloned(),
             base_version,
@@ -316,7 +322,7 @@ impl History {
         });
         let evicted = if kept.entries.len() > self.limit { kept.entries.pop_front() } else { None };
         if let Some(Entry { op_id: Some(op_id), base_version, .. }) = &evicted {
-            if kept.by_op.get(op_id) == Some(base_version) {
+            if kept.by_op.get(op_id) == Some(*base_version) {
                 kept.by_op.remove(op_id);
             }
         }
@@ -328,7 +334,7 @@ impl History {
     /// became of it, so [`revert`](Self::revert) does not take it back.
     pub(crate) fn repeat(&mut self, op_id: &OpId, version: u64, base: u64, ops: &[TextOp]) {
         let Some(kept) = &mut self.kept else { return };
-        let latest = kept.by_op.get(op_id).copied().zip(kept.entries.front());
+        let latest = kept.by_op.get(op_id).zip(kept.entries.front());
         let age = latest.and_then(|(at, first)| at.checked_sub(first.base_version));
         let index = age.and_then(|age| usize::try_from(age).ok());
         if let Some(entry) = index.and_then(|index| kept.entries.get_mut(index)) {
@@ -363,13 +369,17 @@ impl History {
         *version = last.base_version;
         if let Some(op_id) = last.op_id {
             match last.previous {
-                Some(previous) => kept.by_op.insert(op_id, previous),
+                Some(previous) => {
+                    kept.by_op.insert(&op_id, previous);
+                }
                 None => kept.by_op.remove(&op_id),
-            };
+            }
         }
         if let Some(evicted) = evicted.filter(|_| !limit_is_zero) {
             if let Some(op_id) = &evicted.op_id {
-                kept.by_op.entry(op_id.clone()).or_insert(evicted.base_version);
+                if kept.by_op.get(op_id).is_none() {
+                    kept.by_op.insert(op_id, evicted.base_version);
+                }
             }
             kept.entries.push_front(evicted);
         }
@@ -400,7 +410,7 @@ impl History {
         };
         size_of::<Kept>()
             + kept.entries.capacity() * size_of::<Entry>()
-            + kept.by_op.len() * (size_of::<(OpId, u64)>() * 3 / 2)
+            + kept.by_op.heap_bytes()
             + kept.entries.iter().map(entry).sum::<usize>()
     }
 }

@@ -290,6 +290,66 @@ fn what_comes_back_is_not_foreign() {
     }
 }
 
+/// Where an own move has taken an item of a list that was created in the same breath, it is found when
+/// the connection is lost after both have arrived.
+#[test]
+fn what_was_moved_before_it_came_back_is_not_foreign() {
+    let list = r#"{"l":[[9,10],[11]]}"#;
+    let edits: [fn(&mut ObjectMut<'_>) -> Result<(), EditError>; 3] = [
+        |root| {
+            root.list("l")?.set(0, lson!([1, 2]))?;
+            root.list("l")?.list(0)?.move_item(1, 0)
+        },
+        |root| {
+            root.list("l")?.push(lson!([1, 2]))?;
+            root.list("l")?.list(2)?.move_item(0, 1)
+        },
+        |root| {
+            root.set("o", lson!({ "x": [1, 2] }))?;
+            root.object("o")?.list("x")?.move_item(0, 1)
+        },
+    ];
+    for edit in edits {
+        let mut room = Room::new(list, 1);
+        let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+        room.client(0).set_undo_options(options);
+        room.client(0).edit(edit).unwrap();
+        room.say(0);
+        room.cut(0);
+        room.reconnect(0, SessionOptions::default());
+        room.settle();
+        room.client(0).undo().unwrap();
+        room.settle();
+        assert_eq!(room.shown(0), list);
+    }
+}
+
+/// What others put into something new while its maker was away counts as theirs.
+#[test]
+fn what_others_wrote_into_something_new_is_foreign_after_a_lost_connection() {
+    let edits: [fn(&mut ObjectMut<'_>) -> Result<(), EditError>; 2] =
+        [|root| root.object("o")?.set("x", 2), |root| root.object("o")?.text("t")?.insert(0, "b")];
+    for edit in edits {
+        let mut room = Room::new("{}", 2);
+        let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+        room.client(0).set_undo_options(options);
+        room.client(0)
+            .edit(|root| root.set("o", lson!({ "x": 1, "t": (Lson::text("a")) })))
+            .unwrap();
+        room.say(0);
+        room.hear(1);
+        room.client(1).edit(edit).unwrap();
+        room.say(1);
+        room.cut(0);
+        room.reconnect(0, SessionOptions::default());
+        room.settle();
+        let there = room.shown(1);
+        room.client(0).undo();
+        room.settle();
+        assert_eq!(room.shown(0), there);
+    }
+}
+
 /// Frames of a connection that is lost arrive late, when the client is back: as an update that names
 /// nobody, which it must not take for somebody else's.
 #[test]

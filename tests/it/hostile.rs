@@ -161,7 +161,7 @@ fn clashing_pushes_stay_short() {
         assert!(document.apply(&op(&text)).is_accepted());
     }
     let list = document.at("/list").unwrap().as_list().unwrap();
-    let end = document.parent_key_of(list.id_at(19_999).unwrap()).unwrap();
+    let end = document.parent_key_of(&list.id_at(19_999).unwrap()).unwrap();
     assert!(end.len() <= 5, "{end:?}");
 }
 

@@ -203,7 +203,7 @@ const SHAPES: &str = r#"{"liveblocksType":"LiveObject","data":{
         "id":"fl_123456789012345678901","name":"a.png","size":3,"mimeType":"image/png"}}}}"#;
 
 fn id_at(document: &Document, pointer: &str) -> NodeId {
-    document.at(pointer).unwrap().id().unwrap().clone()
+    document.at(pointer).unwrap().id().unwrap()
 }
 
 #[test]

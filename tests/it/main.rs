@@ -9,6 +9,7 @@ mod edits;
 mod generate;
 mod history;
 mod hostile;
+mod incarnations;
 mod json_patch;
 mod positions;
 mod reconcile;

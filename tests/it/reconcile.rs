@@ -47,7 +47,7 @@ fn nodes_by_id(document: &Document, pointer: &str) -> BTreeMap<String, NodeId> {
     let list = document.at(pointer).unwrap().as_list().unwrap();
     let named = (0..list.len()).map(|at| {
         let name = list.get(at).unwrap().to_json().get("id").unwrap().to_string();
-        (name, list.id_at(at).unwrap().clone())
+        (name, list.id_at(at).unwrap())
     });
     named.collect()
 }
@@ -281,7 +281,7 @@ fn long_lists_take_time_in_proportion() {
         assert_eq!(document.to_json(), target, "{name}");
         let list = document.at("/l").unwrap().as_list().unwrap();
         let longest = (0..list.len())
-            .map(|at| document.parent_key_of(list.id_at(at).unwrap()).unwrap().len())
+            .map(|at| document.parent_key_of(&list.id_at(at).unwrap()).unwrap().len())
             .max();
         assert!(longest <= Some(8), "{name}: positions of {longest:?} characters");
     }

@@ -62,7 +62,7 @@ fn limits_refuse_what_is_too_large() {
     let limits = Limits::default().object_size(20).value_size(10).depth(1).ops(3);
     let mut server = server(r#"{"a":1,"l":[]}"#, ServerOptions::default().limits(limits));
     let actor = server.connect(SessionOptions::default()).unwrap();
-    let list = server.document().at("/l").unwrap().id().unwrap().clone();
+    let list = server.document().at("/l").unwrap().id().unwrap();
     let before = server.document().to_json();
     for (number, kind) in [
         r#""type":3,"id":"root","data":{"b":"0123456789012345"}"#.to_owned(),
@@ -346,7 +346,7 @@ fn positions_stay_short_under_a_hot_spot() {
 fn a_fix_does_not_overtake_what_made_room_for_it() {
     let mut server = server(r#"{"l":[]}"#, ServerOptions::default());
     let actor = server.connect(SessionOptions::default()).unwrap();
-    let list = server.document().at("/l").unwrap().id().unwrap().clone();
+    let list = server.document().at("/l").unwrap().id().unwrap();
     let item = |clock: u32, key: &str, intent: &str| {
         op(&format!(
             r#"{{"type":8,"opId":"{actor}:{clock}","id":"{actor}:{clock}","parentId":"{list}","parentKey":"{key}","data":{clock}{intent}}}"#

@@ -60,7 +60,7 @@ fn text(document: &Document) -> String {
 }
 
 fn text_id(document: &Document) -> NodeId {
-    document.at("/t").unwrap().id().unwrap().clone()
+    document.at("/t").unwrap().id().unwrap()
 }
 
 fn insert(index: i64, text: &str) -> TextOp {

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use super::super::branch::Loaded;
 use super::super::history::History;
-use super::super::text::{created, expected, lead, rebase, text};
-use super::{Delivery, Entry, Pending, is_text_update};
+use super::super::text::{
+    created, expected, incarnation, is_update_of, lead, rebase, text, text_of,
+};
+use super::{Delivery, Entry, Pending};
+use crate::document::TextNode;
 use crate::op::OpKind;
-use crate::text::{Refusal, TextOp, difference};
+use crate::text::{Incarnation, Order, Refusal, TextOp, difference, transform};
 use crate::{Document, NodeId, Op, OpId};
 
 impl Pending {
@@ -19,49 +22,71 @@ impl Pending {
         history: &mut History,
         op: &Op,
         own: Option<Op>,
+        of: Incarnation,
     ) {
         let news = self.branches.hear(op);
         let Some(mut own) = own else { return };
         let id = own.id.clone();
         if !news && self.branches.has_answers(&id) {
             // A server that knows the op by name only has not taken what was new in it.
-            return self.rejoin(document, history, &id);
+            return self.rejoin(document, history, &id, of);
         }
         if let Some(op_id) = &op.op_id {
             self.remove(op_id);
         }
         if op.is_acknowledgement() {
             let expected = expected(document, &own);
-            self.carry(history, &id, expected.taken_back());
+            self.carry(document, history, &id, expected.taken_back());
             self.branches.ignored(&id);
         } else {
             rebase(document, &mut own);
             let _ = document.hear(&own);
-            self.branches.answered(&own);
+            self.branches.answered(document, &own);
         }
-        if !self.entries.values().any(|entry| is_text_update(&entry.op) && entry.op.id == id) {
-            self.rejoin(document, history, &id);
+        self.end_idle_branch(document, history, &id, of);
+    }
+
+    /// Ends a branch of which all updates are answered.
+    pub(super) fn end_idle_branch(
+        &mut self,
+        document: &mut Document,
+        history: &mut History,
+        id: &NodeId,
+        of: Incarnation,
+    ) {
+        if !self.entries.values().any(|entry| is_update_of(&entry.op, id, of)) {
+            self.rejoin(document, history, id, of);
         }
     }
 
-    /// Ends a branch: the text is that of the server. Updates that are still pending are carried
-    /// over by how the two differ, and go by their own names.
-    fn rejoin(&mut self, document: &mut Document, history: &mut History, id: &NodeId) {
-        if let Some(server) = self.branches.close(id) {
-            let ops = lead(document, id, &server);
-            self.carry(history, id, &ops);
-            document.replace_text(id, server);
+    /// Ends a branch: the text, if it is there, is that of the server. Updates that are still pending
+    /// are carried over by how the two differ, and go by their own names.
+    fn rejoin(
+        &mut self,
+        document: &mut Document,
+        history: &mut History,
+        id: &NodeId,
+        of: Incarnation,
+    ) {
+        if let (Some(server), _) = self.branches.close(id, of) {
+            if text_of(document, id, of).is_some() {
+                let ops = lead(document, id, &server);
+                self.carry(document, history, id, &ops);
+                document.replace_text(id, server);
+            }
         }
-        self.go_by_own_names(id);
+        self.go_by_own_names(id, of);
     }
 
     /// The updates of a text that are under way have come to nothing, and go by their own names.
     /// One that the server may know by its own name is not made one with what follows it.
-    fn go_by_own_names(&mut self, id: &NodeId) {
-        self.updating.remove(id);
-        let updates = self.entries.iter_mut().filter(|(_, entry)| is_text_update(&entry.op));
-        for (number, entry) in updates.filter(|(_, entry)| entry.op.id == *id) {
+    fn go_by_own_names(&mut self, id: &NodeId, of: Incarnation) {
+        let updates = self.entries.iter_mut();
+        for (number, entry) in updates.filter(|(_, entry)| is_update_of(&entry.op, id, of)) {
             self.unsent_from = self.unsent_from.min(*number);
+            if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
+                self.updating.remove(id);
+            }
             if entry.own_name.is_none() && entry.delivery != Delivery::Unsent {
                 entry.delivery = Delivery::Unknown;
             }
@@ -89,16 +114,26 @@ impl Pending {
         let Some((op, sent_base)) = own.map(|entry| (entry.op.clone(), entry.sent_base)) else {
             return false;
         };
-        let version = self.branches.version(document, &op.id);
-        if is_out_of_reach(reason) && version.is_some() && version != sent_base {
-            self.rejoin(document, history, &op.id);
-            return false;
+        let of = incarnation(&op);
+        if let Some(of) = of.filter(|_| is_out_of_reach(reason)) {
+            let version = self.branches.version(document, &op.id, of);
+            if version.is_some() && version != sent_base {
+                self.rejoin(document, history, &op.id, of);
+                return false;
+            }
+            let after = text(document, &op.id).filter(|text| text.incarnation() != of).cloned();
+            if after.is_some() {
+                let (_, before) = self.branches.close(&op.id, of);
+                if self.follow(history, before.as_ref(), after.as_ref(), &op.id, of) {
+                    return false;
+                }
+            }
         }
         let expected = expected(document, &op);
         self.remove(op_id);
-        self.carry(history, &op.id, expected.taken_back());
-        if !self.entries.values().any(|entry| is_text_update(&entry.op) && entry.op.id == op.id) {
-            self.rejoin(document, history, &op.id);
+        self.carry(document, history, &op.id, expected.taken_back());
+        if let Some(of) = of {
+            self.end_idle_branch(document, history, &op.id, of);
         }
         true
     }
@@ -111,18 +146,15 @@ impl Pending {
         history: &mut History,
         mut fresh: Document,
     ) {
-        let updates = self.iter().filter(|op| is_text_update(op));
-        let texts: BTreeSet<NodeId> = updates.map(|op| op.id.clone()).collect();
-        for id in texts {
-            let created = self.iter().find_map(|op| created(op, &id));
-            match self.branches.load(document, &mut fresh, &id, created) {
-                Loaded::OnBranch | Loaded::Same => {}
-                Loaded::Gone => self.branches.forget(&id),
-                Loaded::OutOfReach => {
-                    self.branches.forget(&id);
-                    self.guess(document, history, &fresh, &id);
-                    self.go_by_own_names(&id);
-                }
+        let texts: BTreeSet<(NodeId, Incarnation)> =
+            self.iter().filter_map(|op| Some((op.id.clone(), incarnation(op)?))).collect();
+        for (id, of) in texts {
+            let created = self.iter().find_map(|op| created(op, &id, of));
+            let loaded = self.branches.load(document, &mut fresh, &id, of, created);
+            if matches!(loaded, Loaded::Gone | Loaded::OutOfReach) {
+                let (_, own) = self.branches.close(&id, of);
+                let before = own.or_else(|| text_of(document, &id, of).cloned());
+                self.follow(history, before.as_ref(), text(&fresh, &id), &id, of);
             }
         }
         for entry in self.entries.values_mut() {
@@ -133,27 +165,55 @@ impl Pending {
         document.become_copy_of(&fresh);
     }
 
-    /// Texts that are shown as they are on their branches: what others did to them is not shown
-    /// yet.
-    pub(in crate::client) fn on_branches(&self) -> impl Iterator<Item = &NodeId> {
-        self.branches.iter()
+    /// Texts of the confirmed document that are shown as they are on their branches: what others did
+    /// to them is not shown yet.
+    pub(in crate::client) fn on_branches(
+        &self,
+        document: &Document,
+    ) -> impl Iterator<Item = &NodeId> {
+        self.branches.shown_in(document)
     }
 
-    /// Expresses the pending updates of a text on the server's text, which has gone on too far for
-    /// the server to do it.
+    /// Expresses the pending updates of a text that was `before` on the one that is there `after`: the
+    /// server's, which has gone on too far for the server to do it, or another that has come in its
+    /// place. Whether they are for that one; not if an own op behind them has created it anew.
+    fn follow(
+        &mut self,
+        history: &mut History,
+        before: Option<&TextNode>,
+        after: Option<&TextNode>,
+        id: &NodeId,
+        of: Incarnation,
+    ) -> bool {
+        let Some(after) = after else { return false };
+        let of_id = self.entries.values().filter(|entry| entry.op.id == *id);
+        let behind = of_id.skip_while(|entry| incarnation(&entry.op) != Some(of));
+        let mut behind = behind.map(|entry| &entry.op.kind);
+        if behind.any(|kind| matches!(kind, OpKind::Create(_))) {
+            return false;
+        }
+        let ops = before.map(|before| self.guess(before, after, id, of)).unwrap_or_default();
+        self.express_on(history, after, ops, id, of);
+        self.go_by_own_names(id, after.incarnation());
+        true
+    }
+
+    /// What leads from the one text to the other, without what is pending.
     ///
-    /// Whether the update that was under way has arrived is not known. If the server's text looks
+    /// Whether an update that was under way has arrived is not known. If the server's text looks
     /// more as if it had, it counts as done: the server's answer will say.
-    fn guess(&mut self, document: &Document, history: &mut History, fresh: &Document, id: &NodeId) {
-        let (Some(before), Some(after)) = (text(document, id), text(fresh, id)) else {
-            return;
-        };
-        let without = lead(document, id, after);
-        let under_way = self
-            .entries
-            .values_mut()
-            .map(Box::as_mut)
-            .find(|entry| entry.op.id == *id && entry.delivery == Delivery::Unknown);
+    fn guess(
+        &mut self,
+        before: &TextNode,
+        after: &TextNode,
+        id: &NodeId,
+        of: Incarnation,
+    ) -> Vec<TextOp> {
+        let without = difference(&before.segments(), &after.segments());
+        let under_way =
+            self.entries.values_mut().map(Box::as_mut).find(|entry| {
+                is_update_of(&entry.op, id, of) && entry.delivery == Delivery::Unknown
+            });
         if let Some(Entry { op: Op { kind: OpKind::UpdateText(update), .. }, .. }) = under_way {
             let mut done = before.text().clone();
             done.apply(&update.ops);
@@ -161,10 +221,36 @@ impl Pending {
             // An update that comes to nothing leaves no other trace than the version.
             if extent(&with) < extent(&without) || (with.is_empty() && without.is_empty()) {
                 update.ops = Vec::new();
-                return self.carry(history, id, &with);
+                return with;
             }
         }
-        self.carry(history, id, &without);
+        without
+    }
+
+    /// Makes the pending updates of a text ones of the text `after`, to which `ops` lead. Those that
+    /// are for that already lie above them.
+    fn express_on(
+        &mut self,
+        history: &mut History,
+        after: &TextNode,
+        ops: Vec<TextOp>,
+        id: &NodeId,
+        of: Incarnation,
+    ) {
+        let mut beneath = ops;
+        let mut come = Vec::new();
+        for entry in self.entries.values_mut().filter(|entry| entry.op.id == *id) {
+            let this = incarnation(&entry.op);
+            let OpKind::UpdateText(update) = &mut entry.op.kind else { continue };
+            if this == Some(of) {
+                (update.ops, beneath) = transform(&update.ops, &beneath, Order::After);
+                update.base_version = after.version();
+                come.extend(update.ops.iter().cloned());
+            } else if this == Some(after.incarnation()) {
+                (update.ops, come) = transform(&update.ops, &come, Order::After);
+            }
+        }
+        history.carry(id, beneath);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{CAP, NodeIx, Positions, Probe, Slot};
+use super::{CAP, NodeIx, Positions, Probe, Slot, Sortable};
 
 #[derive(Clone, Debug)]
 pub(super) enum Node {
@@ -62,9 +62,9 @@ impl Node {
     }
 
     /// Adds a slot. Yields its rank, and if it had to split, the right one of the two nodes.
-    pub(super) fn insert(
+    pub(super) fn insert<P: Sortable + ?Sized>(
         &mut self,
-        probe: &Probe<'_, impl Positions>,
+        probe: &Probe<'_, P, impl Positions<P>>,
         ix: NodeIx,
         edge: Edge,
     ) -> Result<(usize, Option<Self>), NodeIx> {
@@ -91,7 +91,10 @@ impl Node {
         }
     }
 
-    pub(super) fn remove(&mut self, probe: &Probe<'_, impl Positions>) -> Option<(usize, NodeIx)> {
+    pub(super) fn remove<P: Sortable + ?Sized>(
+        &mut self,
+        probe: &Probe<'_, P, impl Positions<P>>,
+    ) -> Option<(usize, NodeIx)> {
         match self {
             Self::Leaf(slots) => {
                 let at = probe.search(slots).ok()?;
@@ -128,6 +131,14 @@ impl Node {
             (Self::Leaf(_), Self::Inner(_)) | (Self::Inner(_), Self::Leaf(_)) => {
                 debug_assert!(false, "I1: kids of different depths");
             }
+        }
+    }
+
+    /// Appends the slots of all items to `slots`, in order.
+    pub(super) fn collect(&self, slots: &mut Vec<Slot>) {
+        match self {
+            Self::Leaf(leaf) => slots.extend_from_slice(leaf),
+            Self::Inner(inner) => inner.kids.iter().for_each(|kid| kid.collect(slots)),
         }
     }
 

@@ -7,7 +7,7 @@ use proptest::sample::Index;
 
 use super::*;
 
-impl Positions for Vec<Position> {
+impl Positions<Position> for Vec<Position> {
     fn position(&self, ix: NodeIx) -> &Position {
         &self[ix.0 as usize]
     }

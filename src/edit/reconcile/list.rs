@@ -10,7 +10,7 @@ use crate::edit::create::Place;
 use crate::edit::{EditError, Session};
 use crate::op::{Intent, OpKind};
 use crate::position::Position;
-use crate::{Document, Json, Lson, NodeId};
+use crate::{Document, Json, Lson, NodeId, SmallStr};
 
 /// What becomes the item at one index of the wanted list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Session<'_> {
         new: &'t [Json],
         work: &mut Work<'t>,
     ) -> Result<(), EditError> {
-        let old: Vec<NodeIx> = self.document.node(list).body.children().collect();
+        let old: Vec<NodeIx> = self.document.children(list).collect();
         let mut matching = Matching {
             document: &*self.document,
             equal: vec![false; old.len()],
@@ -76,7 +76,7 @@ impl Session<'_> {
             self.apply(self.id(*ix), OpKind::DeleteCrdt)?;
         }
         let order = self.place_items(list, &old, new, &items)?;
-        if self.document.node(list).body.children().ne(order.iter().copied()) {
+        if self.document.children(list).ne(order.iter().copied()) {
             self.renumber(list, &order)?;
         }
         for ((item, ix), target) in items.iter().zip(order).zip(new) {
@@ -181,8 +181,7 @@ impl Session<'_> {
         let canonical = |ix: &NodeIx| {
             Some(&self.document.node(*ix).key).filter(|key| key.is_canonical()).cloned()
         };
-        let mut end =
-            self.document.node(list).body.children().filter_map(|ix| canonical(&ix)).last();
+        let mut end = self.document.children(list).filter_map(|ix| canonical(&ix)).last();
         for id in ids {
             let position = Position::make(end.as_ref(), None);
             let parent_key = position.as_small_str().clone();
@@ -208,17 +207,17 @@ fn positions(count: usize, lo: Option<&Position>, hi: Option<&Position>) -> Vec<
 }
 
 /// The field that tells an item from others of its list, if it has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Name<'a> {
-    Text(&'static str, &'a str),
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Text(&'static str, SmallStr),
     Number(&'static str, u64),
 }
 
-fn name(value: ValueRef<'_>) -> Option<Name<'_>> {
+fn name(value: &ValueRef<'_>) -> Option<Name> {
     let field = |field: &'static str| {
         let value = match value {
-            ValueRef::Json(json) => json.get(field),
-            live => live.child(field).and_then(ValueRef::as_json),
+            ValueRef::Json(json) => json.get(field).cloned(),
+            live => live.child(field).and_then(|value| value.as_json().cloned()),
         };
         match value? {
             Json::String(text) => Some(Name::Text(field, text)),
@@ -243,9 +242,9 @@ impl<'d, 't> Matching<'d, 't> {
         self.new.get(index)
     }
 
-    fn are(&self, number: usize, index: usize, test: fn(ValueRef<'_>, &Json) -> bool) -> bool {
+    fn are(&self, number: usize, index: usize, test: fn(&ValueRef<'_>, &Json) -> bool) -> bool {
         match (self.old_value(number), self.new_value(index)) {
-            (Some(old), Some(new)) => test(old, new),
+            (Some(old), Some(new)) => test(&old, new),
             _ => false,
         }
     }
@@ -283,23 +282,20 @@ impl<'d, 't> Matching<'d, 't> {
     }
 
     /// Pairs unpaired items for which `by` gives the same, in order, if `test` agrees.
-    fn pair_by<'a, K: Ord>(
+    fn pair_by<K: Ord>(
         &mut self,
-        by: impl Fn(ValueRef<'a>) -> Option<K>,
-        test: fn(ValueRef<'_>, &Json) -> bool,
+        by: impl Fn(&ValueRef<'_>) -> Option<K>,
+        test: fn(&ValueRef<'_>, &Json) -> bool,
         equal: bool,
-    ) where
-        'd: 'a,
-        't: 'a,
-    {
+    ) {
         let mut old: Vec<(K, usize)> = Vec::new();
         for (number, _) in unpaired(&self.target_of) {
-            old.extend(self.old_value(number).and_then(&by).map(|key| (key, number)));
+            old.extend(self.old_value(number).as_ref().and_then(&by).map(|key| (key, number)));
         }
         let mut new: Vec<(K, usize)> = Vec::new();
         for (index, _) in unpaired(&self.source_of) {
-            let value = self.new_value(index).map(ValueRef::Json);
-            new.extend(value.and_then(&by).map(|key| (key, index)));
+            let value = self.new_value(index).cloned().map(ValueRef::Json);
+            new.extend(value.as_ref().and_then(&by).map(|key| (key, index)));
         }
         old.sort();
         new.sort();
@@ -394,8 +390,8 @@ impl<'d, 't> Matching<'d, 't> {
         let (Some(old), Some(new)) = (self.old_value(number), self.new_value(index)) else {
             return false;
         };
-        let names = (name(old), name(ValueRef::Json(new)));
-        goes_on_as(old, new) && !matches!(names, (Some(old), Some(new)) if old != new)
+        let names = (name(&old), name(&ValueRef::Json(new.clone())));
+        goes_on_as(&old, new) && !matches!(names, (Some(old), Some(new)) if old != new)
     }
 
     /// Whether two items are enough alike for one to come after the other in the same place.

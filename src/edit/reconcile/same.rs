@@ -6,19 +6,21 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-use crate::Json;
 use crate::document::ValueRef;
+use crate::{Json, SmallStr};
 
 /// Whether the JSON projection of `value` equals `target`.
-pub(super) fn same(value: ValueRef<'_>, target: &Json) -> bool {
-    let mut pairs = vec![(value, target)];
+pub(super) fn same(value: &ValueRef<'_>, target: &Json) -> bool {
+    let mut pairs = vec![(value.clone(), target)];
     while let Some((value, target)) = pairs.pop() {
-        let equal = match (value, target) {
+        let equal = match (&value, target) {
             (ValueRef::Json(Json::Object(a)), Json::Object(b)) => {
                 Arc::ptr_eq(a, b)
                     || a.len() == b.len() && {
                         pairs.extend(
-                            a.iter().zip(b.iter()).map(|((_, a), (_, b))| (ValueRef::Json(a), b)),
+                            a.iter()
+                                .zip(b.iter())
+                                .map(|((_, a), (_, b))| (ValueRef::Json(a.clone()), b)),
                         );
                         a.iter().zip(b.iter()).all(|((a, _), (b, _))| a == b)
                     }
@@ -26,11 +28,13 @@ pub(super) fn same(value: ValueRef<'_>, target: &Json) -> bool {
             (ValueRef::Json(Json::Array(a)), Json::Array(b)) => {
                 Arc::ptr_eq(a, b)
                     || a.len() == b.len() && {
-                        pairs.extend(a.iter().zip(b.iter()).map(|(a, b)| (ValueRef::Json(a), b)));
+                        pairs.extend(
+                            a.iter().zip(b.iter()).map(|(a, b)| (ValueRef::Json(a.clone()), b)),
+                        );
                         true
                     }
             }
-            (ValueRef::Json(a), b) => a == b,
+            (ValueRef::Json(a), b) => *a == *b,
             (ValueRef::Object(_) | ValueRef::Map(_), Json::Object(b)) => {
                 let entries = value.entries();
                 let equal = entries.len() == b.len()
@@ -65,19 +69,19 @@ pub(super) fn same(value: ValueRef<'_>, target: &Json) -> bool {
 /// A hash of the JSON projection of a value: equal values have equal hashes.
 ///
 /// Nothing rests on the converse, so it does not matter that anybody can make values collide.
-pub(super) fn hash(value: ValueRef<'_>) -> u64 {
+pub(super) fn hash(value: &ValueRef<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    write(&mut hasher, value);
+    write(&mut hasher, value.clone());
     hasher.finish()
 }
 
 fn write(hasher: &mut DefaultHasher, value: ValueRef<'_>) {
-    let mut stack = vec![(None, value)];
+    let mut stack: Vec<(Option<SmallStr>, ValueRef<'_>)> = vec![(None, value)];
     while let Some((key, value)) = stack.pop() {
-        if let Some(key) = key {
+        if let Some(key) = &key {
             text(hasher, key);
         }
-        match value {
+        match &value {
             ValueRef::Json(Json::Null) => hasher.write_u8(0),
             ValueRef::Json(Json::Bool(value)) => hasher.write_u8(1 + u8::from(*value)),
             ValueRef::Json(Json::Number(number)) => {
@@ -91,7 +95,7 @@ fn write(hasher: &mut DefaultHasher, value: ValueRef<'_>) {
             ValueRef::Json(Json::Array(items)) => {
                 hasher.write_u8(5);
                 hasher.write_usize(items.len());
-                stack.extend(items.iter().rev().map(|item| (None, ValueRef::Json(item))));
+                stack.extend(items.iter().rev().map(|item| (None, ValueRef::Json(item.clone()))));
             }
             ValueRef::List(list) => {
                 hasher.write_u8(5);
@@ -105,7 +109,7 @@ fn write(hasher: &mut DefaultHasher, value: ValueRef<'_>) {
                 hasher.write_usize(object.len());
                 let entries = object.iter().rev();
                 stack.extend(
-                    entries.map(|(key, value)| (Some(key.as_str()), ValueRef::Json(value))),
+                    entries.map(|(key, value)| (Some(key.clone()), ValueRef::Json(value.clone()))),
                 );
             }
             ValueRef::Object(_) | ValueRef::Map(_) => {
@@ -113,12 +117,12 @@ fn write(hasher: &mut DefaultHasher, value: ValueRef<'_>) {
                 hasher.write_u8(6);
                 hasher.write_usize(entries.len());
                 let first = stack.len();
-                stack.extend(entries.map(|(key, value)| (Some(key.as_str()), value)));
+                stack.extend(entries.map(|(key, value)| (Some(key.clone()), value)));
                 reverse_from(&mut stack, first);
             }
             // Shallow, so this goes no deeper.
             ValueRef::Text(_) | ValueRef::File(_) => {
-                write(hasher, ValueRef::Json(&value.to_json()));
+                write(hasher, ValueRef::Json(value.to_json()));
             }
         }
     }

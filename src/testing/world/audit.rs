@@ -104,6 +104,19 @@ impl Audit {
         matches!(op.kind, OpKind::UpdateText(_)) && self.used_again.contains(&op.id)
     }
 
+    /// A client gives an update up that the server has refused: it was of a text which that client
+    /// itself has created anew since, from what it showed.
+    pub fn given_up(&mut self, op: &Op) -> Result<(), String> {
+        let Some(op_id) = op.op_id.as_ref().filter(|_| self.fate_of(op) == Some(Fate::Made)) else {
+            return Ok(());
+        };
+        if !self.may_be_refused(op) {
+            return Err(format!("{op:?} is given up"));
+        }
+        self.tally.rejected += 1;
+        self.settle(op_id, Fate::Rejected)
+    }
+
     fn note_id(&mut self, op: &Op) {
         if matches!(op.kind, OpKind::Create(_)) && !self.ids.insert(op.id.clone()) {
             self.used_again.insert(op.id.clone());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::oracle::Oracle;
-use super::typing::texts;
+use super::typing::{Texts, texts};
 use super::{Failure, Sabotage, World, fail};
 use crate::change::{Update, UpdateDetail};
 use crate::client::{Client, Status};
@@ -90,22 +90,23 @@ fn exact_difference(found: &[SerializedNode], wanted: &[SerializedNode]) -> Opti
     (!lines.is_empty()).then_some(lines)
 }
 
-/// An op, apart from the version that a text update is based on while it waits, and from that of a
-/// text that comes back: with shortcuts, updates that are still pending are counted otherwise.
-fn without_version(op: &Op) -> Op {
-    let mut op = without_created_version(op);
-    if let OpKind::UpdateText(update) = &mut op.kind {
-        update.base_version = 0;
+/// Texts of which a client does not show yet what others do to them.
+fn held_texts(client: &Client) -> Texts {
+    let branches = client.texts_on_branches();
+    if branches.is_empty() {
+        return Texts::new();
     }
-    op
+    let mut texts = texts(client.document());
+    texts.retain(|id, _| branches.contains(id));
+    texts
 }
 
-fn without_created_version(op: &Op) -> Op {
+/// An op, apart from the version that a text update is based on while it waits: with shortcuts,
+/// updates that are still pending are counted otherwise.
+fn without_version(op: &Op) -> Op {
     let mut op = op.clone();
-    if let OpKind::Create(create) = &mut op.kind {
-        if let NodeContent::Text { version, .. } = &mut create.content {
-            *version = 0;
-        }
+    if let OpKind::UpdateText(update) = &mut op.kind {
+        update.base_version = 0;
     }
     op
 }
@@ -120,7 +121,7 @@ pub(super) fn says_the_same(
     let comparable = |message: &ClientMessage| match message {
         ClientMessage::UpdateStorage { ops } => {
             let ops = ops.iter().map(|op| match document.contains(&op.id) {
-                true => without_created_version(op),
+                true => op.clone(),
                 false => without_version(op),
             });
             ClientMessage::UpdateStorage { ops: ops.collect() }
@@ -179,10 +180,24 @@ impl World {
             let before = self.before(user);
             let shows_something = before.as_ref().is_some_and(|before| before.ids.len() > 1);
             let who = &mut self.users[user];
+            let held = held_texts(&who.client);
+            let refused: Vec<Op> = match &message {
+                ServerMessage::RejectOps { op_ids, .. } => {
+                    let named = |op: &&Op| op.op_id.as_ref().is_some_and(|id| op_ids.contains(id));
+                    who.client.pending().filter(named).cloned().collect()
+                }
+                _ => Vec::new(),
+            };
             let received = match who.client.receive(message.clone()) {
                 Ok(received) => received,
                 Err(error) => return fail(user, error),
             };
+            let dropped = |op: &&Op| {
+                received.rejected.iter().any(|(op_id, _)| Some(op_id) == op.op_id.as_ref())
+            };
+            if let Some(audit) = &mut self.audit {
+                refused.iter().filter(dropped).try_for_each(|op| audit.given_up(op))?;
+            }
             if let Some(twin) = &mut who.twin {
                 let other = twin.receive(message.clone());
                 let same = other.as_ref().is_ok_and(|other| {
@@ -207,6 +222,16 @@ impl World {
                 let kept = op_ids.iter().filter(|op_id| pending.contains(op_id));
                 kept.for_each(|op_id| oracle.made(op_id.clone()));
             }
+            if !matches!(message, ServerMessage::RejectOps { .. }) {
+                let now = held_texts(&who.client);
+                let moved =
+                    held.iter().find(|(id, text)| now.get(*id).is_some_and(|now| now != *text));
+                if let Some((id, text)) = moved {
+                    let now = now.get(id);
+                    let what = format!("{id} is on a branch and goes from {text:?} to {now:?}");
+                    return fail(user, what);
+                }
+            }
             self.note_answered(user);
             let mut changes = received.changes;
             if self.setup.sabotage == Sabotage::ForgetChanges
@@ -228,6 +253,7 @@ impl World {
     fn note_made(&mut self, user: usize) -> Result<(), Failure> {
         let who = &mut self.users[user];
         let known = who.known_pending.len();
+        who.client.pending().skip(known).for_each(|op| self.typing.made(op));
         let made: Vec<OpId> =
             who.client.pending().skip(known).filter_map(|op| op.op_id.clone()).collect();
         for op_id in &made {

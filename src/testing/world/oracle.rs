@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::document::ValueRef;
 use crate::op::OpKind;
+use crate::text::Incarnation;
 use crate::{Document, Op, OpId, SerializedNode, ServerMessage};
 
 /// The naive replica of one client.
@@ -124,11 +125,14 @@ impl Oracle {
         let (mut document, _) = Document::from_nodes(self.confirmed.as_ref()?.nodes()).ok()?;
         for op in pending {
             let mut op = op.clone();
-            // Where a pending update applies is said by its place in the order, not by a version.
+            // Where a pending update applies is said by its place in the order, not by a version; the
+            // version says only to which of the texts that had the id, one after another.
             if let (OpKind::UpdateText(update), Some(ValueRef::Text(text))) =
                 (&mut op.kind, document.get(&op.id))
             {
-                update.base_version = text.version();
+                if Incarnation::of(update.base_version) == Incarnation::of(text.version()) {
+                    update.base_version = text.version();
+                }
             }
             let _ = document.apply(&op);
         }

@@ -9,7 +9,7 @@ use arbitrary::Arbitrary;
 pub use edits::{Content, Edit, TextEdit};
 pub use families::Family;
 
-use super::{Checks, Failure, Sabotage, Setup, Stats, World, check, fail};
+use super::{Checks, Failure, Sabotage, Setup, Stats, World, check, fail, typing};
 use crate::client::{UndoOptions, UndoPolicy};
 use crate::server::{Access, ServerOptions};
 use crate::testing::generate::Dice;
@@ -79,6 +79,11 @@ pub enum Step {
     /// Replaces the document on the server.
     Replace {
         dice: u8,
+    },
+    /// Somebody who is here for that only deletes a text and brings it back under its id, at the version
+    /// that it had, as the official clients do.
+    Revive {
+        which: u8,
     },
     /// Everybody gets everything.
     Settle,
@@ -358,6 +363,14 @@ impl World {
                         "l": [c, d, e], "t": (crate::Lson::text("World")), "b": f }),
                 });
                 self.replace(&document.map_err(|error| error.to_string())?)
+            }
+            Step::Revive { which } => {
+                let texts = typing::texts(self.server.document());
+                let text = usize::from(*which).checked_rem(texts.len());
+                match text.and_then(|text| texts.into_keys().nth(text)) {
+                    Some(id) => self.revive(&id),
+                    None => Ok(()),
+                }
             }
             Step::Settle => self.settle(),
         }

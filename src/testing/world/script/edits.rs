@@ -125,24 +125,24 @@ impl Content {
     }
 }
 
-fn is_keyed(value: ValueRef<'_>) -> bool {
+fn is_keyed(value: &ValueRef<'_>) -> bool {
     matches!(value, ValueRef::Object(_) | ValueRef::Map(_))
 }
 
-fn is_list(value: ValueRef<'_>) -> bool {
+fn is_list(value: &ValueRef<'_>) -> bool {
     matches!(value, ValueRef::List(_))
 }
 
-fn is_text(value: ValueRef<'_>) -> bool {
+fn is_text(value: &ValueRef<'_>) -> bool {
     matches!(value, ValueRef::Text(_))
 }
 
 /// JSON Pointer to one of the live structures that are `wanted`.
-fn place(root: ValueRef<'_>, at: u8, wanted: fn(ValueRef<'_>) -> bool) -> Option<String> {
+fn place(root: &ValueRef<'_>, at: u8, wanted: fn(&ValueRef<'_>) -> bool) -> Option<String> {
     let mut found = Vec::new();
-    let mut stack = vec![(String::new(), root)];
+    let mut stack = vec![(String::new(), root.clone())];
     while let Some((pointer, value)) = stack.pop() {
-        match value {
+        match &value {
             ValueRef::Object(object) => {
                 stack.extend(object.iter().map(|(key, value)| (format!("{pointer}/{key}"), value)));
             }
@@ -155,7 +155,7 @@ fn place(root: ValueRef<'_>, at: u8, wanted: fn(ValueRef<'_>) -> bool) -> Option
             }
             _ => {}
         }
-        if wanted(value) {
+        if wanted(&value) {
             found.push(pointer);
         }
     }
@@ -180,7 +180,7 @@ impl Edit {
         root: &mut ObjectMut<'_>,
         values: &mut RangeFrom<u32>,
     ) -> Result<(), EditError> {
-        let (at, wanted): (u8, fn(ValueRef<'_>) -> bool) = match *self {
+        let (at, wanted): (u8, fn(&ValueRef<'_>) -> bool) = match *self {
             Self::Set { at, .. } | Self::Delete { at, .. } => (at, is_keyed),
             Self::Push { at, .. }
             | Self::Insert { at, .. }
@@ -192,7 +192,7 @@ impl Edit {
             Self::Text { at, .. } => (at, is_text),
             Self::Fail => return Err(EditError::aborted("on purpose")),
         };
-        let Some(pointer) = place(ValueRef::Object(root.view()), at, wanted) else {
+        let Some(pointer) = place(&ValueRef::Object(root.view()), at, wanted) else {
             return Ok(());
         };
         match (root.at(&pointer)?, *self) {
@@ -260,7 +260,7 @@ impl Edit {
     pub fn as_patch(&self, document: &Document, values: &mut RangeFrom<u32>) -> Option<String> {
         let root = ValueRef::Object(document.root());
         let list_at = |at| {
-            let pointer = place(root, at, is_list)?;
+            let pointer = place(&root, at, is_list)?;
             let len = document.at(&pointer).ok()?.as_list()?.len();
             Some((pointer, len))
         };
@@ -268,12 +268,12 @@ impl Edit {
         let out = &mut patch;
         let written = match *self {
             Self::Set { at, key: k, content } => {
-                let pointer = place(root, at, is_keyed)?;
+                let pointer = place(&root, at, is_keyed)?;
                 let (value, key) = (content.lson(values), key(k));
                 write!(out, r#"[{{"op":"add","path":"{pointer}/{key}","value":{value}}}]"#)
             }
             Self::Delete { at, key: k } => {
-                let (pointer, key) = (place(root, at, is_keyed)?, key(k));
+                let (pointer, key) = (place(&root, at, is_keyed)?, key(k));
                 write!(out, r#"[{{"op":"remove","path":"{pointer}/{key}"}}]"#)
             }
             Self::Push { at, content } => {

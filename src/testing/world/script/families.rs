@@ -21,10 +21,12 @@ pub enum Family {
     /// A single user: undo of everything restores the first document.
     Alone,
     Everything,
+    /// Texts that are deleted and come back, by undo and as the official clients do it.
+    Revived,
 }
 
 impl Family {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Objects,
         Self::Maps,
         Self::Lists,
@@ -36,6 +38,7 @@ impl Family {
         Self::Typing,
         Self::Alone,
         Self::Everything,
+        Self::Revived,
     ];
 
     pub fn name(self) -> &'static str {
@@ -51,6 +54,7 @@ impl Family {
             Self::Typing => "typing",
             Self::Alone => "alone",
             Self::Everything => "everything",
+            Self::Revived => "revived",
         }
     }
 
@@ -60,7 +64,9 @@ impl Family {
         let mut mix = Mix::of(self);
         // Slow and fast connections, long and short messages.
         mix.flow = *dice.pick(&[3, 8, 20]);
-        if !matches!(self, Self::Reconnect | Self::Typing | Self::Everything) && dice.one_in(2) {
+        let breaks =
+            matches!(self, Self::Reconnect | Self::Typing | Self::Everything | Self::Revived);
+        if !breaks && dice.one_in(2) {
             mix.cut = 0;
         }
         Script {
@@ -85,6 +91,7 @@ struct Mix {
     patch: usize,
     replace: usize,
     settle: usize,
+    revive: usize,
 }
 
 impl Mix {
@@ -101,12 +108,14 @@ impl Mix {
             patch: 1,
             replace: 0,
             settle: 0,
+            revive: 0,
         };
         match family {
             Family::Undo => Self { undo: 10, redo: 7, undo_redo: 2, pause: 1, ..calm },
             Family::Reconnect => Self { cut: 6, undo: 2, ..calm },
             Family::Typing => Self { cut: 4, undo: 0, redo: 0, undo_redo: 0, patch: 0, ..calm },
             Family::Alone => Self { undo: 3, redo: 0, pause: 1, patch: 0, cut: 2, ..calm },
+            Family::Revived => Self { undo: 5, redo: 3, undo_redo: 2, cut: 3, revive: 2, ..calm },
             Family::Everything => Self {
                 undo: 4,
                 redo: 3,
@@ -140,6 +149,7 @@ impl Mix {
             self.patch,
             self.replace,
             self.settle,
+            self.revive,
         ];
         match dice.weighted(&weights) {
             0 => {
@@ -171,7 +181,8 @@ impl Mix {
             12 => Step::ClientPatch { user, edit: self.edit(dice) },
             13 if dice.one_in(3) => Step::Replace { dice: byte(dice) },
             13 => Step::Flush { user },
-            _ => Step::Settle,
+            14 => Step::Settle,
+            _ => Step::Revive { which: byte(dice) },
         }
     }
 
@@ -183,6 +194,7 @@ impl Mix {
             Family::Nested => [6, 2, 3, 3, 3, 3, 2, 1, 1, 3],
             Family::Mixed => [10, 3, 1, 1, 1, 0, 1, 0, 0, 2],
             Family::Text => [1, 1, 0, 0, 0, 0, 0, 0, 0, 20],
+            Family::Revived => [2, 2, 1, 1, 2, 0, 2, 0, 0, 16],
             Family::Typing => [0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
             _ => [6, 3, 3, 3, 3, 4, 3, 1, 1, 4],
         };
@@ -224,7 +236,7 @@ impl Mix {
             Family::Lists => &[Scalar, Scalar, Scalar, Opaque],
             Family::Nested => &[Scalar, Object, List, Map, Nested, Empty],
             Family::Mixed => &[Scalar, Opaque, Object, List, Map],
-            Family::Text => &[Text],
+            Family::Text | Family::Revived => &[Text],
             _ => &[Scalar, Scalar, Opaque, Object, List, Map, Nested, Text, Empty],
         };
         *dice.pick(of)

@@ -1,0 +1,228 @@
+//! How the values of an object lie one after the other in a cell.
+//!
+//! A value is a tag, which says how many bytes follow, and those bytes. Numbers that are small
+//! integers need one or two bytes together, texts one more than their length. What is not short
+//! (see [`Slot::Json`]) is kept among the leaves of the document, and its number here.
+//!
+//! | tag | value |
+//! |---|---|
+//! | 0 to 14 | a text of that many bytes |
+//! | 16 to 24 | see the constants |
+//! | 128 to 191 | an integer of 14 bits, the upper ones in the tag |
+//! | 192 to 255 | an integer of 6 bits |
+
+use super::{Leaves, Slot};
+use crate::document::NodeIx;
+use crate::json::Number;
+use crate::{Json, SmallStr};
+
+const LONGEST_TEXT: u8 = 14;
+const NULL: u8 = 16;
+const FALSE: u8 = 17;
+const TRUE: u8 = 18;
+const I16: u8 = 19;
+const I32: u8 = 20;
+const F32: u8 = 21;
+const F64: u8 = 22;
+const LEAF: u8 = 23;
+const CHILD: u8 = 24;
+const BITS_14: u8 = 128;
+const BITS_6: u8 = 192;
+
+/// The most bytes that a value takes.
+pub(super) const WIDEST: usize = 1 + LONGEST_TEXT as usize;
+
+/// How many bytes a value takes, by its tag.
+static WIDTHS: [u8; 256] = widths();
+
+const fn widths() -> [u8; 256] {
+    let mut widths = [1; 256];
+    let mut tag = 0;
+    while tag < 256 {
+        #[expect(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "below 256")]
+        {
+            widths[tag] = match tag as u8 {
+                len @ 0..=LONGEST_TEXT => 1 + len,
+                I16 => 3,
+                I32 | F32 | LEAF | CHILD => 5,
+                F64 => 9,
+                BITS_14..BITS_6 => 2,
+                _ => 1,
+            };
+        }
+        tag += 1;
+    }
+    widths
+}
+
+/// A value in its packed form.
+pub(super) struct Packed {
+    bytes: [u8; WIDEST + 1],
+    len: u8,
+}
+
+impl Packed {
+    fn new<const N: usize>(tag: u8, rest: [u8; N]) -> Self {
+        let mut bytes = [0; WIDEST + 1];
+        let [first, others @ ..] = &mut bytes;
+        *first = tag;
+        if let Some(to) = others.first_chunk_mut() {
+            *to = rest;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 8")]
+        Self { bytes, len: 1 + N as u8 }
+    }
+
+    fn text(text: &SmallStr) -> Option<Self> {
+        let (len, text) = text.as_inline()?;
+        Some(Self { len: 1 + len, ..Self::new(len, *text) })
+    }
+
+    fn number(number: Number) -> Self {
+        let value = number.get();
+        #[expect(clippy::cast_possible_truncation, reason = "compared with what it was made from")]
+        let (integer, single) = (value as i32, value as f32);
+        #[expect(clippy::float_cmp, reason = "only what reads back as the same")]
+        if f64::from(integer) != value {
+            return match f64::from(single) == value {
+                true => Self::new(F32, single.to_le_bytes()),
+                false => Self::new(F64, value.to_le_bytes()),
+            };
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+        match integer {
+            0..64 => Self::new(BITS_6 | integer as u8, []),
+            64..16_384 => Self::new(BITS_14 | (integer >> 8) as u8, [integer as u8]),
+            -32_768..32_768 => Self::new(I16, (integer as i16).to_le_bytes()),
+            _ => Self::new(I32, integer.to_le_bytes()),
+        }
+    }
+
+    /// Packs a value; what is not short becomes a leaf.
+    pub(super) fn of(slot: Slot, leaves: &mut Leaves) -> Self {
+        let value = match slot {
+            Slot::Child(child) => return Self::new(CHILD, child.0.to_le_bytes()),
+            Slot::Json(value) => value,
+        };
+        let short = match &value {
+            Json::Null => Some(Self::new(NULL, [])),
+            Json::Bool(value) => Some(Self::new(if *value { TRUE } else { FALSE }, [])),
+            Json::Number(number) => Some(Self::number(*number)),
+            Json::String(text) => Self::text(text),
+            Json::Array(_) | Json::Object(_) => None,
+        };
+        short.unwrap_or_else(|| Self::new(LEAF, leaves.insert(value).to_le_bytes()))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// How many bytes the first value takes.
+pub(super) fn width(bytes: &[u8]) -> usize {
+    bytes.first().map_or(0, |tag| usize::from(WIDTHS.get(usize::from(*tag)).copied().unwrap_or(1)))
+}
+
+/// How many bytes the first `count` values take.
+pub(super) fn widths_of(bytes: &[u8], count: usize) -> usize {
+    (0..count).fold(0, |at, _| at + bytes.get(at..).map_or(0, width))
+}
+
+/// The bytes from the value of a rank on.
+pub(super) fn skip(bytes: &[u8], rank: usize) -> &[u8] {
+    bytes.get(widths_of(bytes, rank)..).unwrap_or_default()
+}
+
+/// The first value, if it is a child.
+pub(super) fn child(bytes: &[u8]) -> Option<NodeIx> {
+    (bytes.first() == Some(&CHILD)).then(|| NodeIx(u32::from_le_bytes(rest(bytes))))
+}
+
+/// The number of the leaf that the first value is, if it is one.
+pub(super) fn leaf(bytes: &[u8]) -> Option<u32> {
+    (bytes.first() == Some(&LEAF)).then(|| u32::from_le_bytes(rest(bytes)))
+}
+
+fn rest<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.get(1..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
+}
+
+/// The first value; `leaf` says what the leaf of a number is.
+#[inline]
+pub(super) fn unpack(bytes: &[u8], leaf: impl FnOnce(u32) -> Option<Json>) -> Slot {
+    let tag = bytes.first().copied().unwrap_or(NULL);
+    let number = |value: f64| Json::number(value);
+    Slot::Json(match tag {
+        len @ 0..=LONGEST_TEXT => {
+            let text = bytes.get(1..1 + usize::from(len)).unwrap_or_default();
+            Json::String(SmallStr::from_inline(text))
+        }
+        FALSE => Json::Bool(false),
+        TRUE => Json::Bool(true),
+        I16 => number(i16::from_le_bytes(rest(bytes)).into()),
+        I32 => number(i32::from_le_bytes(rest(bytes)).into()),
+        F32 => number(f32::from_le_bytes(rest(bytes)).into()),
+        F64 => number(f64::from_le_bytes(rest(bytes))),
+        LEAF => leaf(u32::from_le_bytes(rest(bytes))).unwrap_or_default(),
+        CHILD => return Slot::Child(NodeIx(u32::from_le_bytes(rest(bytes)))),
+        BITS_14..BITS_6 => number(u16::from_be_bytes([tag & 0x3f, rest::<1>(bytes)[0]]).into()),
+        BITS_6.. => number((tag & 0x3f).into()),
+        _ => Json::Null,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(value: Json) -> usize {
+        let mut leaves = Leaves::default();
+        let packed = Packed::of(Slot::Json(value.clone()), &mut leaves);
+        assert_eq!(width(packed.bytes()), packed.bytes().len());
+        match unpack(packed.bytes(), |number| leaves.get(number).cloned()) {
+            Slot::Json(again) => assert_eq!(again, value),
+            Slot::Child(_) => panic!("{value} is no child"),
+        }
+        packed.bytes().len()
+    }
+
+    #[test]
+    fn numbers_take_few_bytes_and_stay_what_they_are() {
+        for (value, bytes) in [
+            (0.0, 1),
+            (63.0, 1),
+            (64.0, 2),
+            (255.0, 2),
+            (16_383.0, 2),
+            (16_384.0, 3),
+            (-1.0, 3),
+            (-32_768.0, 3),
+            (32_768.0, 5),
+            (-2_147_483_648.0, 5),
+            (2_147_483_648.0, 5),
+            (0.5, 5),
+            (2_147_483_647.0, 5),
+            (4_294_967_297.0, 9),
+            (0.1, 9),
+            (f64::MAX, 9),
+            (f64::MIN_POSITIVE, 9),
+            (5e-324, 9),
+        ] {
+            assert_eq!(round_trip(Json::from(value)), bytes, "{value}");
+        }
+    }
+
+    #[test]
+    fn texts_are_kept_up_to_fourteen_bytes() {
+        for text in ["", "a", "fourteen bytes", "é😀"] {
+            assert_eq!(round_trip(Json::from(text)), 1 + text.len());
+        }
+        for value in [Json::from("fifteen bytes!!"), Json::array([]), Json::object([])] {
+            assert_eq!(round_trip(value), 5);
+        }
+        for value in [Json::Null, Json::from(true), Json::from(false)] {
+            assert_eq!(round_trip(value), 1);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Objects against a plain map.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn key(number: u8) -> SmallStr {
+    match number {
+        0..90 => format!("k{number}").as_str().into(),
+        _ => format!("a key of more than a few bytes, {number}").as_str().into(),
+    }
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    let number = prop_oneof![
+        (-70_000_i32..70_000).prop_map(f64::from),
+        (-300_i32..300).prop_map(|n| f64::from(n) / 8.0),
+        any::<f64>(),
+    ];
+    prop_oneof![
+        4 => number.prop_map(|number| Slot::Json(Json::number(number))),
+        2 => "[a-zé]{0,20}".prop_map(|text| Slot::Json(text.as_str().into())),
+        1 => any::<bool>().prop_map(|value| Slot::Json(value.into())),
+        1 => Just(Slot::Json(Json::Null)),
+        1 => "[a-z]{0,3}".prop_map(|text| Slot::Json(Json::array([text.as_str().into()]))),
+        1 => any::<u32>().prop_map(|ix| Slot::Child(NodeIx(ix))),
+    ]
+}
+
+fn same(a: Option<&Slot>, b: Option<&Slot>) -> bool {
+    match (a, b) {
+        (Some(Slot::Json(a)), Some(Slot::Json(b))) => a == b,
+        (Some(Slot::Child(a)), Some(Slot::Child(b))) => a == b,
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+fn is_table(body: &ObjectBody) -> bool {
+    matches!(body.form(), Form::Table(_))
+}
+
+proptest! {
+    #[test]
+    fn equals_a_b_tree_map(
+        steps in prop::collection::vec((0..2_usize, 0..100_u8, prop::option::weighted(0.7, slot())), 0..300),
+        is_open in any::<bool>(),
+    ) {
+        let mut objects = Objects::default();
+        // Two objects, so that what one of them does can be seen in the other.
+        let mut bodies = [objects.add(&JsonObject::default()), ObjectBody::EMPTY];
+        if is_open {
+            bodies[1] = objects.open();
+        }
+        let mut models = [BTreeMap::<SmallStr, Slot>::new(), BTreeMap::new()];
+        for (which, number, value) in steps {
+            let key = key(number);
+            let (body, model) = (&mut bodies[which], &mut models[which]);
+            let (old, expected) = match value {
+                Some(value) => {
+                    let old = objects.insert(body, &key, value.clone());
+                    (old, model.insert(key.clone(), value))
+                }
+                None => (objects.remove(body, &key), model.remove(&key)),
+            };
+            prop_assert!(same(old.as_ref(), expected.as_ref()));
+            if number == 0 {
+                bodies.iter_mut().for_each(|body| objects.settle(body));
+            }
+            objects.check(bodies.iter()).unwrap();
+            for (body, model) in bodies.iter().zip(&models) {
+                let view = objects.view(body);
+                prop_assert_eq!(view.len(), model.len());
+                prop_assert!(view.iter().map(|(key, _)| key).eq(model.keys()));
+                prop_assert!(view.iter().zip(model.values()).all(|((_, a), b)| same(Some(&a), Some(b))));
+                let mut children = view.iter();
+                let children = std::iter::from_fn(|| children.next_child());
+                prop_assert!(children.eq(model.values().filter_map(Slot::child)));
+                let bytes: usize = view.fields().map(|(key, value)| field_bytes(key, &value)).sum();
+                prop_assert_eq!(view.json_bytes(), bytes);
+                prop_assert!(same(view.get(&key).as_ref(), model.get(&key)));
+                prop_assert!(same(view.at(&key).as_ref(), model.get(&key)));
+            }
+        }
+        let fields: JsonObject = models[0].iter().filter_map(|(key, slot)| match slot {
+            Slot::Json(value) => Some((key.clone(), value.clone())),
+            Slot::Child(_) => None,
+        }).collect();
+        let again = objects.add(&fields);
+        let view = objects.view(&again);
+        prop_assert!(view.fields().eq(fields.iter().map(|(key, value)| (key, value.clone()))));
+        prop_assert_eq!(view.json_bytes(), objects.view(&bodies[0]).json_bytes());
+        for body in bodies.iter().chain([&again]) {
+            objects.free(body);
+        }
+        objects.check([].into_iter()).unwrap();
+    }
+}
+
+#[test]
+fn few_keys_are_shared_and_many_are_not() {
+    let mut objects = Objects::default();
+    let mut object = |count: u8| {
+        let fields = (0..count).map(|number| (key(number), Json::from(1)));
+        objects.add(&fields.collect())
+    };
+    let (few, again, many) = (object(64), object(64), object(65));
+    assert!(!is_table(&few) && is_table(&many));
+    assert_eq!(few.shape, again.shape);
+}
+
+#[test]
+fn an_object_that_was_read_is_packed() {
+    let mut objects = Objects::default();
+    let mut body = objects.open();
+    for number in 0..64 {
+        objects.insert(&mut body, &key(number), Slot::Json(f64::from(number).into()));
+    }
+    assert!(is_table(&body));
+    objects.settle(&mut body);
+    assert!(!is_table(&body));
+    objects.insert(&mut body, &key(64), Slot::Json(Json::Null));
+    assert!(is_table(&body));
+    assert_eq!(objects.view(&body).len(), 65);
+}
+
+#[test]
+fn the_widest_object_fits_a_cell() {
+    let text = Json::from("fourteen bytes");
+    let fields: JsonObject = (0..64).map(|number| (key(number), text.clone())).collect();
+    let mut objects = Objects::default();
+    let body = objects.add(&fields);
+    assert!(objects.view(&body).fields().all(|(_, value)| value == text));
+}
+
+#[test]
+fn a_node_stays_small() {
+    assert_eq!(size_of::<ObjectBody>(), 12);
+    assert_eq!(size_of::<crate::document::Body>(), 16);
+    assert_eq!(size_of::<crate::document::Node>(), 48);
+}
