@@ -220,7 +220,7 @@ impl Document {
     /// The child at a key of an object or map, or at a position of a list.
     pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(_) => self.object(parent)?.get(key)?.child(),
+            Body::Object(_) => self.object(parent)?.child(key),
             Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(order) => order.find(&Position::verbatim(key.clone()), self),
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,

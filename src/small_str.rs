@@ -213,7 +213,7 @@ impl PartialEq for SmallStr {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Repr::Inline { len, bytes }, Repr::Inline { len: other_len, bytes: other }) => {
-                len == other_len && bytes == other
+                ordered(bytes, *len) == ordered(other, *other_len)
             }
             (Repr::Shared(text), Repr::Shared(other)) => text == other,
             _ => false,
@@ -254,7 +254,7 @@ impl Ord for SmallStr {
     }
 }
 
-/// Numbers that order inline texts as their bytes do: cheaper to compare than byte for byte. The
+/// Numbers that are equal, and ordered, as inline texts are: cheaper to compare than byte for byte. The
 /// second overlaps the first, which does no harm where the first are equal.
 #[inline]
 fn ordered(bytes: &[u8; INLINE], len: u8) -> (u64, u64, u8) {

@@ -1,7 +1,7 @@
 //! The invariants of a document, checked one and all.
 
 use super::node::{Body, NodeIx};
-use super::objects::{Slot, field_bytes};
+use super::objects::field_bytes;
 use super::{Document, MAX_NODE_DEPTH};
 use crate::Position;
 
@@ -70,9 +70,9 @@ impl Document {
                 if bytes != object.json_bytes() {
                     return Err(format!("I6: {} has {bytes} bytes of fields", self.id(ix)));
                 }
-                let register = object.iter().any(|(_, slot)| match slot {
-                    Slot::Child(child) => matches!(self.node(child).body, Body::Register(_)),
-                    Slot::Json(_) => false,
+                let register = object.iter().any(|(_, slot)| {
+                    slot.child()
+                        .is_some_and(|child| matches!(self.node(child).body, Body::Register(_)))
                 });
                 if register {
                     return Err(format!("I4: a register lies under the object {}", self.id(ix)));

@@ -96,9 +96,35 @@ impl Document {
         }
     }
 
+    /// Sets a JSON field of an object, in place of whatever is at the key.
+    pub(crate) fn set_in_place(&mut self, node: NodeIx, key: &SmallStr, value: &Json) {
+        let Some((objects, body)) = self.tree.object_mut(node) else { return };
+        match objects.insert(body, key, Slot::Json(value.clone())) {
+            Some(child @ Slot::Child(ix)) => {
+                // To take it out is a change of its own, and comes first.
+                objects.insert(body, key, child);
+                self.detach(ix);
+                self.set_field(node, key.clone(), Some(value.clone()));
+            }
+            Some(Slot::Json(old)) => self.field_set(node, key.clone(), Some(old)),
+            None => self.field_set(node, key.clone(), None),
+        }
+    }
+
     /// Sets or removes a JSON field of an object; there must be no child at the key.
     pub(crate) fn set_field(&mut self, node: NodeIx, key: SmallStr, value: Option<Json>) {
         let old = self.put_field(node, &key, value);
+        self.record_field(node, key, old);
+    }
+
+    fn field_set(&mut self, node: NodeIx, key: SmallStr, old: Option<Json>) {
+        if let Some(tracker) = &mut self.tracker {
+            tracker.field(node, self.tree.node(node).id, &key, old.as_ref());
+        }
+        self.record_field(node, key, old);
+    }
+
+    fn record_field(&mut self, node: NodeIx, key: SmallStr, old: Option<Json>) {
         if self.journal.is_recording() {
             self.journal.record(Undo::Field { node, key, old });
         }

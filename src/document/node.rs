@@ -89,7 +89,7 @@ impl Iterator for Children<'_> {
     fn next(&mut self) -> Option<NodeIx> {
         match self {
             Self::None => None,
-            Self::Object(entries) => entries.next_child(),
+            Self::Object(entries) => entries.find_map(|(_, slot)| slot.child()),
             Self::Ordered(children) => children.next(),
         }
     }

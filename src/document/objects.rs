@@ -18,6 +18,7 @@ use super::NodeIx;
 use super::keyed::{Keyed, KeyedIter};
 use super::slab::Slab;
 use crate::json::JsonObject;
+use crate::json::write::write_json;
 use crate::{Json, SmallStr};
 use cells::{Cell, Cells};
 use key_lists::KeyLists;
@@ -172,21 +173,21 @@ impl Objects {
         let added = slot.field_bytes(key);
         let old = match body.form() {
             Form::Table(table) => self.tables.get_mut(table)?.insert(key.clone(), slot),
-            Form::Packed { list, cell } => match self.lists.get(list).binary_search(key) {
+            Form::Packed { list, cell } => match self.lists.find(list, key) {
                 Ok(at) => {
-                    let (old, at) = self.take(cell, at);
+                    let after = self.lists.get(list).len() - at - 1;
+                    let (old, place) = self.take(cell, at);
                     let new = Packed::of(slot, &mut self.leaves);
-                    let count = self.lists.get(list).len();
-                    let cell = self.splice(cell, count, at, new.bytes());
+                    let cell = self.splice(cell, place, after, new.bytes());
                     body.set_form(Form::Packed { list, cell });
                     Some(old)
                 }
                 Err(at) => match self.lists.share_with(list, at, key) {
                     Some(longer) => {
                         let new = Packed::of(slot, &mut self.leaves);
-                        let count = self.lists.get(list).len();
+                        let after = self.lists.get(list).len() - at;
                         let start = packed::widths_of(self.cells.get(cell), at);
-                        let cell = self.splice(cell, count, start..start, new.bytes());
+                        let cell = self.splice(cell, start..start, after, new.bytes());
                         self.lists.release(list);
                         body.set_form(Form::Packed { list: longer, cell });
                         None
@@ -204,12 +205,12 @@ impl Objects {
         let old = match body.form() {
             Form::Table(table) => self.tables.get_mut(table)?.remove(key),
             Form::Packed { list, cell } => {
-                let at = self.lists.get(list).binary_search(key).ok()?;
+                let at = self.lists.find(list, key).ok()?;
                 match self.lists.share_without(list, at) {
                     Some(shorter) => {
-                        let (old, at) = self.take(cell, at);
-                        let count = self.lists.get(list).len();
-                        let cell = self.splice(cell, count, at, &[]);
+                        let after = self.lists.get(list).len() - at - 1;
+                        let (old, place) = self.take(cell, at);
+                        let cell = self.splice(cell, place, after, &[]);
                         self.lists.release(list);
                         body.set_form(Form::Packed { list: shorter, cell });
                         Some(old)
@@ -231,15 +232,15 @@ impl Objects {
         (old, start..start + packed::width(value))
     }
 
-    /// Puts `new` in the place of some bytes in a cell of `count` values. Tells the cell in which
-    /// they are then.
-    fn splice(&mut self, cell: Cell, count: usize, old: Range<usize>, new: &[u8]) -> Cell {
+    /// Puts `new` in the place of some bytes of a cell, after which come the bytes of this many
+    /// values. Tells the cell in which all of them are then.
+    fn splice(&mut self, cell: Cell, old: Range<usize>, after: usize, new: &[u8]) -> Cell {
         let bytes = self.cells.get_mut(cell);
         if old.len() == new.len() {
             bytes.get_mut(old).into_iter().for_each(|place| place.copy_from_slice(new));
             return cell;
         }
-        let used = packed::widths_of(bytes, count);
+        let used = old.end + packed::widths_of(bytes.get(old.end..).unwrap_or_default(), after);
         if Cells::is_unfit(cell, used - old.len() + new.len()) {
             let mut run: SmallVec<[u8; 128]> = SmallVec::new();
             let part = |range: Range<usize>| bytes.get(range).unwrap_or_default();
@@ -258,7 +259,8 @@ impl Objects {
     /// Gives an object keys of its own.
     fn into_table(&mut self, body: &mut ObjectBody) -> Option<&mut Keyed<Slot>> {
         if let Form::Packed { list, cell } = body.form() {
-            let entries = self.view(body).iter().map(|(key, slot)| (key.clone(), slot)).collect();
+            let entries =
+                self.view(body).iter().map(|(key, slot)| (key.clone(), slot.to_slot())).collect();
             self.drop_packed(list, cell);
             body.set_form(Form::Table(self.tables.insert(entries)));
         }
@@ -348,9 +350,31 @@ impl<'a> Object<'a> {
     pub(crate) fn get(self, key: &SmallStr) -> Option<Slot> {
         match self.body.form() {
             Form::Packed { list, cell } => {
-                self.value(cell, self.objects.lists.get(list).binary_search(key).ok()?)
+                let rank = self.objects.lists.find(list, key).ok()?;
+                Some(self.unpack(self.packed(cell, rank)))
             }
             Form::Table(table) => self.objects.tables.get(table)?.get(key).cloned(),
+        }
+    }
+
+    /// The child at a key: what [`get`](Self::get) gives if it is one, without a value that is not.
+    pub(crate) fn child(self, key: &SmallStr) -> Option<NodeIx> {
+        match self.body.form() {
+            Form::Packed { list, cell } => {
+                let rank = self.objects.lists.find(list, key).ok()?;
+                packed::child(self.packed(cell, rank))
+            }
+            Form::Table(table) => self.objects.tables.get(table)?.get(key)?.child(),
+        }
+    }
+
+    /// Whether there is anything at a key.
+    pub(crate) fn contains(self, key: &SmallStr) -> bool {
+        match self.body.form() {
+            Form::Packed { list, .. } => self.objects.lists.find(list, key).is_ok(),
+            Form::Table(table) => {
+                self.objects.tables.get(table).is_some_and(|entries| entries.contains(key))
+            }
         }
     }
 
@@ -362,14 +386,18 @@ impl<'a> Object<'a> {
             (Form::Packed { list, cell }, None) => {
                 let keys = self.objects.lists.get(list);
                 let at = keys.binary_search_by(|k| k.as_bytes().cmp(key.as_bytes()));
-                self.value(cell, at.ok()?)
+                Some(self.unpack(self.packed(cell, at.ok()?)))
             }
         }
     }
 
-    fn value(self, cell: Cell, rank: usize) -> Option<Slot> {
-        let bytes = packed::skip(self.objects.cells.get(cell), rank);
-        Some(packed::unpack(bytes, |leaf| self.objects.leaves.get(leaf).cloned()))
+    /// The bytes of a cell from the value of a rank on.
+    fn packed(self, cell: Cell, rank: usize) -> &'a [u8] {
+        packed::skip(self.objects.cells.get(cell), rank)
+    }
+
+    fn unpack(self, bytes: &[u8]) -> Slot {
+        packed::unpack(bytes, |leaf| self.objects.leaves.get(leaf).cloned())
     }
 
     /// Fields and children, in order of their keys.
@@ -390,7 +418,7 @@ impl<'a> Object<'a> {
 
     /// The JSON fields, in order of their keys.
     pub(crate) fn fields(self) -> impl Iterator<Item = (&'a SmallStr, Json)> {
-        self.iter().filter_map(|(key, slot)| match slot {
+        self.iter().filter_map(|(key, slot)| match slot.to_slot() {
             Slot::Json(value) => Some((key, value)),
             Slot::Child(_) => None,
         })
@@ -425,6 +453,43 @@ fn add(sum: u32, key: &SmallStr, value: &Json) -> u32 {
     sum.wrapping_add(field_bytes(key, value) as u32)
 }
 
+/// What an object has at a key, where it lies.
+#[derive(Clone, Copy)]
+pub(crate) enum SlotRef<'a> {
+    /// Bytes that begin with the value.
+    Packed(&'a [u8], &'a Leaves),
+    Slot(&'a Slot),
+}
+
+impl SlotRef<'_> {
+    pub(crate) fn to_slot(self) -> Slot {
+        match self {
+            Self::Packed(bytes, leaves) => packed::unpack(bytes, |leaf| leaves.get(leaf).cloned()),
+            Self::Slot(slot) => slot.clone(),
+        }
+    }
+
+    /// The child that this is, if it is one.
+    pub(crate) fn child(self) -> Option<NodeIx> {
+        match self {
+            Self::Packed(bytes, _) => packed::child(bytes),
+            Self::Slot(slot) => slot.child(),
+        }
+    }
+
+    /// Appends the text of a field; of a child that of `null`.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Packed(bytes, leaves) => match packed::leaf(bytes) {
+                Some(leaf) => write_json(leaves.get(leaf).unwrap_or(&Json::Null), out),
+                None => packed::write(bytes, out),
+            },
+            Self::Slot(Slot::Json(value)) => write_json(value, out),
+            Self::Slot(Slot::Child(_)) => write_json(&Json::Null, out),
+        }
+    }
+}
+
 /// Iterates over an object's entries in the order of their keys.
 #[derive(Clone)]
 pub(crate) enum ObjectIter<'a> {
@@ -437,32 +502,20 @@ impl ObjectIter<'_> {
     pub(super) fn empty() -> Self {
         Self::Table(KeyedIter::Small([].iter()))
     }
-
-    /// The next child.
-    pub(super) fn next_child(&mut self) -> Option<NodeIx> {
-        match self {
-            Self::Packed { keys, bytes, .. } => keys.find_map(|_| {
-                let child = packed::child(bytes);
-                *bytes = packed::skip(bytes, 1);
-                child
-            }),
-            Self::Table(entries) => entries.find_map(|(_, slot)| slot.child()),
-        }
-    }
 }
 
 impl<'a> Iterator for ObjectIter<'a> {
-    type Item = (&'a SmallStr, Slot);
+    type Item = (&'a SmallStr, SlotRef<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Packed { keys, bytes, leaves } => {
-                let key = keys.next()?;
-                let slot = packed::unpack(bytes, |leaf| leaves.get(leaf).cloned());
-                *bytes = packed::skip(bytes, 1);
-                Some((key, slot))
+                let (key, value) = (keys.next()?, *bytes);
+                *bytes = packed::skip(value, 1);
+                Some((key, SlotRef::Packed(value, leaves)))
             }
-            Self::Table(entries) => entries.next().map(|(key, slot)| (key, slot.clone())),
+            Self::Table(entries) => entries.next().map(|(key, slot)| (key, SlotRef::Slot(slot))),
         }
     }
 

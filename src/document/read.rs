@@ -373,7 +373,7 @@ impl<'a> Iterator for Entries<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Object(document, slots) => {
-                slots.next().map(|(key, slot)| (key, document.slot(slot)))
+                slots.next().map(|(key, slot)| (key, document.slot(slot.to_slot())))
             }
             Self::Map(document, entries) => entries.next().map(|child| document.entry(child)),
             Self::None => None,
@@ -436,7 +436,7 @@ impl<'a> ObjectRef<'a> {
     /// Fields and children, in order of their keys.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a SmallStr, ValueRef<'a>)> {
         let entries = self.entries().map_or_else(ObjectIter::empty, Object::iter);
-        entries.map(move |(key, slot)| (key, self.document.slot(slot)))
+        entries.map(move |(key, slot)| (key, self.document.slot(slot.to_slot())))
     }
 
     /// The number of fields and children.

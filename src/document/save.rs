@@ -4,7 +4,6 @@
 
 use super::Document;
 use super::node::{Body, NodeIx};
-use super::objects::Slot;
 use crate::json::write::{write_json, write_str};
 use crate::node::SerializedNode;
 use crate::text::Segment;
@@ -90,9 +89,9 @@ impl Document {
         match &self.node(ix).body {
             Body::Object(body) => {
                 let entries = self.tree.objects.view(body).iter();
-                write_entries(entries, out, |slot, out| match slot {
-                    Slot::Json(value) => write_json(&value, out),
-                    Slot::Child(child) => self.write_node(child, notation, out),
+                write_entries(entries, out, |slot, out| match slot.child() {
+                    None => slot.write(out),
+                    Some(child) => self.write_node(child, notation, out),
                 });
             }
             Body::Map(entries) => {

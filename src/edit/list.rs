@@ -179,7 +179,10 @@ impl Session<'_> {
         to: usize,
     ) -> Result<(), EditError> {
         let item = self.item(list, from)?;
-        self.item(list, to)?;
+        let len = self.document.list_len(list);
+        if to >= len {
+            return Err(EditError::IndexPastEnd { index: to, len });
+        }
         let parent_key = if from == to {
             // The user wants it here, wherever somebody else moves it at the same time.
             self.document.node(item).key.as_small_str().clone()

@@ -25,6 +25,8 @@ struct List {
 const LISTS: usize = 256;
 /// The most keys of a shared list; an object with more is a table of its own kind.
 pub(super) const KEYS: usize = 64;
+/// Up to here a key is looked for among the keys of a list one by one.
+const FEW: usize = 12;
 /// Numbers of lists are less.
 const NUMBERS: u32 = 1 << 27;
 
@@ -32,6 +34,14 @@ impl KeyLists {
     /// The keys of a list, in ascending order.
     pub(super) fn get(&self, number: u32) -> &[SmallStr] {
         self.list(number).map_or(&[], |list| &*list.keys)
+    }
+
+    /// The rank of a key in a list; as an error, the rank that it would have.
+    pub(super) fn find(&self, number: u32, key: &SmallStr) -> Result<usize, usize> {
+        let keys = self.get(number);
+        // Telling equal keys apart takes less than ordering them, and most keys asked for are there.
+        let among_few = keys.iter().take(FEW).position(|other| other == key);
+        among_few.map_or_else(|| keys.binary_search(key), Ok)
     }
 
     fn list(&self, number: u32) -> Option<&List> {

@@ -14,6 +14,7 @@
 use super::{Leaves, Slot};
 use crate::document::NodeIx;
 use crate::json::Number;
+use crate::json::write::{write_json, write_str_bytes};
 use crate::{Json, SmallStr};
 
 const LONGEST_TEXT: u8 = 14;
@@ -119,14 +120,32 @@ impl Packed {
     }
 }
 
+/// Appends the JSON text of the first value; of one that is not packed, that of `null`. The same text
+/// as that of the value that [`unpack`] makes.
+pub(super) fn write(bytes: &[u8], out: &mut Vec<u8>) {
+    match bytes.first() {
+        Some(&len @ 0..=LONGEST_TEXT) => {
+            write_str_bytes(bytes.get(1..1 + usize::from(len)).unwrap_or_default(), out);
+        }
+        _ => match unpack(bytes, |_| None) {
+            Slot::Json(value) => write_json(&value, out),
+            Slot::Child(_) => write_json(&Json::Null, out),
+        },
+    }
+}
+
 /// How many bytes the first value takes.
 pub(super) fn width(bytes: &[u8]) -> usize {
-    bytes.first().map_or(0, |tag| usize::from(WIDTHS.get(usize::from(*tag)).copied().unwrap_or(1)))
+    bytes.first().map_or(0, |tag| width_by_tag(*tag))
+}
+
+fn width_by_tag(tag: u8) -> usize {
+    usize::from(WIDTHS.get(usize::from(tag)).copied().unwrap_or(1))
 }
 
 /// How many bytes the first `count` values take.
 pub(super) fn widths_of(bytes: &[u8], count: usize) -> usize {
-    (0..count).fold(0, |at, _| at + bytes.get(at..).map_or(0, width))
+    (0..count).fold(0, |at, _| at + bytes.get(at).map_or(0, |tag| width_by_tag(*tag)))
 }
 
 /// The bytes from the value of a rank on.
@@ -184,6 +203,11 @@ mod tests {
             Slot::Json(again) => assert_eq!(again, value),
             Slot::Child(_) => panic!("{value} is no child"),
         }
+        if leaf(packed.bytes()).is_none() {
+            let mut text = Vec::new();
+            write(packed.bytes(), &mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), value.to_string());
+        }
         packed.bytes().len()
     }
 
@@ -215,7 +239,7 @@ mod tests {
 
     #[test]
     fn texts_are_kept_up_to_fourteen_bytes() {
-        for text in ["", "a", "fourteen bytes", "é😀"] {
+        for text in ["", "a", "fourteen bytes", "é😀", "\"\\\n"] {
             assert_eq!(round_trip(Json::from(text)), 1 + text.len());
         }
         for value in [Json::from("fifteen bytes!!"), Json::array([]), Json::object([])] {

@@ -74,14 +74,21 @@ proptest! {
                 let view = objects.view(body);
                 prop_assert_eq!(view.len(), model.len());
                 prop_assert!(view.iter().map(|(key, _)| key).eq(model.keys()));
-                prop_assert!(view.iter().zip(model.values()).all(|((_, a), b)| same(Some(&a), Some(b))));
-                let mut children = view.iter();
-                let children = std::iter::from_fn(|| children.next_child());
-                prop_assert!(children.eq(model.values().filter_map(Slot::child)));
+                for ((_, slot), expected) in view.iter().zip(model.values()) {
+                    prop_assert!(same(Some(&slot.to_slot()), Some(expected)));
+                    prop_assert_eq!(slot.child(), expected.child());
+                    if let Slot::Json(value) = expected {
+                        let mut text = Vec::new();
+                        slot.write(&mut text);
+                        prop_assert_eq!(String::from_utf8(text).unwrap(), value.to_string());
+                    }
+                }
                 let bytes: usize = view.fields().map(|(key, value)| field_bytes(key, &value)).sum();
                 prop_assert_eq!(view.json_bytes(), bytes);
                 prop_assert!(same(view.get(&key).as_ref(), model.get(&key)));
                 prop_assert!(same(view.at(&key).as_ref(), model.get(&key)));
+                prop_assert_eq!(view.child(&key), model.get(&key).and_then(Slot::child));
+                prop_assert_eq!(view.contains(&key), model.contains_key(&key));
             }
         }
         let fields: JsonObject = models[0].iter().filter_map(|(key, slot)| match slot {
