@@ -389,7 +389,7 @@ impl Client {
     /// # Errors
     /// If the frame cannot be read, or the document in it cannot be loaded.
     pub fn receive_frame(&mut self, frame: &[u8]) -> Result<Vec<Received>, ClientError> {
-        let messages = ServerMessage::read_frame(frame)?;
+        let messages = ServerMessage::read_all(frame)?;
         messages.into_iter().map(|message| self.receive(message)).collect()
     }
 

@@ -71,6 +71,26 @@ impl Id {
         read(std::str::from_utf8(&text).unwrap_or_default())
     }
 
+    /// Appends the id's text in quotes. Text of no known shape may need escapes: `quote` writes it.
+    fn write(&self, out: &mut Vec<u8>, quote: impl FnOnce(&str, &mut Vec<u8>)) {
+        let clock = match self {
+            Self::Root => return out.extend_from_slice(b"\"root\""),
+            Self::Other(text) => return quote(text, out),
+            Self::Initial { clock } => {
+                out.extend_from_slice(b"\"si:");
+                *clock
+            }
+            Self::Minted { actor, clock } => {
+                out.push(b'"');
+                out.extend_from_slice(itoa::Buffer::new().format(*actor).as_bytes());
+                out.push(b':');
+                *clock
+            }
+        };
+        out.extend_from_slice(itoa::Buffer::new().format(clock).as_bytes());
+        out.push(b'"');
+    }
+
     fn minted(actor: Actor, clock: u64) -> Self {
         match u32::try_from(clock) {
             Ok(clock) => Self::Minted { actor: actor.0, clock },
@@ -113,6 +133,15 @@ macro_rules! id_type {
             /// Shows the id's text to `read`, without allocating.
             pub(crate) fn with_text<T>(&self, read: impl FnOnce(&str) -> T) -> T {
                 self.0.with_text(read)
+            }
+
+            /// Appends the id as a JSON string; `quote` does so with any text.
+            pub(crate) fn write(
+                &self,
+                out: &mut Vec<u8>,
+                quote: impl FnOnce(&str, &mut Vec<u8>),
+            ) {
+                self.0.write(out, quote);
             }
 
             /// Actor and clock of an id of the shape `"<actor>:<clock>"`.
@@ -244,7 +273,12 @@ mod tests {
             "1:1x",
             "1:10000000000",
         ] {
-            assert_eq!(NodeId::from(text).to_string(), text);
+            let id = NodeId::from(text);
+            assert_eq!(id.to_string(), text);
+            assert!(id.with_text(|it| it == text));
+            let mut quoted = Vec::new();
+            id.write(&mut quoted, |text, out| out.extend(format!("{text:?}").bytes()));
+            assert_eq!(quoted, format!("{text:?}").into_bytes());
         }
     }
 

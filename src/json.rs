@@ -7,6 +7,7 @@
 mod convert;
 pub(crate) mod error;
 pub(crate) mod read;
+pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
 pub(crate) mod write;

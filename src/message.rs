@@ -3,10 +3,11 @@
 //! A frame is one message or an array of them. Messages about anything else (presence, broadcast)
 //! are handed through as JSON, for the host to deal with.
 
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::json::read::{Kind, Reader};
-use crate::json::write::{write_json, write_str, write_u64};
+use crate::json::write::{write_json, write_str};
 use crate::node::{NodeError, SerializedNode};
 use crate::op::{Op, OpError, Sender};
 use crate::{Json, JsonError, OpId, ReadLimits};
@@ -97,12 +98,17 @@ impl ClientMessage {
     /// # Errors
     /// Says which op or message is malformed, and how.
     pub fn read_frame(frame: &[u8]) -> Result<Vec<Self>, MessageError> {
+        Self::read_all(frame).map(SmallVec::into_vec)
+    }
+
+    /// As [`read_frame`](Self::read_frame), without allocating for a frame of one message.
+    pub(crate) fn read_all(frame: &[u8]) -> Result<Frame<Self>, MessageError> {
         read_frame(frame, Sender::Client, |raw| {
-            Ok(Some(match raw.code()? {
+            Ok(match raw.code()? {
                 FETCH_STORAGE => Self::FetchStorage,
                 UPDATE_STORAGE => Self::UpdateStorage { ops: raw.ops()? },
                 _ => Self::Other(raw.into_json()),
-            }))
+            })
         })
     }
 
@@ -123,8 +129,13 @@ impl ServerMessage {
     /// # Errors
     /// Says which op, node or message is malformed, and how.
     pub fn read_frame(frame: &[u8]) -> Result<Vec<Self>, MessageError> {
+        Self::read_all(frame).map(SmallVec::into_vec)
+    }
+
+    /// As [`read_frame`](Self::read_frame), without allocating for a frame of one message.
+    pub(crate) fn read_all(frame: &[u8]) -> Result<Frame<Self>, MessageError> {
         read_frame(frame, Sender::Server, |raw| {
-            Ok(Some(match raw.code()? {
+            Ok(match raw.code()? {
                 STORAGE_STATE => {
                     Self::StorageState { nodes: raw.nodes("items", SerializedNode::from_json)? }
                 }
@@ -135,7 +146,7 @@ impl ServerMessage {
                 STORAGE_END => Self::StorageEnd,
                 REJECT_OPS => raw.rejection()?,
                 _ => Self::Other(raw.into_json()),
-            }))
+            })
         })
     }
 
@@ -156,7 +167,7 @@ impl ServerMessage {
             }
             Self::RejectOps { op_ids, reason } => {
                 out.extend_from_slice(br#"{"type":299,"opIds":["#);
-                write_list(op_ids, out, |id, out| id.with_text(|text| write_str(text, out)));
+                write_list(op_ids, out, |id, out| id.write(out, write_str));
                 out.extend_from_slice(br#"],"reason":"#);
                 write_str(reason, out);
                 out.push(b'}');
@@ -167,9 +178,9 @@ impl ServerMessage {
 }
 
 fn write_update(ops: &[Op], out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"type":"#);
-    write_u64(UPDATE_STORAGE, out);
-    out.extend_from_slice(br#","ops":["#);
+    // Room for ops of the usual size, so that the buffer need not grow step by step.
+    out.reserve(32 + 96 * ops.len());
+    out.extend_from_slice(br#"{"type":201,"ops":["#);
     write_list(ops, out, Op::write);
     out.extend_from_slice(b"]}");
 }
@@ -183,6 +194,9 @@ fn write_list<T>(items: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>
     }
 }
 
+/// The messages of a frame: nearly always one.
+pub(crate) type Frame<M> = SmallVec<[M; 1]>;
+
 /// A message as read, before its type is known.
 #[derive(Default)]
 struct RawMessage {
@@ -194,16 +208,16 @@ struct RawMessage {
 fn read_frame<M>(
     frame: &[u8],
     sender: Sender,
-    finish: impl Fn(RawMessage) -> Result<Option<M>, MessageError>,
-) -> Result<Vec<M>, MessageError> {
+    finish: impl Fn(RawMessage) -> Result<M, MessageError>,
+) -> Result<Frame<M>, MessageError> {
     let mut reader = Reader::new(frame, ReadLimits::default());
-    let mut messages = Vec::new();
+    let mut messages = Frame::new();
     match reader.peek_kind()? {
-        Kind::Object => messages.extend(finish(RawMessage::read(&mut reader, sender)?)?),
+        Kind::Object => messages.push(finish(RawMessage::read(&mut reader, sender)?)?),
         Kind::Array => {
             reader.begin_array()?;
             while reader.next_item()? {
-                messages.extend(finish(RawMessage::read(&mut reader, sender)?)?);
+                messages.push(finish(RawMessage::read(&mut reader, sender)?)?);
             }
         }
         Kind::Scalar => return Err(MessageError::NoMessage),
@@ -222,7 +236,8 @@ impl RawMessage {
         while let Some(key) = reader.next_key()? {
             // Ops are read straight from the bytes: they are what most messages consist of.
             if key == "ops" && reader.peek_kind()? == Kind::Array {
-                let mut ops = Vec::new();
+                // Many messages hold one op.
+                let mut ops = Vec::with_capacity(1);
                 reader.begin_array()?;
                 while reader.next_item()? {
                     ops.extend(Op::read(reader)?.finish(sender)?);
@@ -230,12 +245,14 @@ impl RawMessage {
                 message.ops = Some(ops);
                 continue;
             }
-            let value = reader.value()?;
             if key == "type" {
-                message.code = Some(value);
-            } else {
-                message.rest.push((key.as_ref().into(), value));
+                message.code = Some(match reader.plain_integer() {
+                    Some(code) => Json::from(code),
+                    None => reader.value()?,
+                });
+                continue;
             }
+            message.rest.push((key.as_ref().into(), reader.value()?));
         }
         Ok(message)
     }

@@ -147,7 +147,7 @@ impl SerializedNode {
     /// Appends the compact form to `out`.
     pub(crate) fn write_compact(&self, out: &mut Vec<u8>) {
         out.push(b'[');
-        self.id.with_text(|text| write_str(text, out));
+        self.id.write(out, write_str);
         let Ok(()) = self.fields(|name, value| {
             if self.parent.is_some() || name == "data" {
                 out.push(b',');

@@ -127,6 +127,15 @@ pub struct Reply {
     pub repaired: bool,
 }
 
+impl Reply {
+    fn append(&mut self, later: Self) {
+        let Self { sender, others, repaired } = later;
+        self.sender.extend(sender);
+        self.others.extend(others);
+        self.repaired |= repaired;
+    }
+}
+
 /// A client did something that a server does not answer.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
@@ -321,12 +330,11 @@ impl Server {
         frame: &[u8],
         now: u64,
     ) -> Result<Reply, ServerError> {
-        let mut reply = Reply::default();
-        for message in ClientMessage::read_frame(frame)? {
-            let Reply { sender, others, repaired } = self.receive(from, message, now)?;
-            reply.sender.extend(sender);
-            reply.others.extend(others);
-            reply.repaired |= repaired;
+        let mut messages = ClientMessage::read_all(frame)?.into_iter();
+        let Some(first) = messages.next() else { return Ok(Reply::default()) };
+        let mut reply = self.receive(from, first, now)?;
+        for message in messages {
+            reply.append(self.receive(from, message, now)?);
         }
         Ok(reply)
     }
@@ -362,6 +370,7 @@ impl Server {
             }
             return batch.reply();
         }
+        batch.accepted.reserve_exact(ops.len());
         for op in ops {
             self.take(from, op, now, &mut batch);
         }

@@ -260,6 +260,9 @@ impl History {
         if self.options.capacity == 0 {
             self.redo.clear();
         }
+        if self.foreign.is_empty() {
+            return;
+        }
         // Writes before the oldest step can no longer matter.
         let oldest = self.undo.iter().chain(&self.redo).map(|step| step.made_at).min();
         match oldest {

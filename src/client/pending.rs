@@ -67,7 +67,8 @@ enum Delivery {
 /// The pending ops, in order.
 #[derive(Debug)]
 pub(super) struct Pending {
-    entries: BTreeMap<u64, Entry>,
+    /// Each by itself, since they are large and the map moves its entries when one goes.
+    entries: BTreeMap<u64, Box<Entry>>,
     by_id: BTreeMap<OpId, u64>,
     next: u64,
     footprint: Footprint,
@@ -213,7 +214,7 @@ impl Pending {
             self.pushes.insert(entry.op.id.clone());
         }
         self.footprint.add(&entry.touches);
-        self.entries.insert(number, entry);
+        self.entries.insert(number, Box::new(entry));
     }
 
     /// Drops an op; false if it is not pending.
@@ -404,7 +405,7 @@ impl Pending {
     }
 
     fn own(&self, op: &Op) -> Option<&Entry> {
-        self.entries.get(self.by_id.get(op.op_id.as_ref()?)?)
+        self.entries.get(self.by_id.get(op.op_id.as_ref()?)?).map(Box::as_ref)
     }
 
     /// Expresses the pending updates of a text of the confirmed document over `ops`, which were put
@@ -460,9 +461,12 @@ impl Pending {
             }
             super::text::rebase(document, &mut entry.op);
             seen(document, &entry.op);
-            self.footprint.remove(&entry.touches);
-            entry.touches = document.touches(&entry.op);
-            self.footprint.add(&entry.touches);
+            let touches = document.touches(&entry.op);
+            if touches != entry.touches {
+                self.footprint.remove(&entry.touches);
+                self.footprint.add(&touches);
+                entry.touches = touches;
+            }
             entry.savepoint = document.savepoint();
             match document.hear(&entry.op) {
                 Outcome::Accepted { corrected, .. } => {

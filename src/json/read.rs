@@ -7,7 +7,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::error::{JsonError, JsonReason, push_index, push_key};
+use super::scan::{exact_decimal, find_special};
 use super::{Json, JsonObject, Number};
 use crate::SmallStr;
 
@@ -76,11 +79,12 @@ pub(crate) struct Reader<'a> {
 }
 
 /// The values under construction, kept between values so that they need no allocation of their own.
+/// What messages mostly hold, an object of a few fields, fits inside.
 #[derive(Default)]
 struct Scratch {
-    open: Vec<Open>,
+    open: SmallVec<[Open; 4]>,
     items: Vec<Json>,
-    entries: Vec<(SmallStr, Json)>,
+    entries: SmallVec<[(SmallStr, Json); 4]>,
 }
 
 /// An array or object that has begun; its parts lie in the scratch from `start`.
@@ -148,6 +152,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The next key of the object at hand, or nothing and the object is left.
+    #[expect(clippy::inline_always, reason = "messages are made of short strings")]
+    #[inline(always)]
     pub(crate) fn next_key(&mut self) -> Result<Option<Cow<'a, str>>> {
         let fresh = std::mem::take(&mut self.fresh);
         match self.peek() {
@@ -187,7 +193,67 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Shortcut: the next value, if it is plainly an integer: at most 15 digits and nothing else. If
+    /// not, the cursor is left at it. Equal to [`value`](Self::value) and [`Json::as_u53`].
+    #[inline]
+    pub(crate) fn plain_integer(&mut self) -> Option<u64> {
+        self.fresh = false;
+        self.peek();
+        let (mut at, mut integer) = (self.at, 0_u64);
+        while let Some(digit @ b'0'..=b'9') = self.bytes.get(at) {
+            integer = integer.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            at += 1;
+        }
+        let digits = at - self.at;
+        let ends = !matches!(self.bytes.get(at), Some(b'.' | b'e' | b'E'));
+        let canonical = digits == 1 || self.bytes.get(self.at) != Some(&b'0');
+        if !(1..=15).contains(&digits) || !ends || !canonical {
+            return None;
+        }
+        self.at = at;
+        Some(integer)
+    }
+
+    /// Shortcut: an object of up to four scalars, as messages mostly have. If it is not, the cursor
+    /// is left at its brace. Equal to [`nested`](Self::nested).
+    fn flat_object(&mut self) -> Option<Json> {
+        let start = self.at;
+        self.at += 1;
+        let object = self.flat_entries();
+        if object.is_none() {
+            self.at = start;
+        }
+        object
+    }
+
+    fn flat_entries(&mut self) -> Option<Json> {
+        let mut entries = SmallVec::<[(SmallStr, Json); 4]>::new();
+        while entries.len() < 4 {
+            let key = self.small_key().ok()?;
+            let value = match self.plain_integer() {
+                #[expect(clippy::cast_precision_loss, reason = "at most 15 digits")]
+                Some(integer) => Json::number(integer as f64),
+                None if matches!(self.peek(), Some(b'{' | b'[')) => return None,
+                None => self.scalar().ok()?,
+            };
+            entries.push((key, value));
+            let end = self.peek();
+            self.at += 1;
+            match end {
+                Some(b',') => {}
+                Some(b'}') => {
+                    let entries = entries.into_iter().collect();
+                    return Some(Json::Object(Arc::new(JsonObject::from_vec(entries))));
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
     /// The next value, if it is a string; if not, the cursor is left at it.
+    #[expect(clippy::inline_always, reason = "messages are made of short strings")]
+    #[inline(always)]
     pub(crate) fn string(&mut self) -> Result<Option<Cow<'a, str>>> {
         self.fresh = false;
         if self.peek() != Some(b'"') {
@@ -205,11 +271,16 @@ impl<'a> Reader<'a> {
     /// The next value, whole, if it is nested at most `levels` deep.
     pub(crate) fn value_within(&mut self, levels: usize) -> Result<Json> {
         self.fresh = false;
-        let value = match self.peek() {
-            Some(b'{' | b'[') => self.nested(levels),
-            _ => self.scalar(),
-        };
-        value.map_err(|error| {
+        if !matches!(self.peek(), Some(b'{' | b'[')) {
+            // It lies in nothing of this value, so an error has no path to be told.
+            return self.scalar();
+        }
+        if self.bytes.get(self.at) == Some(&b'{') && levels > 0 {
+            if let Some(object) = self.flat_object() {
+                return Ok(object);
+            }
+        }
+        self.nested(levels).map_err(|error| {
             // What has been read of a failed value is in the way of the next.
             let scratch = std::mem::take(&mut self.scratch);
             let path = scratch.path(belongs_to_container(error.reason()));
@@ -291,7 +362,7 @@ impl<'a> Reader<'a> {
                             Some(b'}') => self.at += 1,
                             _ => return Err(self.expected(COMMA_OR_BRACE)),
                         }
-                        let entries = self.scratch.entries.split_off(start);
+                        let entries = self.scratch.entries.drain(start..).collect();
                         value = Json::Object(Arc::new(JsonObject::from_vec(entries)));
                     }
                 }
@@ -334,6 +405,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A key and its colon.
+    #[expect(clippy::inline_always, reason = "messages are made of short strings")]
+    #[inline(always)]
     fn key(&mut self) -> Result<Cow<'a, str>> {
         self.take(b'"', KEY)?;
         let key = self.string_body()?;
@@ -341,12 +414,15 @@ impl<'a> Reader<'a> {
         Ok(key)
     }
 
+    #[inline]
     fn small_key(&mut self) -> Result<SmallStr> {
         let key = self.key()?;
         Ok(self.keys.small(&key))
     }
 
     /// The rest of a string after its opening quote.
+    #[expect(clippy::inline_always, reason = "messages are made of short strings")]
+    #[inline(always)]
     fn string_body(&mut self) -> Result<Cow<'a, str>> {
         let start = self.at;
         let end = find_special(self.bytes, start);
@@ -359,6 +435,7 @@ impl<'a> Reader<'a> {
     }
 
     /// As [`string_body`](Self::string_body), from the first escape on.
+    #[inline(never)]
     fn escaped_body(&mut self, start: usize) -> Result<String> {
         let mut decoded = self.text.get(start..self.at).unwrap_or_default().to_owned();
         loop {
@@ -495,6 +572,14 @@ impl<'a> Reader<'a> {
     /// The next byte that is no white space.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.peek_past_space(),
+        }
+    }
+
+    /// As [`peek`](Self::peek), where there may be white space.
+    fn peek_past_space(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
@@ -572,14 +657,10 @@ impl Scratch {
 }
 
 /// Keys repeat, so long ones that were seen lately are shared instead of copied.
+#[derive(Default)]
 struct KeyCache {
-    slots: [SmallStr; Self::SLOTS],
-}
-
-impl Default for KeyCache {
-    fn default() -> Self {
-        Self { slots: [const { SmallStr::EMPTY }; Self::SLOTS] }
-    }
+    /// Empty until there is a long key: most messages have none.
+    slots: Vec<SmallStr>,
 }
 
 impl KeyCache {
@@ -598,6 +679,9 @@ impl KeyCache {
         let mixed = (sample(bytes.first_chunk()) ^ sample(bytes.last_chunk()).rotate_left(21))
             .wrapping_add(key.len() as u64)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        if self.slots.is_empty() {
+            self.slots.resize(Self::SLOTS, SmallStr::EMPTY);
+        }
         let Some(slot) = usize::try_from(mixed >> 58).ok().and_then(|at| self.slots.get_mut(at))
         else {
             return SmallStr::from(key);
@@ -607,48 +691,6 @@ impl KeyCache {
         }
         slot.clone()
     }
-}
-
-/// The offset of the first quote, backslash or control character from `at` on, or the end.
-#[inline]
-pub(crate) fn find_special(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // Marks zero bytes. A mark above the lowest one may be false, so only the lowest is used.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*word);
-        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
-        let escapes = zeros(word ^ (ONES * u64::from(b'\\')));
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let marks = quotes | escapes | controls;
-        if marks != 0 {
-            return at + marks.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
-}
-
-/// `mantissa` * 10^`exponent` where doubles compute that exactly rounded in one step: both factors
-/// are exact then, so there is only one rounding.
-#[inline]
-#[expect(clippy::cast_precision_loss, reason = "at most 2^53")]
-fn exact_decimal(mantissa: u64, exponent: i64) -> Option<f64> {
-    const POWERS: [f64; 23] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-        1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-    ];
-    if mantissa > 1 << 53 {
-        return None;
-    }
-    let value = mantissa as f64;
-    if exponent == 0 {
-        return Some(value);
-    }
-    let power = *POWERS.get(usize::try_from(exponent.unsigned_abs()).ok()?)?;
-    Some(if exponent < 0 { value / power } else { value * power })
 }
 
 impl Json {
@@ -679,3 +721,6 @@ impl std::str::FromStr for Json {
         Self::from_slice(text.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::slice;
 
-use super::read::find_special;
+use super::scan::find_special;
 use super::{Json, JsonObject, Number};
 use crate::SmallStr;
 

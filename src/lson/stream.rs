@@ -11,7 +11,8 @@ use super::plain::{
     Container, Place, Sink, SinkError, Start, Structure, read_file, read_segments, read_version,
 };
 use crate::json::error::{push_index, push_key};
-use crate::json::read::{Kind, Reader, find_special};
+use crate::json::read::{Kind, Reader};
+use crate::json::scan::find_special;
 use crate::{Json, JsonError, ReadLimits, SmallStr};
 
 /// How the bytes are to be understood.

@@ -82,43 +82,51 @@ enum Slot<T> {
     Given(T),
 }
 
-/// The fields of all ops, in the order in which the unknown ones of an op are told.
-#[derive(Clone, Copy)]
-enum Field {
-    Type,
-    OpId,
-    Id,
-    ParentId,
-    ParentKey,
-    Data,
-    Intent,
-    DeletedId,
-    Key,
-    BaseVersion,
-    Version,
-    Ops,
+/// Defines the fields of ops, with their names.
+macro_rules! fields {
+    ($($field:ident $name:literal),*) => {
+        /// The fields of all ops, in the order in which the unknown ones of an op are told.
+        #[derive(Clone, Copy)]
+        enum Field {
+            $($field),*
+        }
+
+        impl Field {
+            const ALL: &[Self] = &[$(Self::$field),*];
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$field => $name),*
+                }
+            }
+
+            #[inline]
+            fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$field),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-const NAMES: [&str; 12] = [
-    "type",
-    "opId",
-    "id",
-    "parentId",
-    "parentKey",
-    "data",
-    "intent",
-    "deletedId",
-    "key",
-    "baseVersion",
-    "version",
-    "ops",
-];
+fields! {
+    Type "type",
+    OpId "opId",
+    Id "id",
+    ParentId "parentId",
+    ParentKey "parentKey",
+    Data "data",
+    Intent "intent",
+    DeletedId "deletedId",
+    Key "key",
+    BaseVersion "baseVersion",
+    Version "version",
+    Ops "ops"
+}
 
 impl Field {
-    fn name(self) -> &'static str {
-        NAMES.get(self as usize).copied().unwrap_or_default()
-    }
-
     /// What its value should have been.
     fn expected(self) -> &'static str {
         match self {
@@ -149,7 +157,8 @@ impl FieldSet {
 
     /// The name of the first field that is not in `known`.
     fn first_beyond(self, known: Self) -> Option<&'static str> {
-        NAMES.get((self.0 & !known.0).trailing_zeros() as usize).copied()
+        let first = (self.0 & !known.0).trailing_zeros() as usize;
+        Field::ALL.get(first).map(|field| field.name())
     }
 }
 
@@ -175,8 +184,8 @@ fn fields_of(number: u64) -> Option<FieldSet> {
 trait Source: Sized {
     type Error;
 
-    /// What `read` makes of a string.
-    fn text<T>(self, read: impl FnOnce(&str) -> T) -> Result<Slot<T>, Self::Error>;
+    /// What `read` makes of a string, or of nothing.
+    fn text<T>(self, read: impl FnOnce(Option<&str>) -> T) -> Result<T, Self::Error>;
 
     /// An integer from 0 to 2^53 - 1.
     fn integer(self) -> Result<Slot<u64>, Self::Error>;
@@ -188,15 +197,20 @@ trait Source: Sized {
 impl Source for &mut Reader<'_> {
     type Error = JsonError;
 
-    fn text<T>(self, read: impl FnOnce(&str) -> T) -> Result<Slot<T>, JsonError> {
-        if let Some(text) = self.string()? {
-            return Ok(Slot::Given(read(&text)));
+    #[inline]
+    fn text<T>(self, read: impl FnOnce(Option<&str>) -> T) -> Result<T, JsonError> {
+        let text = self.string()?;
+        if text.is_none() {
+            self.value()?;
         }
-        self.value().map(|_| Slot::Wrong)
+        Ok(read(text.as_deref()))
     }
 
     fn integer(self) -> Result<Slot<u64>, JsonError> {
-        self.value().map(|value| value.as_u53().map_or(Slot::Wrong, Slot::Given))
+        if let Some(integer) = self.plain_integer() {
+            return Ok(Slot::Given(integer));
+        }
+        self.value().map(|value| Slot::of(value.as_u53()))
     }
 
     fn json(self) -> Result<Json, JsonError> {
@@ -207,12 +221,12 @@ impl Source for &mut Reader<'_> {
 impl Source for &Json {
     type Error = Infallible;
 
-    fn text<T>(self, read: impl FnOnce(&str) -> T) -> Result<Slot<T>, Infallible> {
-        Ok(self.as_str().map_or(Slot::Wrong, |text| Slot::Given(read(text))))
+    fn text<T>(self, read: impl FnOnce(Option<&str>) -> T) -> Result<T, Infallible> {
+        Ok(read(self.as_str()))
     }
 
     fn integer(self) -> Result<Slot<u64>, Infallible> {
-        Ok(self.as_u53().map_or(Slot::Wrong, Slot::Given))
+        Ok(Slot::of(self.as_u53()))
     }
 
     fn json(self) -> Result<Json, Infallible> {
@@ -222,73 +236,53 @@ impl Source for &Json {
 
 impl RawOp {
     /// Reads a field; of two with the same name the later wins.
+    #[inline]
     fn read<S: Source>(&mut self, name: &str, value: S) -> Result<(), S::Error> {
-        let field = match name {
-            "type" => {
-                self.number = value.integer()?;
-                Field::Type
-            }
-            "opId" => {
-                self.op_id = value.text(|text| text.into())?;
-                Field::OpId
-            }
-            "id" => {
-                self.id = value.text(|text| text.into())?;
-                Field::Id
-            }
-            "parentId" => {
-                self.parent_id = value.text(|text| text.into())?;
-                Field::ParentId
-            }
-            "parentKey" => {
-                self.parent_key = value.text(|text| text.into())?;
-                Field::ParentKey
-            }
-            "data" => {
-                self.data = Slot::Given(value.json()?);
-                Field::Data
-            }
-            "intent" => {
-                self.intent = value.text(intent)?;
-                Field::Intent
-            }
-            "deletedId" => {
-                self.deleted_id = value.text(|text| text.into())?;
-                Field::DeletedId
-            }
-            "key" => {
-                self.key = value.text(|text| text.into())?;
-                Field::Key
-            }
-            "baseVersion" => {
-                self.base_version = value.integer()?;
-                Field::BaseVersion
-            }
-            "version" => {
-                self.version = value.integer()?;
-                Field::Version
-            }
-            "ops" => {
-                self.ops = Slot::Given(value.json()?);
-                Field::Ops
-            }
-            _ => {
-                value.json()?;
-                self.unknown = Some(name.into());
-                return Ok(());
-            }
+        let Some(field) = Field::named(name) else {
+            value.json()?;
+            self.unknown = Some(name.into());
+            return Ok(());
         };
         self.given = self.given.and(&[field]);
+        match field {
+            Field::Type => self.number = value.integer()?,
+            Field::BaseVersion => self.base_version = value.integer()?,
+            Field::Version => self.version = value.integer()?,
+            Field::Data => self.data = Slot::Given(value.json()?),
+            Field::Ops => self.ops = Slot::Given(value.json()?),
+            Field::OpId
+            | Field::Id
+            | Field::ParentId
+            | Field::ParentKey
+            | Field::Intent
+            | Field::DeletedId
+            | Field::Key => value.text(|text| self.set_text(field, text))?,
+        }
         Ok(())
     }
 
+    /// Notes a field that has to be a string.
+    #[inline]
+    fn set_text(&mut self, field: Field, text: Option<&str>) {
+        match field {
+            Field::OpId => self.op_id = Slot::of(text.map(OpId::from)),
+            Field::Id => self.id = Slot::of(text.map(NodeId::from)),
+            Field::ParentId => self.parent_id = Slot::of(text.map(NodeId::from)),
+            Field::DeletedId => self.deleted_id = Slot::of(text.map(NodeId::from)),
+            Field::ParentKey => self.parent_key = Slot::of(text.map(SmallStr::from)),
+            Field::Key => self.key = Slot::of(text.map(SmallStr::from)),
+            Field::Intent => self.intent = Slot::of(text.map(intent)),
+            Field::Type | Field::Data | Field::BaseVersion | Field::Version | Field::Ops => {}
+        }
+    }
+
     /// The op, or `None` if a server sent one of a type that is not known here.
-    pub(crate) fn finish(mut self, sender: Sender) -> Result<Option<Op>, OpError> {
+    pub(crate) fn finish(&mut self, sender: Sender) -> Result<Option<Op>, OpError> {
         let fault = match self.take(sender) {
             Ok(op) => return Ok(op),
             Err(fault) => fault,
         };
-        let op_id = match self.op_id {
+        let op_id = match &self.op_id {
             Slot::Given(op_id) => Some(op_id.with_text(|text| text.into())),
             Slot::Missing | Slot::Wrong => None,
         };
@@ -417,6 +411,11 @@ impl Fault {
 }
 
 impl<T> Slot<T> {
+    /// A value, or nothing of the right type.
+    fn of(value: Option<T>) -> Self {
+        value.map_or(Self::Wrong, Self::Given)
+    }
+
     fn given(self) -> Option<T> {
         match self {
             Self::Given(value) => Some(value),

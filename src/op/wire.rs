@@ -138,8 +138,8 @@ impl Value<'_> {
         match self {
             Self::Number(number) => write_u64(*number, out),
             Self::Text(text) => write_str(text, out),
-            Self::OpId(id) => id.with_text(|text| write_str(text, out)),
-            Self::Id(id) => id.with_text(|text| write_str(text, out)),
+            Self::OpId(id) => id.write(out, write_str),
+            Self::Id(id) => id.write(out, write_str),
             Self::Json(json) => write_json(json, out),
             Self::Object(object) => write_object(object, out),
             Self::Segments(_) | Self::TextOps(_) | Self::File(_) => {

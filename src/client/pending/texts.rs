@@ -210,10 +210,10 @@ impl Pending {
         of: Incarnation,
     ) -> Vec<TextOp> {
         let without = difference(&before.segments(), &after.segments());
-        let under_way = self
-            .entries
-            .values_mut()
-            .find(|entry| is_update_of(&entry.op, id, of) && entry.delivery == Delivery::Unknown);
+        let under_way =
+            self.entries.values_mut().map(Box::as_mut).find(|entry| {
+                is_update_of(&entry.op, id, of) && entry.delivery == Delivery::Unknown
+            });
         if let Some(Entry { op: Op { kind: OpKind::UpdateText(update), .. }, .. }) = under_way {
             let mut done = before.text().clone();
             done.apply(&update.ops);

@@ -10,7 +10,7 @@ type Reading = Result<Result<Option<Op>, OpError>, JsonError>;
 
 fn from_bytes(bytes: &[u8], sender: Sender) -> Reading {
     let mut reader = Reader::new(bytes, ReadLimits::default());
-    let raw = Op::read(&mut reader)?;
+    let mut raw = Op::read(&mut reader)?;
     reader.end()?;
     Ok(raw.finish(sender))
 }
@@ -59,7 +59,7 @@ const VALUES: [&str; 30] = [
     r#""a text that is not short""#,
     "[]",
     r#"[["hi"],["you",{"b":true}]]"#,
-    r#"[[1]]"#,
+    "[[1]]",
     "{}",
     r#"{"x":1,"a":[{"b":null}]}"#,
     r#"{"x":1,"x":2}"#,
