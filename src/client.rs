@@ -16,6 +16,7 @@ mod news;
 mod pending;
 mod text;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
@@ -281,16 +282,21 @@ impl Client {
             let mut session = Session { document, ids, trail: &mut trail };
             let mut left_out = BTreeSet::new();
             for op in step.ops() {
+                let mut op = Cow::Borrowed(op);
                 if let OpKind::Create(create) = &op.kind {
                     // What lies in a node that does not come back, because it is there, does not
                     // come back either: it would push out what the node holds by now.
                     let there = session.document.contains(&op.id);
                     if there || left_out.contains(&create.parent_id) {
                         left_out.insert(op.id.clone());
-                        continue;
+                        // What it was to push out goes all the same.
+                        match session.document.pushed_out(create).filter(|_| there) {
+                            Some(item) => op = Cow::Owned(item),
+                            None => continue,
+                        }
                     }
                 }
-                if let Some(op) = history.permitted(session.document, step, op) {
+                if let Some(op) = history.permitted(session.document, step, &op) {
                     session.apply_inverse(op);
                 }
             }

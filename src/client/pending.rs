@@ -381,6 +381,8 @@ impl Pending {
         }
         let expected = own.map(|op| expected(document, &op)).unwrap_or_default();
         if op.is_acknowledgement() {
+            // It may come ahead of the echo that creates the text, which is not shown then.
+            of.iter().for_each(|(id, of)| self.branches.came_to_nothing(id, *of));
             self.carry(document, history, &expected.id(), expected.taken_back());
         } else {
             let heard = self.hear(document, op);
