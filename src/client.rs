@@ -37,7 +37,7 @@ use crate::{
 };
 use cursors::Cursors;
 use history::{History, Step};
-use pending::Pending;
+use pending::{Made, Pending};
 
 /// A client's replica of a document.
 ///
@@ -250,7 +250,8 @@ impl Client {
             result
         });
         let value = result?;
-        let step = self.pending.adopt(&trail.ops, trail.predictions.unwrap_or_default());
+        let predictions = trail.predictions.unwrap_or_default();
+        let step = self.pending.adopt(&trail.ops, predictions, Made::Anew);
         self.history.edited(step);
         self.cursors.follow(&changes);
         Ok((value, trail.ops, changes.from(Origin::Local)))
@@ -301,7 +302,8 @@ impl Client {
                 }
             }
         });
-        let inverse = self.pending.adopt(&trail.ops, trail.predictions.unwrap_or_default());
+        let predictions = trail.predictions.unwrap_or_default();
+        let inverse = self.pending.adopt(&trail.ops, predictions, Made::Back);
         self.cursors.follow(&changes);
         Some((inverse, changes))
     }
@@ -524,6 +526,13 @@ impl Client {
     #[doc(hidden)]
     pub fn texts_on_branches(&self) -> Vec<NodeId> {
         self.pending.on_branches(&self.document).cloned().collect()
+    }
+
+    /// The pending ops that are known to have arrived, so that they are not applied once more: for
+    /// tests.
+    #[doc(hidden)]
+    pub fn arrived(&self) -> impl Iterator<Item = &Op> {
+        self.pending.arrived()
     }
 
     /// The node ids of the document's own making: for tests.

@@ -49,6 +49,20 @@ struct Entry {
     /// Whether it was under way when a connection was lost. It may have arrived then, or arrive
     /// late, and come back as if it were somebody else's.
     may_have_arrived: bool,
+    /// Whether it creates a node that never was before, as undo does not.
+    mints: bool,
+    /// Whether what the server has said shows that it has arrived: its effect is in the confirmed
+    /// document, so it is not applied once more. The answer is yet to come.
+    has_arrived: bool,
+}
+
+/// What brought ops about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// An edit: what it creates is new.
+    Anew,
+    /// Undo or redo: what it creates comes back.
+    Back,
 }
 
 /// Where an op is on its way to the server.
@@ -167,7 +181,7 @@ impl Pending {
     }
 
     /// Takes over ops that an edit has applied; returns the step that takes them back.
-    pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>) -> Step {
+    pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>, made: Made) -> Step {
         let mut created = BTreeSet::new();
         let mut inverses = Vec::new();
         for (op, prediction) in ops.iter().zip(predictions) {
@@ -196,6 +210,8 @@ impl Pending {
                 accepted: true,
                 delivery: Delivery::Unsent,
                 may_have_arrived: false,
+                mints: made == Made::Anew && matches!(op.kind, OpKind::Create(_)),
+                has_arrived: false,
             };
             self.insert(entry);
         }
@@ -400,8 +416,26 @@ impl Pending {
         let heard = document.hear(op);
         if heard.is_accepted() && matches!(op.kind, OpKind::Create(_)) {
             self.branches.created(document, op);
+            self.infer_arrivals(|id| *id == op.id);
         }
         heard
+    }
+
+    /// Notes which ops must have arrived, now that the server has certain nodes: one that an own op has
+    /// minted tells of that op, and of all that were sent before it.
+    fn infer_arrivals(&mut self, has: impl Fn(&NodeId) -> bool) {
+        let tells = |entry: &Entry| entry.mints && entry.may_have_arrived && has(&entry.op.id);
+        let last = self.entries.iter().rfind(|(_, entry)| tells(entry));
+        let Some(last) = last.map(|(number, _)| *number) else { return };
+        // Texts know by themselves; their updates need not be sent in the order of the ops.
+        for (_, entry) in self.entries.range_mut(..=last) {
+            entry.has_arrived |= !is_text_update(&entry.op);
+        }
+    }
+
+    /// The ops that are known to have arrived.
+    pub(super) fn arrived(&self) -> impl Iterator<Item = &Op> {
+        self.entries.values().filter(|entry| entry.has_arrived).map(|entry| &entry.op)
     }
 
     fn own(&self, op: &Op) -> Option<&Entry> {
@@ -465,6 +499,10 @@ impl Pending {
             entry.touches = document.touches(&entry.op);
             self.footprint.add(&entry.touches);
             entry.savepoint = document.savepoint();
+            if entry.has_arrived {
+                entry.accepted = false;
+                continue;
+            }
             match document.hear(&entry.op) {
                 Outcome::Accepted { corrected, .. } => {
                     entry.accepted = true;

@@ -163,6 +163,7 @@ impl Pending {
                 entry.delivery = Delivery::Sent;
             }
         }
+        self.infer_arrivals(|id| fresh.contains(id));
         document.become_copy_of(&fresh);
     }
 
