@@ -16,6 +16,7 @@ mod news;
 mod pending;
 mod text;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
@@ -36,7 +37,7 @@ use crate::{
 };
 use cursors::Cursors;
 use history::{History, Step};
-use pending::Pending;
+use pending::{Made, Pending};
 
 /// A client's replica of a document.
 ///
@@ -249,7 +250,8 @@ impl Client {
             result
         });
         let value = result?;
-        let step = self.pending.adopt(&trail.ops, trail.predictions.unwrap_or_default());
+        let predictions = trail.predictions.unwrap_or_default();
+        let step = self.pending.adopt(&trail.ops, predictions, Made::Anew);
         self.history.edited(step);
         self.cursors.follow(&changes);
         Ok((value, trail.ops, changes.from(Origin::Local)))
@@ -281,21 +283,27 @@ impl Client {
             let mut session = Session { document, ids, trail: &mut trail };
             let mut left_out = BTreeSet::new();
             for op in step.ops() {
+                let mut op = Cow::Borrowed(op);
                 if let OpKind::Create(create) = &op.kind {
                     // What lies in a node that does not come back, because it is there, does not
                     // come back either: it would push out what the node holds by now.
                     let there = session.document.contains(&op.id);
                     if there || left_out.contains(&create.parent_id) {
                         left_out.insert(op.id.clone());
-                        continue;
+                        // What it was to push out goes all the same.
+                        match session.document.pushed_out(create).filter(|_| there) {
+                            Some(item) => op = Cow::Owned(item),
+                            None => continue,
+                        }
                     }
                 }
-                if let Some(op) = history.permitted(session.document, step, op) {
+                if let Some(op) = history.permitted(session.document, step, &op) {
                     session.apply_inverse(op);
                 }
             }
         });
-        let inverse = self.pending.adopt(&trail.ops, trail.predictions.unwrap_or_default());
+        let predictions = trail.predictions.unwrap_or_default();
+        let inverse = self.pending.adopt(&trail.ops, predictions, Made::Back);
         self.cursors.follow(&changes);
         Some((inverse, changes))
     }
@@ -518,6 +526,13 @@ impl Client {
     #[doc(hidden)]
     pub fn texts_on_branches(&self) -> Vec<NodeId> {
         self.pending.on_branches(&self.document).cloned().collect()
+    }
+
+    /// The pending ops that are known to have arrived, so that they are not applied once more: for
+    /// tests.
+    #[doc(hidden)]
+    pub fn arrived(&self) -> impl Iterator<Item = &Op> {
+        self.pending.arrived()
     }
 
     /// The node ids of the document's own making: for tests.

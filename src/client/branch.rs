@@ -194,10 +194,11 @@ impl Branches {
         }
     }
 
-    /// An update was answered with nothing but an acknowledgement: under its name, nothing else is
-    /// ever taken.
-    pub(super) fn ignored(&mut self, id: &NodeId) {
-        if let Some(branch) = self.texts.get_mut(id) {
+    /// An update was answered with nothing but an acknowledgement, or refused for good: under its
+    /// name, unless something was accepted under that before, nothing else is ever taken.
+    pub(super) fn came_to_nothing(&mut self, id: &NodeId, of: Incarnation) {
+        let branch = self.texts.get_mut(id).filter(|branch| branch.is_of(of));
+        if let Some(branch) = branch.filter(|branch| branch.answered.is_empty()) {
             branch.name = None;
         }
     }

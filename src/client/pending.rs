@@ -46,9 +46,31 @@ struct Entry {
     corrected: Option<Box<Op>>,
     accepted: bool,
     delivery: Delivery,
-    /// Whether it was under way when a connection was lost. It may have arrived then, or arrive
-    /// late, and come back as if it were somebody else's.
-    may_have_arrived: bool,
+    arrival: Arrival,
+    /// Whether it creates a node that never was before, as undo does not.
+    mints: bool,
+}
+
+/// What is known of whether an op that is not answered has arrived, on connections that were lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrival {
+    /// It was under way on none.
+    NotYet,
+    /// It was under way on one. It may have arrived then, or arrive late, and come back as if it were
+    /// somebody else's.
+    Perhaps,
+    /// What the server has said shows that it has: its effect is in the confirmed document, so it is
+    /// not applied once more. The answer is yet to come.
+    Certain,
+}
+
+/// What brought ops about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// An edit: what it creates is new.
+    Anew,
+    /// Undo or redo: what it creates comes back.
+    Back,
 }
 
 /// Where an op is on its way to the server.
@@ -169,7 +191,7 @@ impl Pending {
     }
 
     /// Takes over ops that an edit has applied; returns the step that takes them back.
-    pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>) -> Step {
+    pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>, made: Made) -> Step {
         let mut created = BTreeSet::new();
         let mut inverses = Vec::new();
         for (op, prediction) in ops.iter().zip(predictions) {
@@ -197,7 +219,8 @@ impl Pending {
                 corrected,
                 accepted: true,
                 delivery: Delivery::Unsent,
-                may_have_arrived: false,
+                arrival: Arrival::NotYet,
+                mints: made == Made::Anew && matches!(op.kind, OpKind::Create(_)),
             };
             self.insert(entry);
         }
@@ -242,7 +265,9 @@ impl Pending {
             if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
                 self.branches.open_for(&entry.op);
-                entry.may_have_arrived = true;
+                if entry.arrival == Arrival::NotYet {
+                    entry.arrival = Arrival::Perhaps;
+                }
             }
         }
     }
@@ -383,6 +408,10 @@ impl Pending {
         }
         let expected = own.map(|op| expected(document, &op)).unwrap_or_default();
         if op.is_acknowledgement() {
+            // It may come ahead of the echo that creates the text, which is not shown then.
+            if let Some((id, of)) = &of {
+                self.branches.came_to_nothing(id, *of);
+            }
             self.carry(document, history, &expected.id(), expected.taken_back());
         } else {
             let heard = self.hear(document, op);
@@ -400,8 +429,30 @@ impl Pending {
         let heard = document.hear(op);
         if heard.is_accepted() && matches!(op.kind, OpKind::Create(_)) {
             self.branches.created(document, op);
+            self.infer_arrivals(|id| *id == op.id);
         }
         heard
+    }
+
+    /// Notes which ops must have arrived, now that the server has certain nodes: one that an own op has
+    /// minted tells of that op, and of all that were sent before it.
+    fn infer_arrivals(&mut self, has: impl Fn(&NodeId) -> bool) {
+        let tells =
+            |entry: &Entry| entry.mints && entry.arrival != Arrival::NotYet && has(&entry.op.id);
+        let last = self.entries.iter().rfind(|(_, entry)| tells(entry));
+        let Some(last) = last.map(|(number, _)| *number) else { return };
+        // Texts know by themselves; their updates need not be sent in the order of the ops.
+        for (_, entry) in self.entries.range_mut(..=last) {
+            if !is_text_update(&entry.op) {
+                entry.arrival = Arrival::Certain;
+            }
+        }
+    }
+
+    /// The ops that are known to have arrived.
+    pub(super) fn arrived(&self) -> impl Iterator<Item = &Op> {
+        let arrived = |entry: &&Entry| entry.arrival == Arrival::Certain;
+        self.entries.values().filter(arrived).map(|entry| &entry.op)
     }
 
     fn own(&self, op: &Op) -> Option<&Entry> {
@@ -468,6 +519,10 @@ impl Pending {
                 entry.touches = touches;
             }
             entry.savepoint = document.savepoint();
+            if entry.arrival == Arrival::Certain {
+                entry.accepted = false;
+                continue;
+            }
             match document.hear(&entry.op) {
                 Outcome::Accepted { corrected, .. } => {
                     entry.accepted = true;
@@ -519,7 +574,7 @@ impl Entry {
     /// Whether an op that names nobody looks like this one, on its way while a connection was lost.
     fn is_late(&self, op: &Op) -> bool {
         let sent = self.corrected.as_deref().unwrap_or(&self.op);
-        self.may_have_arrived && sent.id == op.id && sent.kind == op.kind
+        self.arrival != Arrival::NotYet && sent.id == op.id && sent.kind == op.kind
     }
 }
 

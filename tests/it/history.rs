@@ -8,6 +8,8 @@ use livetree::{Client, ClientMessage, Lson, lson};
 
 use crate::room::Room;
 
+type EditFn = fn(&mut ObjectMut<'_>) -> Result<(), EditError>;
+
 fn room() -> Room {
     Room::new(r#"{"a":0}"#, 1)
 }
@@ -295,7 +297,7 @@ fn what_comes_back_is_not_foreign() {
 #[test]
 fn what_was_moved_before_it_came_back_is_not_foreign() {
     let list = r#"{"l":[[9,10],[11]]}"#;
-    let edits: [fn(&mut ObjectMut<'_>) -> Result<(), EditError>; 3] = [
+    let edits: [EditFn; 3] = [
         |root| {
             root.list("l")?.set(0, lson!([1, 2]))?;
             root.list("l")?.list(0)?.move_item(1, 0)
@@ -327,7 +329,7 @@ fn what_was_moved_before_it_came_back_is_not_foreign() {
 /// What others put into something new while its maker was away counts as theirs.
 #[test]
 fn what_others_wrote_into_something_new_is_foreign_after_a_lost_connection() {
-    let edits: [fn(&mut ObjectMut<'_>) -> Result<(), EditError>; 2] =
+    let edits: [EditFn; 2] =
         [|root| root.object("o")?.set("x", 2), |root| root.object("o")?.text("t")?.insert(0, "b")];
     for edit in edits {
         let mut room = Room::new("{}", 2);

@@ -392,3 +392,81 @@ fn a_text_that_came_back_is_counted_alike_with_and_without_shortcuts() {
         ],
     });
 }
+
+/// An update that comes to nothing is acknowledged ahead of the echo that creates its text; what follows
+/// goes by another name, or it would count as answered too.
+#[test]
+fn what_follows_an_update_that_came_to_nothing_is_not_lost() {
+    holds(&Script {
+        users: 1,
+        reader: false,
+        keep_foreign: false,
+        steps: vec![
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Insert { at: 1, index: 1, content: Content::Text }],
+            },
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Text {
+                    at: 1,
+                    edit: TextEdit::Insert { index: 196, letters: 110, bold: true },
+                }],
+            },
+            Step::Edit { user: 0, edits: vec![Edit::Push { at: 1, content: Content::Text }] },
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Text {
+                    at: 1,
+                    edit: TextEdit::Insert { index: 209, letters: 128, bold: true },
+                }],
+            },
+            Step::Undo { user: 0 },
+            Step::Flush { user: 0 },
+            Step::Cut { user: 0, up: 0, down: 0, late: false },
+            Step::Redo { user: 0 },
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Set { at: 112, key: 3, content: Content::Text }],
+            },
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Text {
+                    at: 1,
+                    edit: TextEdit::Insert { index: 239, letters: 35, bold: false },
+                }],
+            },
+        ],
+    });
+}
+
+/// Before the answers come, what had arrived is done once more: an item that was replaced is there
+/// beside the one in its place, and undo of the replacement takes that out.
+#[test]
+fn undo_of_a_replacement_takes_out_what_came_even_if_the_other_is_there() {
+    holds(&Script {
+        users: 1,
+        reader: false,
+        keep_foreign: false,
+        steps: vec![
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Insert { at: 0, index: 2, content: Content::Map }],
+            },
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Replace { at: 164, index: 2, content: Content::Opaque }],
+            },
+            Step::Flush { user: 0 },
+            Step::Cut { user: 0, up: 255, down: 0, late: false },
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Set { at: 1, key: 0, content: Content::Empty }],
+            },
+            Step::Connect { user: 0 },
+            Step::Up { user: 0, frames: 1 },
+            Step::Down { user: 0, frames: 1 },
+            Step::Edit { user: 0, edits: vec![Edit::Clear { at: 1 }] },
+        ],
+    });
+}

@@ -37,7 +37,7 @@ impl Pending {
         if op.is_acknowledgement() {
             let expected = expected(document, &own);
             self.carry(document, history, &id, expected.taken_back());
-            self.branches.ignored(&id);
+            self.branches.came_to_nothing(&id, of);
         } else {
             rebase(document, &mut own);
             let _ = document.hear(&own);
@@ -133,6 +133,7 @@ impl Pending {
         self.remove(op_id);
         self.carry(document, history, &op.id, expected.taken_back());
         if let Some(of) = of {
+            self.branches.came_to_nothing(&op.id, of);
             self.end_idle_branch(document, history, &op.id, of);
         }
         true
@@ -162,6 +163,7 @@ impl Pending {
                 entry.delivery = Delivery::Sent;
             }
         }
+        self.infer_arrivals(|id| fresh.contains(id));
         document.become_copy_of(&fresh);
     }
 

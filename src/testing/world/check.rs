@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::audit::Fate;
 use super::oracle::Oracle;
 use super::typing::{Texts, texts};
 use super::{Failure, Sabotage, World, fail};
 use crate::change::{Update, UpdateDetail};
 use crate::client::{Client, Status};
+use crate::document::ValueRef;
 use crate::message::{ClientMessage, ServerMessage};
 use crate::node::SerializedNode;
 use crate::op::{NodeContent, NodeKind, OpKind};
 use crate::server::Access;
+use crate::text::Incarnation;
 use crate::{Changes, Document, Json, NodeId, Op, OpId};
 
 /// What a document is like, as far as a check compares it with a later state.
@@ -111,6 +114,16 @@ fn without_version(op: &Op) -> Op {
     op
 }
 
+/// Whether a document has what an op is about: of a text, the incarnation that it updates.
+fn has_its_text(document: &Document, op: &Op) -> bool {
+    match (&op.kind, document.get(&op.id)) {
+        (OpKind::UpdateText(update), Some(ValueRef::Text(text))) => {
+            Incarnation::of(update.base_version) == Incarnation::of(text.version())
+        }
+        (_, found) => found.is_some(),
+    }
+}
+
 /// Whether two messages are the same, apart from what updates of deleted texts are based on: those
 /// are not brought up to date.
 pub(super) fn says_the_same(
@@ -120,7 +133,7 @@ pub(super) fn says_the_same(
 ) -> bool {
     let comparable = |message: &ClientMessage| match message {
         ClientMessage::UpdateStorage { ops } => {
-            let ops = ops.iter().map(|op| match document.contains(&op.id) {
+            let ops = ops.iter().map(|op| match has_its_text(document, op) {
                 true => op.clone(),
                 false => without_version(op),
             });
@@ -365,7 +378,16 @@ impl World {
             }
         }
         if let Some(oracle) = &who.oracle {
-            let expected = oracle.shown(who.client.pending());
+            let arrived: BTreeSet<&OpId> =
+                who.client.arrived().filter_map(|op| op.op_id.as_ref()).collect();
+            let made = |op_id: &&&OpId| {
+                self.audit.as_ref().and_then(|audit| audit.fate(op_id)) == Some(Fate::Made)
+            };
+            if let Some(op_id) = arrived.iter().find(made) {
+                return fail(user, format!("{op_id} is taken to have arrived, and has not"));
+            }
+            let open = |op: &&Op| op.op_id.as_ref().is_none_or(|op_id| !arrived.contains(op_id));
+            let expected = oracle.shown(who.client.pending().filter(open));
             // Texts on branches do not show yet what is known of them.
             let branches = who.client.texts_on_branches();
             let shown: Vec<SerializedNode> =

@@ -131,6 +131,9 @@ impl Default for Rules {
     }
 }
 
+/// The most edits of a batch in a script that is made of bytes.
+const MOST_EDITS: usize = 8;
+
 /// Something of everything, small.
 pub fn first_document() -> Document {
     Document::from_lson(&lson!({
@@ -269,6 +272,18 @@ impl Script {
 }
 
 impl Step {
+    /// The same step, if it was made of any bytes, at a size that is worth running.
+    #[must_use]
+    pub fn tamed(mut self) -> Self {
+        match &mut self {
+            Self::Edit { edits, .. } => edits.truncate(MOST_EDITS),
+            // More frames than can be under way are no more than all.
+            Self::Up { frames, .. } | Self::Down { frames, .. } => *frames %= 16,
+            _ => {}
+        }
+        self
+    }
+
     /// The same step with less in it.
     fn simpler(&self) -> Vec<Self> {
         match self {

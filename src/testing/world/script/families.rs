@@ -1,5 +1,7 @@
 //! Families of scripts: what users do most, and how often things go wrong.
 
+use arbitrary::{Arbitrary, Unstructured};
+
 use super::{Content, Edit, Script, Step, TextEdit};
 use crate::testing::generate::Dice;
 
@@ -23,10 +25,12 @@ pub enum Family {
     Everything,
     /// Texts that are deleted and come back, by undo and as the official clients do it.
     Revived,
+    /// Any steps with any numbers, as a fuzzer makes them.
+    Any,
 }
 
 impl Family {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Objects,
         Self::Maps,
         Self::Lists,
@@ -39,6 +43,7 @@ impl Family {
         Self::Alone,
         Self::Everything,
         Self::Revived,
+        Self::Any,
     ];
 
     pub fn name(self) -> &'static str {
@@ -55,10 +60,14 @@ impl Family {
             Self::Alone => "alone",
             Self::Everything => "everything",
             Self::Revived => "revived",
+            Self::Any => "any",
         }
     }
 
     pub(super) fn script(self, dice: &mut Dice, steps: usize) -> Script {
+        if self == Self::Any {
+            return any(dice, steps);
+        }
         let users = if self == Self::Alone { 1 } else { 2 + dice.weighted(&[4, 3, 1]) };
         let reader = self == Self::Everything && dice.one_in(3);
         let mut mix = Mix::of(self);
@@ -75,6 +84,20 @@ impl Family {
             keep_foreign: dice.one_in(4),
             steps: (0..steps).map(|_| mix.step(dice, users)).collect(),
         }
+    }
+}
+
+/// A script of which every step is made of random bytes.
+fn any(dice: &mut Dice, steps: usize) -> Script {
+    let step = |dice: &mut Dice| {
+        let bytes: [u8; 64] = std::array::from_fn(|_| byte(dice));
+        Step::arbitrary(&mut Unstructured::new(&bytes)).map_or(Step::Settle, Step::tamed)
+    };
+    Script {
+        users: 1 + dice.below(4) as u8,
+        reader: dice.one_in(4),
+        keep_foreign: dice.one_in(4),
+        steps: (0..steps).map(|_| step(dice)).collect(),
     }
 }
 
