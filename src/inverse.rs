@@ -80,8 +80,8 @@ impl Document {
     /// The op that takes out, alone, the item which a creation in its place names.
     pub(crate) fn pushed_out(&self, create: &Create) -> Option<Op> {
         let item = self.find(create.deleted_id.as_ref()?).filter(|item| *item != NodeIx::ROOT)?;
-        let within = self.node(self.node(item).parent).id == create.parent_id;
-        within.then(|| Op::new(self.node(item).id.clone(), OpKind::DeleteCrdt))
+        let within = self.id(self.node(item).parent) == create.parent_id;
+        within.then(|| Op::new(self.id(item), OpKind::DeleteCrdt))
     }
 
     /// Ops that make a container's keys what they are now.

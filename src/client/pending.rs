@@ -451,8 +451,8 @@ impl Pending {
 
     /// The ops that are known to have arrived.
     pub(super) fn arrived(&self) -> impl Iterator<Item = &Op> {
-        let arrived = |entry: &&Entry| entry.arrival == Arrival::Certain;
-        self.entries.values().filter(arrived).map(|entry| &entry.op)
+        let arrived = self.entries.values().filter(|entry| entry.arrival == Arrival::Certain);
+        arrived.map(|entry| &entry.op)
     }
 
     fn own(&self, op: &Op) -> Option<&Entry> {
