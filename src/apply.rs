@@ -91,33 +91,47 @@ impl Document {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn apply(&mut self, op: &Op) -> Outcome {
-        let outcome = match &op.kind {
-            OpKind::Create(create) => self.apply_create(op, create),
-            OpKind::SetParentKey { parent_key } => self.apply_set_parent_key(op, parent_key),
-            OpKind::UpdateObject { data } => {
-                if let Some(node) = self.find(&op.id) {
-                    if matches!(self.node(node).body, Body::Object(_)) {
-                        for (key, value) in data.iter() {
-                            self.set_in_place(node, key, value);
-                        }
+        self.apply_to(self.target(op), op)
+    }
+
+    /// The node that an op acts on: its own, but of one that creates a node the parent.
+    pub(crate) fn target(&self, op: &Op) -> Option<NodeIx> {
+        match &op.kind {
+            OpKind::Create(create) => self.find(&create.parent_id),
+            _ => self.find(&op.id),
+        }
+    }
+
+    /// As [`apply`](Self::apply), given the op's [`target`](Self::target).
+    pub(crate) fn apply_to(&mut self, target: Option<NodeIx>, op: &Op) -> Outcome {
+        debug_assert_eq!(target, self.target(op));
+        let outcome = match (&op.kind, target) {
+            (OpKind::Create(create), parent) => self.apply_create(op, create, parent),
+            (OpKind::SetParentKey { .. } | OpKind::UpdateText(_), None) => Outcome::Ignored,
+            (OpKind::SetParentKey { parent_key }, Some(node)) => {
+                self.apply_set_parent_key(op, node, parent_key)
+            }
+            (OpKind::UpdateText(update), Some(node)) => self.apply_update_text(op, node, update),
+            (OpKind::UpdateObject { data }, Some(node)) => {
+                if matches!(self.node(node).body, Body::Object(_)) {
+                    for (key, value) in data.iter() {
+                        self.set_in_place(node, key, value);
                     }
                 }
                 Outcome::ACCEPTED
             }
-            OpKind::DeleteObjectKey { key } => {
-                if let Some(node) = self.find(&op.id) {
-                    self.clear_key(node, key);
-                }
+            (OpKind::DeleteObjectKey { key }, Some(node)) => {
+                self.clear_key(node, key);
                 Outcome::ACCEPTED
             }
-            OpKind::DeleteCrdt => {
-                match self.find(&op.id) {
-                    None | Some(NodeIx::ROOT) => {}
-                    Some(node) => self.detach(node),
-                }
+            (OpKind::DeleteCrdt, Some(node)) if node != NodeIx::ROOT => {
+                self.detach(node);
                 Outcome::ACCEPTED
             }
-            OpKind::UpdateText(update) => self.apply_update_text(op, update),
+            (
+                OpKind::UpdateObject { .. } | OpKind::DeleteObjectKey { .. } | OpKind::DeleteCrdt,
+                _,
+            ) => Outcome::ACCEPTED,
         };
         self.debug_check();
         outcome

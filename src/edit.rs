@@ -211,9 +211,10 @@ impl Session<'_> {
     /// Names an op, applies it and notes it down.
     pub(crate) fn apply(&mut self, id: NodeId, kind: OpKind) -> Result<(), EditError> {
         let op = Op { op_id: Some(self.ids.op_id()), id, kind };
-        self.document.limits().check(self.document, &op)?;
+        let target = self.document.target(&op);
+        self.document.limits().check(self.document, target, &op)?;
         self.document.limits().check_number(self.trail.ops.len() + 1)?;
-        match self.try_op(op) {
+        match self.try_op(target, op) {
             Outcome::Rejected(rejection) => Err(rejection.into()),
             outcome => {
                 debug_assert!(outcome.is_accepted(), "an edit made an op without meaning");
@@ -222,13 +223,13 @@ impl Session<'_> {
         }
     }
 
-    /// Applies an op and notes it down if it is accepted.
-    pub(crate) fn try_op(&mut self, op: Op) -> Outcome {
+    /// Applies an op, given its [`target`](Document::target), and notes it down if it is accepted.
+    pub(crate) fn try_op(&mut self, target: Option<NodeIx>, op: Op) -> Outcome {
         let outcome = match &mut self.trail.predictions {
-            None => self.document.apply(&op),
+            None => self.document.apply_to(target, &op),
             Some(predictions) => {
                 let prediction = Prediction::of(self.document, &op);
-                let outcome = self.document.apply(&op);
+                let outcome = self.document.apply_to(target, &op);
                 match prediction.came_true(self.document, &outcome) {
                     Some(prediction) => predictions.push(prediction),
                     None => return outcome,

@@ -136,11 +136,16 @@ impl Limits {
         if ops > self.ops { Err(LimitError::Ops { limit: self.ops }) } else { Ok(()) }
     }
 
-    /// Checks what an op would make of a document.
-    pub(crate) fn check(&self, document: &Document, op: &Op) -> Result<(), LimitError> {
+    /// Checks what an op would make of a document, given its [`target`](Document::target).
+    pub(crate) fn check(
+        &self,
+        document: &Document,
+        target: Option<NodeIx>,
+        op: &Op,
+    ) -> Result<(), LimitError> {
         match &op.kind {
             OpKind::UpdateObject { data } => {
-                let Some(ix) = document.find(&op.id) else { return Ok(()) };
+                let Some(ix) = target else { return Ok(()) };
                 let Some(object) = document.object(ix) else { return Ok(()) };
                 let added = data.iter().map(|(key, value)| field_size(key, value));
                 let size = object.json_bytes() + added.sum::<usize>();
@@ -167,14 +172,14 @@ impl Limits {
                     }
                     _ => {}
                 }
-                let Some(parent) = document.find(&create.parent_id) else { return Ok(()) };
+                let Some(parent) = target else { return Ok(()) };
                 if usize::from(document.node(parent).depth) >= self.depth {
                     return Err(LimitError::Depth { node: op.id.clone(), limit: self.depth });
                 }
                 self.check_position(document, parent, &op.id, &create.parent_key)
             }
             OpKind::SetParentKey { parent_key } => {
-                let Some(ix) = document.find(&op.id) else { return Ok(()) };
+                let Some(ix) = target else { return Ok(()) };
                 self.check_position(document, document.node(ix).parent, &op.id, parent_key)
             }
             OpKind::DeleteCrdt | OpKind::DeleteObjectKey { .. } | OpKind::UpdateText(_) => Ok(()),

@@ -483,7 +483,10 @@ impl Server {
         if let Some(guard) = &mut self.guard {
             guard(from, &self.document, op)?;
         }
-        self.options.limits.check(&self.document, op).map_err(|limit| limit.to_string())
+        self.options
+            .limits
+            .check(&self.document, self.document.target(op), op)
+            .map_err(|limit| limit.to_string())
     }
 
     /// Makes a file that is being created as large as what was uploaded; if nothing was, why.

@@ -2,16 +2,21 @@
 
 use super::{Outcome, Rejection};
 use crate::Document;
-use crate::document::{Body, MAX_NODE_DEPTH};
+use crate::document::{Body, MAX_NODE_DEPTH, NodeIx};
 use crate::op::{Create, Intent, NodeKind, Op, OpKind};
 use crate::position::Position;
 
 impl Document {
-    pub(super) fn apply_create(&mut self, op: &Op, create: &Create) -> Outcome {
+    pub(super) fn apply_create(
+        &mut self,
+        op: &Op,
+        create: &Create,
+        parent: Option<NodeIx>,
+    ) -> Outcome {
         if self.contains(&op.id) {
             return self.apply_create_again(op, create);
         }
-        let Some(parent) = self.find(&create.parent_id) else { return Outcome::Ignored };
+        let Some(parent) = parent else { return Outcome::Ignored };
         let parent_kind = self.node(parent).body.kind();
         let register = create.content.kind() == NodeKind::Register;
         if !parent_kind.is_container() || (parent_kind == NodeKind::Object && register) {

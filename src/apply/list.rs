@@ -62,8 +62,12 @@ impl Document {
         Outcome::Accepted { corrected: None, fix }
     }
 
-    pub(super) fn apply_set_parent_key(&mut self, op: &Op, parent_key: &SmallStr) -> Outcome {
-        let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
+    pub(super) fn apply_set_parent_key(
+        &mut self,
+        op: &Op,
+        node: NodeIx,
+        parent_key: &SmallStr,
+    ) -> Outcome {
         let list = self.node(node).parent;
         if node == NodeIx::ROOT || !matches!(self.node(list).body, Body::List(_)) {
             return Outcome::Ignored;

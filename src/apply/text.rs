@@ -7,8 +7,12 @@ use crate::text::{self, Refusal};
 use crate::{Document, OpId};
 
 impl Document {
-    pub(super) fn apply_update_text(&mut self, op: &Op, update: &UpdateText) -> Outcome {
-        let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
+    pub(super) fn apply_update_text(
+        &mut self,
+        op: &Op,
+        node: NodeIx,
+        update: &UpdateText,
+    ) -> Outcome {
         self.take_update(op, node, |text| text.update(op.op_id.as_ref(), update))
     }
 

@@ -137,7 +137,8 @@ impl Session<'_> {
             op.begin_anew(&op_id);
             op.op_id = Some(op_id);
             // An op that the document refuses is left out, as one without effect is.
-            let _ = self.try_op(op);
+            let target = self.document.target(&op);
+            let _ = self.try_op(target, op);
         }
     }
 }

@@ -83,6 +83,10 @@ impl Journal {
 
     /// Closes the savepoint and all within it; false if it was closed already.
     pub(super) fn close(&mut self, savepoint: Savepoint) -> bool {
+        if self.open.back() == Some(&savepoint) {
+            self.open.pop_back();
+            return true;
+        }
         let Ok(at) = self.open.binary_search(&savepoint) else { return false };
         self.open.truncate(at);
         true

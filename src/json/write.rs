@@ -72,7 +72,12 @@ pub(crate) fn write_u64(integer: u64, out: &mut Vec<u8>) {
 /// The length of a number's text.
 pub(super) fn number_len(number: Number) -> usize {
     if let Some(integer) = small_integer(number) {
-        let digits = integer.unsigned_abs().checked_ilog10().map_or(1, |log| log as usize + 1);
+        let digits = match integer.unsigned_abs() {
+            0..10 => 1,
+            10..100 => 2,
+            100..1000 => 3,
+            more => more.ilog10() as usize + 1,
+        };
         return digits + usize::from(integer < 0);
     }
     let mut text = Vec::with_capacity(24);
