@@ -142,7 +142,9 @@ impl Objects {
                 self.spare = entries;
             }
             (mut large, list) => {
-                list.into_iter().for_each(|list| self.lists.release(list));
+                if let Some(list) = list {
+                    self.lists.release(list);
+                }
                 large.shrink();
                 *table = large;
             }
@@ -192,7 +194,7 @@ impl Objects {
                         body.set_form(Form::Packed { list: longer, cell });
                         None
                     }
-                    None => self.into_table(body)?.insert(key.clone(), slot),
+                    None => self.as_table_mut(body)?.insert(key.clone(), slot),
                 },
             },
         };
@@ -215,7 +217,7 @@ impl Objects {
                         body.set_form(Form::Packed { list: shorter, cell });
                         Some(old)
                     }
-                    None => self.into_table(body)?.remove(key),
+                    None => self.as_table_mut(body)?.remove(key),
                 }
             }
         };
@@ -237,7 +239,9 @@ impl Objects {
     fn splice(&mut self, cell: Cell, old: Range<usize>, after: usize, new: &[u8]) -> Cell {
         let bytes = self.cells.get_mut(cell);
         if old.len() == new.len() {
-            bytes.get_mut(old).into_iter().for_each(|place| place.copy_from_slice(new));
+            if let Some(place) = bytes.get_mut(old) {
+                place.copy_from_slice(new);
+            }
             return cell;
         }
         let used = old.end + packed::widths_of(bytes.get(old.end..).unwrap_or_default(), after);
@@ -251,13 +255,14 @@ impl Objects {
             return self.cells.add(&run);
         }
         bytes.copy_within(old.end..used, old.start + new.len());
-        let place = bytes.get_mut(old.start..old.start + new.len());
-        place.into_iter().for_each(|place| place.copy_from_slice(new));
+        if let Some(place) = bytes.get_mut(old.start..old.start + new.len()) {
+            place.copy_from_slice(new);
+        }
         cell
     }
 
     /// Gives an object keys of its own.
-    fn into_table(&mut self, body: &mut ObjectBody) -> Option<&mut Keyed<Slot>> {
+    fn as_table_mut(&mut self, body: &mut ObjectBody) -> Option<&mut Keyed<Slot>> {
         if let Form::Packed { list, cell } = body.form() {
             let entries =
                 self.view(body).iter().map(|(key, slot)| (key.clone(), slot.to_slot())).collect();
@@ -278,7 +283,9 @@ impl Objects {
     fn drop_packed(&mut self, list: u32, cell: Cell) {
         let mut bytes = self.cells.get(cell);
         for _ in self.lists.get(list) {
-            packed::leaf(bytes).into_iter().for_each(|leaf| _ = self.leaves.remove(leaf));
+            if let Some(leaf) = packed::leaf(bytes) {
+                self.leaves.remove(leaf);
+            }
             bytes = packed::skip(bytes, 1);
         }
         self.cells.remove(cell);

@@ -93,17 +93,17 @@ impl Order {
         positions: &impl Positions<P>,
     ) -> Self {
         let slot = |ix| Slot::new(positions.position(ix).sort_key(), ix);
-        Self::packed(nodes.into_iter().map(slot).collect())
+        Self::packed(&nodes.into_iter().map(slot).collect::<Vec<_>>())
     }
 
     /// Packs the items densely, when many have come and few are expected. O(n).
     pub(crate) fn repack(&mut self) {
         let mut slots = Vec::with_capacity(self.len);
         self.root.collect(&mut slots);
-        *self = Self::packed(slots);
+        *self = Self::packed(&slots);
     }
 
-    fn packed(slots: Vec<Slot>) -> Self {
+    fn packed(slots: &[Slot]) -> Self {
         let len = slots.len();
         let mut level: Vec<_> = slots.chunks(CAP).map(|leaf| Node::Leaf(leaf.to_vec())).collect();
         while level.len() > 1 {

@@ -91,12 +91,12 @@ impl Session<'_> {
         let document = &*self.document;
         let mut plan = Plan::default();
         let object = matches!(document.node(node).body, Body::Object(_));
-        let mut put =
-            |key: &SmallStr, old: Option<ValueRef<'_>>, value: &Json| match replacement(old, value)
-            {
-                Lson::Json(value) if object => plan.fields.push((key.clone(), value)),
-                value => plan.nodes.push((key.clone(), value)),
-            };
+        let mut put = |key: &SmallStr, old: Option<&ValueRef<'_>>, value: &Json| match replacement(
+            old, value,
+        ) {
+            Lson::Json(value) if object => plan.fields.push((key.clone(), value)),
+            value => plan.nodes.push((key.clone(), value)),
+        };
         let mut present = document.value(node).entries().peekable();
         let mut wanted = target.iter().peekable();
         // Both sides are in order of their keys.
@@ -115,7 +115,7 @@ impl Session<'_> {
                     match document.child(node, key).filter(|_| goes_on_as(&value, target)) {
                         Some(child) => work.push((child, target)),
                         None if same(&value, target) => {}
-                        None => put(key, Some(value), target),
+                        None => put(key, Some(&value), target),
                     }
                 }
                 (None, Some((key, target))) => put(key, None, target),
@@ -170,7 +170,7 @@ fn goes_on_as(value: &ValueRef<'_>, target: &Json) -> bool {
 
 /// What to put in the place of a value that cannot go on: new objects and arrays are live, except
 /// where an opaque object or array was.
-fn replacement(old: Option<ValueRef<'_>>, new: &Json) -> Lson {
+fn replacement(old: Option<&ValueRef<'_>>, new: &Json) -> Lson {
     match old {
         Some(ValueRef::Json(Json::Object(_) | Json::Array(_))) => Lson::Json(new.clone()),
         _ => Lson::live(new),

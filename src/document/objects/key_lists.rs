@@ -78,7 +78,9 @@ impl KeyLists {
                     if let Some(place) = self.cache.get_mut(place) {
                         *place = Some(index + 1);
                     }
-                    before.into_iter().for_each(|before| self.release(before));
+                    if let Some(before) = before {
+                        self.release(before);
+                    }
                     return Some(index + 1);
                 }
             }

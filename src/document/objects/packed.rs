@@ -85,9 +85,10 @@ impl Packed {
         let (integer, single) = (value as i32, value as f32);
         #[expect(clippy::float_cmp, reason = "only what reads back as the same")]
         if f64::from(integer) != value {
-            return match f64::from(single) == value {
-                true => Self::new(F32, single.to_le_bytes()),
-                false => Self::new(F64, value.to_le_bytes()),
+            return if f64::from(single) == value {
+                Self::new(F32, single.to_le_bytes())
+            } else {
+                Self::new(F64, value.to_le_bytes())
             };
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
@@ -195,12 +196,12 @@ pub(super) fn unpack(bytes: &[u8], leaf: impl FnOnce(u32) -> Option<Json>) -> Sl
 mod tests {
     use super::*;
 
-    fn round_trip(value: Json) -> usize {
+    fn round_trip(value: &Json) -> usize {
         let mut leaves = Leaves::default();
         let packed = Packed::of(Slot::Json(value.clone()), &mut leaves);
         assert_eq!(width(packed.bytes()), packed.bytes().len());
         match unpack(packed.bytes(), |number| leaves.get(number).cloned()) {
-            Slot::Json(again) => assert_eq!(again, value),
+            Slot::Json(again) => assert_eq!(again, *value),
             Slot::Child(_) => panic!("{value} is no child"),
         }
         if leaf(packed.bytes()).is_none() {
@@ -233,20 +234,20 @@ mod tests {
             (f64::MIN_POSITIVE, 9),
             (5e-324, 9),
         ] {
-            assert_eq!(round_trip(Json::from(value)), bytes, "{value}");
+            assert_eq!(round_trip(&Json::from(value)), bytes, "{value}");
         }
     }
 
     #[test]
     fn texts_are_kept_up_to_fourteen_bytes() {
         for text in ["", "a", "fourteen bytes", "é😀", "\"\\\n"] {
-            assert_eq!(round_trip(Json::from(text)), 1 + text.len());
+            assert_eq!(round_trip(&Json::from(text)), 1 + text.len());
         }
         for value in [Json::from("fifteen bytes!!"), Json::array([]), Json::object([])] {
-            assert_eq!(round_trip(value), 5);
+            assert_eq!(round_trip(&value), 5);
         }
         for value in [Json::Null, Json::from(true), Json::from(false)] {
-            assert_eq!(round_trip(value), 1);
+            assert_eq!(round_trip(&value), 1);
         }
     }
 }

@@ -67,7 +67,9 @@ proptest! {
             };
             prop_assert!(same(old.as_ref(), expected.as_ref()));
             if number == 0 {
-                bodies.iter_mut().for_each(|body| objects.settle(body));
+                for body in &mut bodies {
+                    objects.settle(body);
+                }
             }
             objects.check(bodies.iter()).unwrap();
             for (body, model) in bodies.iter().zip(&models) {

@@ -149,7 +149,7 @@ impl Session<'_> {
             deleted_id: Some(self.id(old)),
             ..Place::at(self.id(list), self.document.node(old).key.as_small_str().clone())
         };
-        let value = replacement(Some(self.document.value(old)), value);
+        let value = replacement(Some(&self.document.value(old)), value);
         self.create_item(place, value)
     }
 
