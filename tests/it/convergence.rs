@@ -38,6 +38,16 @@ fn what_became_of_a_text_is_compared_by_effect() {
     }
 }
 
+/// What had arrived when the connection was lost was done once more on top of itself: an item stood beside
+/// the one that had replaced it, and what was edited there could not be undone.
+#[test]
+fn what_has_arrived_is_not_done_once_more() {
+    let script = Script::generate(Family::Alone, 60_000_446, 300);
+    if let Err(broken) = soak::run(&script, &Rules::default()) {
+        panic!("{broken}");
+    }
+}
+
 #[test]
 #[ignore = "takes minutes; the numbers it prints are for people"]
 fn every_family_converges_for_long() {
