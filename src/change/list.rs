@@ -53,26 +53,43 @@ enum Is {
 /// The steps from the old order to the new, given `rank`: how many items are now before a position.
 ///
 /// Most often it is one item that has come, gone or moved; [`steps_of_one`] then says the same as
-/// [`steps_of_many`].
+/// [`steps_of_many`], and its ranks, before and now, may be known.
 pub(super) fn steps(
     mut items: impl Iterator<Item = TouchedItem>,
     rank: impl Fn(&Position) -> usize,
+    known: Option<(usize, usize)>,
 ) -> Steps {
     match (items.next(), items.next()) {
-        (Some(item), None) => steps_of_one(item, rank),
+        (Some(item), None) => steps_of_one(item, rank, known),
         (Some(one), Some(two)) => steps_of_many([one, two].into_iter().chain(items), rank).into(),
         (None, _) => Steps::new(),
     }
 }
 
-fn steps_of_one(item: TouchedItem, rank: impl Fn(&Position) -> usize) -> Steps {
+fn steps_of_one(
+    item: TouchedItem,
+    rank: impl Fn(&Position) -> usize,
+    known: Option<(usize, usize)>,
+) -> Steps {
+    let computed = |old: &Position, new: Option<&Position>| {
+        rank(old) - usize::from(new.is_some_and(|new| new < old))
+    };
+    let (from, to) = known.unzip();
+    // Before a move the item was not among those before its old place.
+    let from = |old: &Position, new: Option<&Position>| {
+        debug_assert!(from.is_none_or(|from| from == computed(old, new)), "{from:?}");
+        from.unwrap_or_else(|| computed(old, new))
+    };
+    let to = |new: &Position| {
+        debug_assert!(to.is_none_or(|to| to == rank(new)), "{to:?}");
+        to.unwrap_or_else(|| rank(new))
+    };
     let step = match (item.old, item.new) {
         (None, None) => return Steps::new(),
-        (None, Some((position, value))) => Step::Insert { index: rank(&position), value },
-        (Some(old), None) => Step::Delete { index: rank(&old) },
+        (None, Some((position, value))) => Step::Insert { index: to(&position), value },
+        (Some(old), None) => Step::Delete { index: from(&old, None) },
         (Some(old), Some((new, _))) if item.same => {
-            // Before the move it was not among those before its old place.
-            let (from, to) = (rank(&old) - usize::from(new < old), rank(&new));
+            let (from, to) = (from(&old, Some(&new)), to(&new));
             if from == to {
                 return Steps::new();
             }
@@ -284,7 +301,7 @@ mod tests {
                 others.iter().copied().chain(new).map(at).collect();
             let rank = |position: &Position| present.iter().filter(|p| *p < position).count();
             prop_assert_eq!(
-                in_words(&steps_of_one(item(), rank)),
+                in_words(&steps_of_one(item(), rank, None)),
                 in_words(&steps_of_many([item()].into_iter(), rank)),
             );
         }

@@ -48,19 +48,22 @@ const KEPT: usize = 64;
 
 /// A place of a node that was touched, and what was there before.
 #[derive(Debug)]
-struct Touched<P, O> {
+struct Touched<P, O, N> {
     node: PackedId,
     /// Where the node was then.
     ix: NodeIx,
     place: P,
     old: Option<O>,
+    /// What came of it, where that was known at once.
+    since: Option<N>,
 }
 
-/// By key, of an object or map.
-type TouchedKey = Touched<SmallStr, Old>;
+/// By key, of an object or map; since then there is a field, or none.
+type TouchedKey = Touched<SmallStr, Old, Option<Json>>;
 
-/// By item, of a list.
-type TouchedLink = Touched<PackedId, OldItem>;
+/// By item, of a list; the ranks at which that item went out, or came in, first and last. These are
+/// its ranks before and now, if no other item of the list was touched.
+type TouchedLink = Touched<PackedId, OldItem, (usize, usize)>;
 
 /// A value that was there before.
 #[derive(Clone, Debug)]
@@ -86,15 +89,23 @@ pub(super) enum New {
 }
 
 impl Tracker {
-    /// A field of `node` had the value `old`.
-    pub(crate) fn field(&mut self, ix: NodeIx, node: PackedId, key: &SmallStr, old: Option<&Json>) {
+    /// A field of `node` had the value `old` and has the value `new`.
+    pub(crate) fn field(
+        &mut self,
+        ix: NodeIx,
+        node: PackedId,
+        key: &SmallStr,
+        old: Option<&Json>,
+        new: Option<&Json>,
+    ) {
         if self.counts(ix, node) {
-            self.touch_key((node, ix), key, old.cloned().map(Old::Json));
+            let (old, since) = (old.cloned().map(Old::Json), Some(new.cloned()));
+            self.keys.push(Touched { node, ix, place: key.clone(), old, since });
         }
     }
 
     fn touch_key(&mut self, (node, ix): (PackedId, NodeIx), key: &SmallStr, old: Option<Old>) {
-        self.keys.push(Touched { node, ix, place: key.clone(), old });
+        self.keys.push(Touched { node, ix, place: key.clone(), old, since: None });
     }
 
     /// Whether a node is that which had this id before, or continues it.
@@ -114,11 +125,11 @@ impl Tracker {
         self.created.insert(ix, ());
     }
 
-    /// The node at `ix` is about to be entered in its parent.
-    pub(crate) fn attached(&mut self, tree: &Tree, ix: NodeIx) {
+    /// The node at `ix` has been entered in its parent, in a list at this rank.
+    pub(crate) fn attached(&mut self, tree: &Tree, ix: NodeIx, rank: Option<usize>) {
         let node = tree.node(ix);
         let parent = tree.node(node.parent);
-        self.touch_link(parent, node, None);
+        self.touch_link(parent, node, None, rank);
         if let Some(old) = self.gone.get(&node.id).copied() {
             if old != ix && self.is_created(ix) && self.uncreated.insert(old) {
                 self.recreated(tree, old);
@@ -132,11 +143,12 @@ impl Tracker {
         }
     }
 
-    /// The node at `ix` is about to be taken out of its parent.
-    pub(crate) fn unlinked(&mut self, tree: &Tree, ix: NodeIx) {
+    /// The node at `ix`, which says where it was, has been taken out of its parent, out of a list at
+    /// this rank.
+    pub(crate) fn unlinked(&mut self, tree: &Tree, ix: NodeIx, rank: Option<usize>) {
         let node = tree.node(ix);
         let parent = tree.node(node.parent);
-        self.touch_link(parent, node, Some(Old::of(ix, node)));
+        self.touch_link(parent, node, Some(Old::of(ix, node)), rank);
     }
 
     /// A subtree was taken out.
@@ -159,7 +171,7 @@ impl Tracker {
         self.touch_content(tree, old, true);
         for child in tree.children(old) {
             let below = tree.node(child);
-            self.touch_link(node, below, Some(Old::of(child, below)));
+            self.touch_link(node, below, Some(Old::of(child, below)), None);
             self.note_gone(tree, child);
         }
     }
@@ -180,7 +192,7 @@ impl Tracker {
         }
         self.touch_content(tree, ix, false);
         for child in tree.children(ix) {
-            self.touch_link(node, tree.node(child), None);
+            self.touch_link(node, tree.node(child), None, None);
         }
     }
 
@@ -227,13 +239,14 @@ impl Tracker {
         self.freed.push(ix);
     }
 
-    fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>) {
+    fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>, rank: Option<usize>) {
         if !self.counts(node.parent, parent.id) {
             return;
         }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            self.items.push(Touched { node: parent.id, ix: node.parent, place: node.id, old });
+            let (ix, place, since) = (node.parent, node.id, rank.map(|rank| (rank, rank)));
+            self.items.push(Touched { node: parent.id, ix, place, old, since });
         } else {
             self.touch_key((parent.id, node.parent), node.key.as_small_str(), old);
         }
@@ -292,12 +305,12 @@ impl Tracker {
             texts.filter(|ix| !self.is_text_change(document, *ix)).collect();
         for ix in replaced {
             let node = document.node(ix);
-            self.touch_link(document.node(node.parent), node, Some(Old::of(ix, node)));
+            self.touch_link(document.node(node.parent), node, Some(Old::of(ix, node)), None);
         }
     }
 
     /// Where a touched node is now, if it is in the tree.
-    fn present<P, O>(&self, document: &Document, touched: &Touched<P, O>) -> Option<NodeIx> {
+    fn present<P, O, N>(&self, document: &Document, touched: &Touched<P, O, N>) -> Option<NodeIx> {
         // Shortcut: where it was, if nothing has left the tree. Finding it would take as long again as
         // reading it.
         if self.freed.is_empty() && self.detached.is_empty() {
@@ -315,17 +328,14 @@ impl Tracker {
             return None;
         }
         let (mut changes, mut fresh) = (Few::new(), Vec::new());
-        for Touched { place: key, old, .. } in touched {
-            let new = match body {
-                Body::Object(_) => {
-                    let slot = document.object(ix).and_then(|object| object.get(key));
-                    slot.map(|slot| match slot {
-                        Slot::Json(value) => New::Json(value),
-                        Slot::Child(child) => New::of(document, child),
-                    })
+        for Touched { place: key, old, since, .. } in touched {
+            let new = match since {
+                // Shortcut: the field that was set last is the one that is there.
+                Some(field) if matches!(body, Body::Object(_)) => {
+                    debug_assert_eq!(*field, document.field(ix, key));
+                    field.clone().map(New::Json)
                 }
-                Body::Map(_) => document.child(ix, key).map(|child| New::of(document, child)),
-                _ => None,
+                _ => New::at_key(document, ix, key),
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {
                 let value = new.map(|new| new.or_fresh(changes.len(), &mut fresh));
@@ -356,7 +366,11 @@ impl Tracker {
             );
             TouchedItem { old: old.as_ref().map(|old| old.position.clone()), new, same }
         });
-        let steps = list::steps(items, |position| document.rank_in(list, position));
+        let ranks = match touched {
+            [one] => one.since,
+            _ => None,
+        };
+        let steps = list::steps(items, |position| document.rank_in(list, position), ranks);
         let (mut changes, mut fresh) = (Few::new(), Vec::new());
         for step in steps {
             let at = changes.len();
@@ -409,8 +423,8 @@ impl Tracker {
     /// Compares what was there with what is there. The document must not be watched any more.
     pub(crate) fn finish(&mut self, document: &mut Document) -> Changes {
         self.touch_replaced_texts(document);
-        first_of_each(&mut self.keys);
-        first_of_each(&mut self.items);
+        one_of_each(&mut self.keys, |_, last| last);
+        one_of_each(&mut self.items, |first, last| Some((first?.0, last?.1)));
         let changes = if self.texts.is_empty() && self.keys.len() + self.items.len() == 1 {
             let found = self.found_one(document);
             debug_assert_eq!(
@@ -454,11 +468,21 @@ impl Tracker {
     }
 }
 
-/// Sorts what was touched by node and place, and leaves of each place the first entry.
-fn first_of_each<P: Ord, O>(touched: &mut Vec<Touched<P, O>>) {
+/// Sorts what was touched by node and place, and makes one entry of all those for one place: what
+/// was there is what the first one says, what came of it is up to `since`.
+fn one_of_each<P: Ord, O, N>(
+    touched: &mut Vec<Touched<P, O, N>>,
+    since: impl Fn(Option<N>, Option<N>) -> Option<N>,
+) {
     if touched.len() > 1 {
         touched.sort_by(|a, b| (a.node, &a.place).cmp(&(b.node, &b.place)));
-        touched.dedup_by(|later, first| later.node == first.node && later.place == first.place);
+        touched.dedup_by(|later, first| {
+            let same = later.node == first.node && later.place == first.place;
+            if same {
+                first.since = since(first.since.take(), later.since.take());
+            }
+            same
+        });
     }
 }
 
@@ -524,6 +548,17 @@ impl New {
             Body::Register(value) => Self::Json(value.clone()),
             Body::File(file) => Self::Json(file.to_json()),
             _ => Self::Node(ix),
+        }
+    }
+
+    /// What an object or map has at a key.
+    fn at_key(document: &Document, ix: NodeIx, key: &SmallStr) -> Option<Self> {
+        match &document.node(ix).body {
+            Body::Object(_) => document.object(ix)?.get(key).map(|slot| match slot {
+                Slot::Json(value) => Self::Json(value),
+                Slot::Child(child) => Self::of(document, child),
+            }),
+            _ => document.child(ix, key).map(|child| Self::of(document, child)),
         }
     }
 

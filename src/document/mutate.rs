@@ -106,8 +106,8 @@ impl Document {
                 self.detach(ix);
                 self.set_field(node, key.clone(), Some(value.clone()));
             }
-            Some(Slot::Json(old)) => self.field_set(node, key.clone(), Some(old)),
-            None => self.field_set(node, key.clone(), None),
+            Some(Slot::Json(old)) => self.field_set(node, key.clone(), Some(old), value),
+            None => self.field_set(node, key.clone(), None, value),
         }
     }
 
@@ -117,9 +117,9 @@ impl Document {
         self.record_field(node, key, old);
     }
 
-    fn field_set(&mut self, node: NodeIx, key: SmallStr, old: Option<Json>) {
+    fn field_set(&mut self, node: NodeIx, key: SmallStr, old: Option<Json>, new: &Json) {
         if let Some(tracker) = &mut self.tracker {
-            tracker.field(node, self.tree.node(node).id, &key, old.as_ref());
+            tracker.field(node, self.tree.node(node).id, &key, old.as_ref(), Some(new));
         }
         self.record_field(node, key, old);
     }
@@ -131,6 +131,7 @@ impl Document {
     }
 
     fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<Json>) -> Option<Json> {
+        let watched = self.tracker.is_some().then(|| value.clone()).flatten();
         let (objects, body) = self.tree.object_mut(node)?;
         let old = match value {
             Some(value) => objects.insert(body, key, Slot::Json(value)),
@@ -145,7 +146,7 @@ impl Document {
             }
         };
         if let Some(tracker) = &mut self.tracker {
-            tracker.field(node, self.tree.node(node).id, key, old.as_ref());
+            tracker.field(node, self.tree.node(node).id, key, old.as_ref(), watched.as_ref());
         }
         old
     }
@@ -285,62 +286,63 @@ impl Document {
     /// Enters a node in its parent.
     fn link(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
-        if let Some(tracker) = &mut self.tracker {
-            tracker.attached(&self.tree, ix);
-        }
-        let taken = match &mut self.node_mut(parent).body {
+        let rank = match &mut self.node_mut(parent).body {
             Body::Object(_) => {
                 let object = self.tree.object_mut(parent);
-                object.is_some_and(|(objects, body)| {
+                let taken = object.is_some_and(|(objects, body)| {
                     objects.insert(body, key.as_small_str(), Slot::Child(ix)).is_some()
-                })
+                });
+                (!taken).then_some(0)
             }
             Body::Map(order) => {
                 // The order compares keys of other nodes, so it is taken out meanwhile.
                 let mut order = std::mem::take(&mut **order);
                 let inserted = order.insert(key.as_bytes(), ix, self);
                 self.put_order(parent, order);
-                inserted.is_err()
+                inserted.ok()
             }
             Body::List(order) => {
                 let mut order = std::mem::take(&mut **order);
                 let inserted = order.insert(&key, ix, self);
                 self.put_order(parent, order);
-                inserted.is_err()
+                inserted.ok()
             }
-            Body::Register(_) | Body::Text(_) | Body::File(_) => true,
+            Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         };
-        debug_assert!(!taken, "I4: a child was attached where something is");
+        debug_assert!(rank.is_some(), "I4: a child was attached where something is");
+        if let Some(tracker) = &mut self.tracker {
+            tracker.attached(&self.tree, ix, rank);
+        }
     }
 
     /// Takes a node out of its parent; the node keeps saying where it was.
     fn unlink(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
-        if let Some(tracker) = &mut self.tracker {
-            tracker.unlinked(&self.tree, ix);
-        }
-        let found = match &mut self.node_mut(parent).body {
+        let rank = match &mut self.node_mut(parent).body {
             Body::Object(_) => {
                 let object = self.tree.object_mut(parent);
-                object.is_some_and(|(objects, body)| {
-                    objects.remove(body, key.as_small_str()).is_some()
-                })
+                let found =
+                    object.and_then(|(objects, body)| objects.remove(body, key.as_small_str()));
+                found.map(|_| 0)
             }
             Body::Map(order) => {
                 let mut order = std::mem::take(&mut **order);
                 let removed = order.remove(key.as_bytes(), self);
                 self.put_order(parent, order);
-                removed.is_some()
+                removed.map(|(rank, _)| rank)
             }
             Body::List(order) => {
                 let mut order = std::mem::take(&mut **order);
                 let removed = order.remove(&key, self);
                 self.put_order(parent, order);
-                removed.is_some()
+                removed.map(|(rank, _)| rank)
             }
-            Body::Register(_) | Body::Text(_) | Body::File(_) => false,
+            Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         };
-        debug_assert!(found, "I3: a child was not in its parent");
+        debug_assert!(rank.is_some(), "I3: a child was not in its parent");
+        if let Some(tracker) = &mut self.tracker {
+            tracker.unlinked(&self.tree, ix, rank);
+        }
     }
 
     fn put_order(&mut self, parent: NodeIx, order: super::order::Order) {

@@ -39,9 +39,28 @@ impl Session<'_> {
         }
     }
 
+    fn create_node(
+        &mut self,
+        id: NodeId,
+        place: Place,
+        content: NodeContent,
+    ) -> Result<(), EditError> {
+        let Place { parent_id, parent_key, intent, deleted_id } = place;
+        let parent = self.document.find(&parent_id);
+        let create = Create { parent_id, parent_key, intent, deleted_id, content };
+        self.perform(parent, id, OpKind::Create(create))
+    }
+
     /// Creates a value, and what is in it, as a node. Returns nothing but keeps the order of ops:
     /// a container, then its contents, depth first.
     pub(crate) fn create(&mut self, place: Place, value: Lson) -> Result<(), EditError> {
+        let value = match value {
+            Lson::Json(value) => {
+                let id = self.fresh_id();
+                return self.create_node(id, place, NodeContent::Register(value));
+            }
+            live => live,
+        };
         let mut stack = Vec::new();
         let mut next = Some((place, value));
         while let Some((place, value)) = next {
@@ -83,9 +102,7 @@ impl Session<'_> {
             if let Some(children) = stack.get_mut(below..) {
                 children.reverse();
             }
-            let Place { parent_id, parent_key, intent, deleted_id } = place;
-            let create = Create { parent_id, parent_key, intent, deleted_id, content };
-            self.perform(self.document.find(&create.parent_id), id, OpKind::Create(create))?;
+            self.create_node(id, place, content)?;
             next = stack.pop();
         }
         Ok(())
