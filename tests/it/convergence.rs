@@ -48,6 +48,18 @@ fn what_has_arrived_is_not_done_once_more() {
     }
 }
 
+/// A document that replaced another gave the ids of its nodes to different ones, so that what was undone
+/// could not come back.
+#[test]
+fn an_undo_meets_no_other_node_after_the_document_was_replaced() {
+    for seed in [11, 60_000_446] {
+        let script = Script::generate(Family::Any, seed, 200);
+        if let Err(broken) = soak::run(&script, &Rules::default()) {
+            panic!("{broken}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "takes minutes; the numbers it prints are for people"]
 fn every_family_converges_for_long() {
@@ -70,10 +82,20 @@ fn a_rule_broken_on_purpose_is_noticed() {
         Sabotage::RepeatMessage,
         Sabotage::ForgetChanges,
         Sabotage::LoseOp,
+        Sabotage::Careless,
     ] {
         let rules = Rules { sabotage, ..Rules::default() };
         assert!(is_noticed(&rules), "{sabotage:?} goes unnoticed");
     }
+}
+
+/// Not only because the client does other things than its twin: also by what it shows.
+#[test]
+fn a_client_that_rolls_nothing_back_is_noticed() {
+    let checks = Checks { twin: false, ..Checks::ALL };
+    assert!(is_noticed(&Rules { checks, sabotage: Sabotage::Careless, ..Rules::default() }));
+    let checks = Checks { twin: false, oracle: false, ..Checks::ALL };
+    assert!(is_noticed(&Rules { checks, sabotage: Sabotage::Careless, ..Rules::default() }));
 }
 
 #[test]
