@@ -60,6 +60,27 @@ fn an_undo_meets_no_other_node_after_the_document_was_replaced() {
     }
 }
 
+/// An undo that puts an item in place of another had arrived, but its answer was lost. The item that came was
+/// there, so the op was ignored, and the other, which an undo before it had brought back, stayed.
+#[test]
+fn an_undone_replacement_that_has_arrived_takes_out_what_came() {
+    let script = Script::generate(Family::Alone, 90_001_020, 300);
+    if let Err(broken) = soak::run(&script, &Rules::default()) {
+        panic!("{broken}");
+    }
+}
+
+/// Documents that replaced one another gave a text the id of another, and what was typed went astray.
+#[test]
+fn a_text_that_comes_with_a_new_document_is_none_that_was_there() {
+    for seed in [90_001_144, 90_005_132] {
+        let script = Script::generate(Family::Everything, seed, 300);
+        if let Err(broken) = soak::run(&script, &Rules::default()) {
+            panic!("{broken}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "takes minutes; the numbers it prints are for people"]
 fn every_family_converges_for_long() {
