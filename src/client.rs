@@ -24,6 +24,8 @@ use thiserror::Error;
 pub use cursors::CursorId;
 pub use history::{UndoOptions, UndoPolicy};
 pub(crate) use pending::Prediction;
+#[doc(hidden)]
+pub use pending::Shortcuts;
 
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
@@ -515,10 +517,10 @@ impl Client {
         Received { changes: changes.from(Origin::Remote), rejected }
     }
 
-    /// Turns the shortcuts of [`receive`](Self::receive) on or off; the result is the same.
+    /// Which shortcuts [`receive`](Self::receive) takes; with all that are right the result is the same.
     #[doc(hidden)]
-    pub fn set_fast_paths(&mut self, on: bool) {
-        self.pending.set_fast_paths(on);
+    pub fn set_shortcuts(&mut self, shortcuts: Shortcuts) {
+        self.pending.set_shortcuts(shortcuts);
     }
 
     /// Texts that do not show yet what others did to them while the connection was lost, because

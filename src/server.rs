@@ -8,6 +8,7 @@ mod answered;
 mod fetch;
 mod positions;
 mod repeat;
+mod replace;
 mod session;
 
 use std::collections::BTreeMap;
@@ -528,27 +529,6 @@ impl Server {
         self.next_actor = self.next_actor.saturating_add(1);
         let reply = self.publish(actor, patched.ops.clone(), now);
         Ok((patched, reply))
-    }
-
-    /// Replaces the whole content by that of `document`; connected clients hear of it as of any
-    /// other update, and nobody is disconnected.
-    ///
-    /// A text that takes the id of another which is there begins at a version of its own, so that
-    /// updates of that other one, which may be under way, are not taken for it.
-    pub fn replace(&mut self, document: &Document, now: u64) -> Reply {
-        let mut ops = self.document.diff(document);
-        let actor = self.next_actor();
-        self.next_actor = self.next_actor.saturating_add(1);
-        for (clock, op) in (0..).zip(&mut ops) {
-            if self.document.kind(&op.id) == Some(NodeKind::Text) {
-                op.begin_anew(&OpId::minted(actor, clock));
-            }
-        }
-        for op in &ops {
-            let outcome = self.document.apply(op);
-            debug_assert!(outcome.is_accepted(), "a diff applies");
-        }
-        self.publish(actor, ops, now)
     }
 
     /// Tells everybody of ops that are applied already.

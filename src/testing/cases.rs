@@ -14,6 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::conformance::{collect_files, unzip};
+use crate::client::Shortcuts;
 use crate::{Json, ReadLimits};
 pub use read::Case;
 use room::Room;
@@ -37,16 +38,10 @@ pub struct Failure {
 }
 
 /// How cases are run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Whether clients may take the shortcuts that must not change anything.
-    pub fast_paths: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { fast_paths: true }
-    }
+    /// Which shortcuts clients take; those that are right must not change anything.
+    pub shortcuts: Shortcuts,
 }
 
 /// Runs every case below a directory, or in a file.

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::client::{Status, UndoOptions};
+use crate::client::{Shortcuts, Status, UndoOptions};
 use crate::edit::{EditError, ObjectMut};
 use crate::message::ServerMessage;
 use crate::op::{Create, Intent, OpKind};
@@ -84,6 +84,8 @@ pub enum Sabotage {
     ForgetChanges,
     /// An op of the first client vanishes from its message.
     LoseOp,
+    /// No client rolls anything back for an op of somebody else.
+    Careless,
 }
 
 /// How the world is set up.
@@ -236,18 +238,22 @@ impl World {
     pub fn add_user(&mut self, access: Access) -> usize {
         let number = self.users.len();
         let checks = self.setup.checks;
-        let make = |fast| {
+        let shortcuts = match self.setup.sabotage {
+            Sabotage::Careless => Shortcuts::Careless,
+            _ => Shortcuts::Proven,
+        };
+        let make = |shortcuts| {
             let mut client = Client::new();
-            client.set_fast_paths(fast);
+            client.set_shortcuts(shortcuts);
             client.set_undo_options(self.setup.undo);
             client
         };
         self.users.push(User {
-            client: make(true),
+            client: make(shortcuts),
             access,
             name: format!("user {number}"),
             protocol: if number % 4 == 3 { Protocol::V7 } else { Protocol::V8 },
-            twin: checks.twin.then(|| make(false)),
+            twin: checks.twin.then(|| make(Shortcuts::None)),
             oracle: checks.oracle.then(Oracle::default),
             mirror: checks.changes.then(|| Value::Object(serde_json::Map::new())),
             link: None,

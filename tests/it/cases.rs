@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use livetree::client::Shortcuts;
 use livetree::testing::cases::{Options, Report, run, run_bytes};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/cases.ndjson.gz");
@@ -13,10 +14,10 @@ fn failures(report: &Report) -> Vec<String> {
 
 #[test]
 fn scenarios_where_the_reference_fails_hold() {
-    for fast_paths in [true, false] {
-        let report = run(Path::new(CASES), Options { fast_paths }).unwrap();
+    for shortcuts in [Shortcuts::Proven, Shortcuts::None] {
+        let report = run(Path::new(CASES), Options { shortcuts }).unwrap();
         let failures = failures(&report);
-        assert!(failures.is_empty(), "fast paths {fast_paths}:\n{}", failures.join("\n"));
+        assert!(failures.is_empty(), "shortcuts {shortcuts:?}:\n{}", failures.join("\n"));
         assert_eq!(report.passed.len(), 31, "a case was lost, or one is new");
     }
 }

@@ -48,6 +48,39 @@ fn what_has_arrived_is_not_done_once_more() {
     }
 }
 
+/// A document that replaced another gave the ids of its nodes to different ones, so that what was undone
+/// could not come back.
+#[test]
+fn an_undo_meets_no_other_node_after_the_document_was_replaced() {
+    for seed in [11, 60_000_446] {
+        let script = Script::generate(Family::Any, seed, 200);
+        if let Err(broken) = soak::run(&script, &Rules::default()) {
+            panic!("{broken}");
+        }
+    }
+}
+
+/// An undo that puts an item in place of another had arrived, but its answer was lost. The item that came was
+/// there, so the op was ignored, and the other, which an undo before it had brought back, stayed.
+#[test]
+fn an_undone_replacement_that_has_arrived_takes_out_what_came() {
+    let script = Script::generate(Family::Alone, 90_001_020, 300);
+    if let Err(broken) = soak::run(&script, &Rules::default()) {
+        panic!("{broken}");
+    }
+}
+
+/// Documents that replaced one another gave a text the id of another, and what was typed went astray.
+#[test]
+fn a_text_that_comes_with_a_new_document_is_none_that_was_there() {
+    for seed in [90_001_144, 90_005_132] {
+        let script = Script::generate(Family::Everything, seed, 300);
+        if let Err(broken) = soak::run(&script, &Rules::default()) {
+            panic!("{broken}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "takes minutes; the numbers it prints are for people"]
 fn every_family_converges_for_long() {
@@ -70,10 +103,20 @@ fn a_rule_broken_on_purpose_is_noticed() {
         Sabotage::RepeatMessage,
         Sabotage::ForgetChanges,
         Sabotage::LoseOp,
+        Sabotage::Careless,
     ] {
         let rules = Rules { sabotage, ..Rules::default() };
         assert!(is_noticed(&rules), "{sabotage:?} goes unnoticed");
     }
+}
+
+/// Not only because the client does other things than its twin: also by what it shows.
+#[test]
+fn a_client_that_rolls_nothing_back_is_noticed() {
+    let checks = Checks { twin: false, ..Checks::ALL };
+    assert!(is_noticed(&Rules { checks, sabotage: Sabotage::Careless, ..Rules::default() }));
+    let checks = Checks { twin: false, oracle: false, ..Checks::ALL };
+    assert!(is_noticed(&Rules { checks, sabotage: Sabotage::Careless, ..Rules::default() }));
 }
 
 #[test]

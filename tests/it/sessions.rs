@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use livetree::server::{Access, Protocol, Reply, ServerError, ServerOptions, SessionOptions};
 use livetree::testing::generate::{self, Dice};
 use livetree::{
-    Actor, ClientMessage, Document, Limits, NodeId, Op, OpId, Outcome, Server, ServerMessage, patch,
+    Actor, ClientMessage, Document, IdSource, Limits, NodeId, Op, OpId, Outcome, Server,
+    ServerMessage, lson, patch,
 };
 use proptest::prelude::*;
 
@@ -232,6 +233,59 @@ fn a_new_document_reaches_who_is_there() {
     room.settle();
     assert_eq!(room.shown(1), r#"{"l":[3],"mine":1,"o":{"x":1}}"#);
     assert!(room.server.actors().eq(actors), "nobody is disconnected");
+}
+
+/// Documents that were not made from one another call different nodes by the same ids. What was undone
+/// brought a list back under the id of an object that had come in the meantime, and was refused.
+#[test]
+fn an_id_means_one_node_also_when_the_document_is_replaced() {
+    let mut room = Room::new(r#"{"l":[1,2]}"#, 2);
+    let old: Vec<_> = room.server.document().nodes().map(|node| node.id).collect();
+    room.client(0).edit(|root| root.delete("l")).unwrap();
+    room.settle();
+    let next = Document::from_json(br#"{"m":{"x":{}},"n":[3]}"#).unwrap();
+    assert!(next.nodes().all(|node| old.contains(&node.id) || node.id.initial_clock() > Some(3)));
+    let reply = room.server.replace(&next, 0);
+    room.deliver(None, &reply);
+    room.settle();
+    assert_eq!(room.server.document().to_json(), next.to_json());
+    for node in room.server.document().nodes() {
+        assert!(node.id.is_root() || !old.contains(&node.id), "{}", node.id);
+    }
+
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(1), r#"{"l":[1,2],"m":{"x":{}},"n":[3]}"#);
+    room.client(0).redo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(1), r#"{"m":{"x":{}},"n":[3]}"#);
+}
+
+/// What the two documents have in common stays what it is, and what is being done to it is done.
+#[test]
+fn what_a_new_document_has_in_common_with_the_old_keeps_its_ids() {
+    let mut room = Room::new(r#"{"l":[1,2],"o":{"x":1}}"#, 2);
+    let id = |room: &Room, path| room.server.document().at(path).unwrap().id();
+    let (list, object) = (id(&room, "/l"), id(&room, "/o"));
+    let nodes = room.server.document().nodes().collect::<Vec<_>>();
+    let (mut next, _) = Document::from_nodes(nodes).unwrap();
+    let mut ids = IdSource::new(Actor(1_000));
+    next.edit(&mut ids, |root| {
+        root.list("l")?.push(3)?;
+        root.set("p", lson!({}))
+    })
+    .unwrap();
+    room.client(0).edit(|root| root.object("o")?.set("y", 2)).unwrap();
+    room.client(1).edit(|root| root.list("l")?.insert(0, 0)).unwrap();
+    let reply = room.server.replace(&next, 0);
+    room.deliver(None, &reply);
+    room.settle();
+    assert_eq!((list, object), (id(&room, "/l"), id(&room, "/o")));
+    assert_eq!(room.shown(0), r#"{"l":[0,1,2,3],"o":{"x":1,"y":2},"p":{}}"#);
+    let next_actor = room.server.next_actor();
+    for node in room.server.document().nodes() {
+        assert!(node.id.actor_and_clock().is_none_or(|(actor, _)| actor < next_actor));
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Room {
         };
         for _ in 0..case.clients {
             let mut client = Client::new();
-            client.set_fast_paths(options.fast_paths);
+            client.set_shortcuts(options.shortcuts);
             room.peers.push(Peer {
                 client,
                 mirror: Value::Object(serde_json::Map::new()),
