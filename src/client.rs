@@ -30,8 +30,8 @@ pub use pending::Shortcuts;
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Session, Trail};
-use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::OpKind;
+use crate::message::{ClientMessage, MessageError, ServerMessage, lone_op};
+use crate::op::{OpKind, Sender};
 use crate::patch::{PatchError, Patched};
 use crate::text::Bias;
 use crate::{
@@ -399,8 +399,19 @@ impl Client {
     /// # Errors
     /// If the frame cannot be read, or the document in it cannot be loaded.
     pub fn receive_frame(&mut self, frame: &[u8]) -> Result<Vec<Received>, ClientError> {
+        if matches!(self.link, Link::Online) {
+            if let Some(op) = lone_op(frame, Sender::Server) {
+                let received = self.update(std::slice::from_ref(&op));
+                self.cursors.follow(&received.changes);
+                return Ok(vec![received]);
+            }
+        }
         let messages = ServerMessage::read_all(frame)?;
-        messages.into_iter().map(|message| self.receive(message)).collect()
+        let mut all = Vec::with_capacity(messages.len());
+        for message in messages {
+            all.push(self.receive(message)?);
+        }
+        Ok(all)
     }
 
     /// Takes a message from the server.

@@ -40,15 +40,23 @@ impl Id {
 
     /// The id, if its text has one of the known shapes.
     fn packed(text: &[u8]) -> Option<Self> {
-        if let Some(clock) = text.strip_prefix(b"si:") {
-            return Some(Self::Initial { clock: decimal(clock)? });
+        let (id, rest) = Self::leading(text)?;
+        rest.is_empty().then_some(id)
+    }
+
+    /// The id of a known shape that a text begins with, and the rest.
+    #[inline]
+    fn leading(text: &[u8]) -> Option<(Self, &[u8])> {
+        if let Some(rest) = text.strip_prefix(b"si:") {
+            let (clock, rest) = leading_decimal(rest)?;
+            return Some((Self::Initial { clock }, rest));
         }
-        if text == b"root" {
-            return Some(Self::Root);
+        if let Some(rest) = text.strip_prefix(b"root") {
+            return Some((Self::Root, rest));
         }
-        let colon = text.iter().position(|byte| *byte == b':')?;
-        let (actor, clock) = text.split_at(colon);
-        Some(Self::Minted { actor: decimal(actor)?, clock: decimal(clock.get(1..)?)? })
+        let (actor, rest) = leading_decimal(text)?;
+        let (clock, rest) = leading_decimal(rest.strip_prefix(b":")?)?;
+        Some((Self::Minted { actor, clock }, rest))
     }
 
     /// Shows the id's text to `read`; that of a packed id is put together on the stack.
@@ -99,17 +107,21 @@ impl Id {
     }
 }
 
-/// A decimal number as a client would print it: no sign, no leading zero.
-fn decimal(digits: &[u8]) -> Option<u32> {
-    let canonical = digits == b"0" || matches!(digits.first(), Some(b'1'..=b'9'));
-    let fits = canonical && digits.len() <= 10;
-    fits.then_some(digits)?
-        .iter()
-        .try_fold(0_u64, |number, digit| {
-            digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
-        })?
-        .try_into()
-        .ok()
+/// The number that a text begins with, as a client would print it (no sign, no leading zero), and the
+/// rest.
+#[inline]
+fn leading_decimal(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (mut number, mut rest) = (0_u64, text);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        number = number * 10 + u64::from(digit - b'0');
+        if number > u64::from(u32::MAX) {
+            return None;
+        }
+        rest = after;
+    }
+    let digits = text.len() - rest.len();
+    let canonical = digits == 1 || digits > 1 && text.first() != Some(&b'0');
+    canonical.then_some((u32::try_from(number).ok()?, rest))
 }
 
 impl fmt::Display for Id {
@@ -128,6 +140,13 @@ macro_rules! id_type {
             /// The id that `actor` mints at `clock`: `"<actor>:<clock>"`.
             pub fn minted(actor: Actor, clock: u64) -> Self {
                 Self(Id::minted(actor, clock))
+            }
+
+            /// The id at the beginning of a text, if it is of a shape that is kept as numbers, and
+            /// the rest.
+            #[inline]
+            pub(crate) fn leading(text: &[u8]) -> Option<(Self, &[u8])> {
+                Id::leading(text).map(|(id, rest)| (Self(id), rest))
             }
 
             /// Shows the id's text to `read`, without allocating.

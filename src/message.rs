@@ -200,7 +200,8 @@ pub(crate) type Frame<M> = SmallVec<[M; 1]>;
 /// A message as read, before its type is known.
 #[derive(Default)]
 struct RawMessage {
-    code: Option<Json>,
+    /// If it is there and a number of that kind.
+    code: Option<u64>,
     ops: Option<Vec<Op>>,
     rest: Vec<(crate::SmallStr, Json)>,
 }
@@ -226,30 +227,64 @@ fn read_frame<M>(
     Ok(messages)
 }
 
+/// The ops of an array that has begun.
+fn read_ops(reader: &mut Reader<'_>, sender: Sender) -> Result<Vec<Op>, MessageError> {
+    // Many messages hold one op.
+    let mut ops = Vec::with_capacity(1);
+    while reader.next_item()? {
+        match Op::read_plain(reader, sender) {
+            Some(op) => ops.push(op),
+            None => ops.extend(Op::read(reader)?.finish(sender)?),
+        }
+    }
+    Ok(ops)
+}
+
+#[cold]
+fn malformed(code: Option<u64>, reason: &'static str) -> MessageError {
+    MessageError::Malformed { code: code.unwrap_or_default(), reason }
+}
+
+/// Shortcut: the op of a frame that holds one message with one op, written as most are. Equal to
+/// `read_all`, without a list of messages and one of ops.
+pub(crate) fn lone_op(frame: &[u8], sender: Sender) -> Option<Op> {
+    let start = frame.strip_prefix(b"[").unwrap_or(frame);
+    // Nothing else needs to be looked at twice.
+    if !start.starts_with(br#"{"type":201,"ops":["#) {
+        return None;
+    }
+    let mut reader = Reader::new(frame, ReadLimits::default());
+    let in_array = reader.literally(b"[");
+    reader.literally(br#"{"type":201,"ops":["#);
+    let op = Op::read_plain(&mut reader, sender)?;
+    let ends = reader.literally(b"]}") && (!in_array || reader.literally(b"]"));
+    (ends && reader.end().is_ok()).then_some(op)
+}
+
 impl RawMessage {
     fn read(reader: &mut Reader<'_>, sender: Sender) -> Result<Self, MessageError> {
         let mut message = Self::default();
-        if reader.peek_kind()? != Kind::Object {
+        // Shortcut: how nearly every message begins. Equal to what follows.
+        if reader.literally(br#"{"type":201,"ops":["#) {
+            message.code = Some(UPDATE_STORAGE);
+            message.ops = Some(read_ops(reader, sender)?);
+        } else if reader.peek_kind()? == Kind::Object {
+            reader.begin_object()?;
+        } else {
             return Err(MessageError::NoMessage);
         }
-        reader.begin_object()?;
         while let Some(key) = reader.next_key()? {
             // Ops are read straight from the bytes: they are what most messages consist of.
             if key == "ops" && reader.peek_kind()? == Kind::Array {
-                // Many messages hold one op.
-                let mut ops = Vec::with_capacity(1);
                 reader.begin_array()?;
-                while reader.next_item()? {
-                    ops.extend(Op::read(reader)?.finish(sender)?);
-                }
-                message.ops = Some(ops);
+                message.ops = Some(read_ops(reader, sender)?);
                 continue;
             }
             if key == "type" {
-                message.code = Some(match reader.plain_integer() {
-                    Some(code) => Json::from(code),
-                    None => reader.value()?,
-                });
+                message.code = match reader.plain_integer() {
+                    Some(code) => Some(code),
+                    None => reader.value()?.as_u53(),
+                };
                 continue;
             }
             message.rest.push((key.as_ref().into(), reader.value()?));
@@ -258,11 +293,11 @@ impl RawMessage {
     }
 
     fn code(&self) -> Result<u64, MessageError> {
-        self.code.as_ref().and_then(Json::as_u53).ok_or(MessageError::NoMessage)
+        self.code.ok_or(MessageError::NoMessage)
     }
 
     fn malformed(&self, reason: &'static str) -> MessageError {
-        MessageError::Malformed { code: self.code().unwrap_or_default(), reason }
+        malformed(self.code, reason)
     }
 
     fn field(&self, name: &str) -> Option<&Json> {
@@ -270,8 +305,8 @@ impl RawMessage {
     }
 
     fn ops(self) -> Result<Vec<Op>, MessageError> {
-        let missing = self.malformed("ops must be an array");
-        self.ops.ok_or(missing)
+        let Self { code, ops, .. } = self;
+        ops.ok_or_else(|| malformed(code, "ops must be an array"))
     }
 
     fn nodes(
@@ -296,7 +331,8 @@ impl RawMessage {
 
     /// A message of another kind, whole.
     fn into_json(self) -> Json {
-        let code = self.code.map(|code| ("type".into(), code));
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^53 - 1")]
+        let code = self.code.map(|code| ("type".into(), Json::number(code as f64)));
         let ops = self.ops.map(|ops| ("ops".into(), Json::array(ops.iter().map(Op::to_json))));
         Json::object(self.rest.into_iter().chain(code).chain(ops))
     }
@@ -353,5 +389,55 @@ mod tests {
         let messages = ServerMessage::read_frame(text.as_bytes()).unwrap();
         let [ServerMessage::UpdateStorage { ops }] = &messages[..] else { panic!() };
         assert_eq!(ops.len(), 1);
+    }
+
+    /// The shortcut for how messages begin is not taken where there is white space.
+    #[test]
+    fn messages_are_read_alike_however_they_begin() {
+        for text in [
+            r#"{"type":201,"ops":[]}"#,
+            r#"{"type":201,"ops":[{"type":5,"id":"1:1","opId":"1:0"},{"type":5,"opId":"1:1","id":"1:1"}]}"#,
+            r#"{"type":201,"ops":[{"type":5,"opId":"1:1","id":"1:1"}],"type":200}"#,
+            r#"{"type":201,"ops":[{"type":5,"opId":"1:1","id":"1:1"}],"ops":1}"#,
+            r#"{"type":201,"ops":[{"type":5,"opId":"1:1","id":"1:1"}],"type":"x","more":1}"#,
+            r#"{"type":201,"ops":[{"type":5,"opId":"1:1","id":"1:1"}],"type":7}"#,
+            r#"{"type":201,"ops":[{"type":5,"opId":"1:1"}]}"#,
+            r#"{"type":201,"ops":[{"type":5,"opId":"1:1","id":"1:1"}]"#,
+            r#"{"type":201,"ops":[{"type":5,"opId":"1:1","id":"1:1"},]}"#,
+            r#"{"type":201,"ops":[,]}"#,
+            r#"{"type":201,"ops":["#,
+        ] {
+            let spaced = text.replacen('{', "{ ", 1);
+            match (
+                ClientMessage::read_frame(text.as_bytes()),
+                ClientMessage::read_frame(spaced.as_bytes()),
+            ) {
+                (Err(MessageError::Json(plain)), Err(MessageError::Json(general))) => {
+                    assert_eq!(plain.reason(), general.reason());
+                    assert_eq!(plain.offset() + 1, general.offset());
+                }
+                (plain, general) => assert_eq!(plain, general),
+            }
+        }
+    }
+
+    /// The shortcut for frames of one op reads what is read without it.
+    #[test]
+    fn a_lone_op_is_read_as_any_other() {
+        let (one, more) = (r#"{"type":5,"opId":"1:1","id":"1:1"}"#, r#"{"type":5,"id":"x"}"#);
+        let mut taken = 0;
+        for begin in ["", "[", "[[", " "] {
+            for end in ["", "]", "]]", " ", " ]", "x", ",1]"] {
+                for ops in [one, more, "", "1", &format!("{one},{more}"), &format!("{one},")] {
+                    let frame = format!("{begin}{{\"type\":201,\"ops\":[{ops}]}}{end}");
+                    let Some(op) = lone_op(frame.as_bytes(), Sender::Server) else { continue };
+                    taken += 1;
+                    let message = ServerMessage::UpdateStorage { ops: vec![op] };
+                    assert_eq!(ServerMessage::read_frame(frame.as_bytes()), Ok(vec![message]));
+                }
+            }
+        }
+        // With one op, as such or in an array, and with or without white space at the end.
+        assert_eq!(taken, 3);
     }
 }

@@ -4,6 +4,7 @@
 //! [`Document::apply`](crate::Document::apply). The wire form, a JSON object with a numeric `type`,
 //! is read in `op/read.rs` and written in `op/wire.rs`.
 
+mod plain;
 mod read;
 mod wire;
 

@@ -20,8 +20,8 @@ pub use session::{Access, Protocol, SessionOptions};
 
 use crate::document::NodeIx;
 use crate::log::OpLog;
-use crate::message::{ClientMessage, MessageError, ServerMessage};
-use crate::op::{Intent, NodeContent, NodeKind, OpKind, UpdateText};
+use crate::message::{ClientMessage, MessageError, ServerMessage, lone_op};
+use crate::op::{Intent, NodeContent, NodeKind, OpKind, Sender, UpdateText};
 use crate::patch::{PatchError, Patched};
 use crate::position::Position;
 use crate::{Actor, Document, FileMeta, IdSource, Limits, NodeId, Op, OpId, Outcome};
@@ -331,6 +331,10 @@ impl Server {
         frame: &[u8],
         now: u64,
     ) -> Result<Reply, ServerError> {
+        if let Some(op) = lone_op(frame, Sender::Client) {
+            self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
+            return Ok(self.update(from, [op], now));
+        }
         let mut messages = ClientMessage::read_all(frame)?.into_iter();
         let Some(first) = messages.next() else { return Ok(Reply::default()) };
         let mut reply = self.receive(from, first, now)?;
@@ -361,7 +365,11 @@ impl Server {
     }
 
     /// Applies ops of a session, in order.
-    fn update(&mut self, from: Actor, ops: Vec<Op>, now: u64) -> Reply {
+    fn update<I>(&mut self, from: Actor, ops: impl IntoIterator<IntoIter = I>, now: u64) -> Reply
+    where
+        I: ExactSizeIterator<Item = Op>,
+    {
+        let ops = ops.into_iter();
         let mut batch = Batch::default();
         if let Err(limit) = self.options.limits.check_number(ops.len()) {
             for op in ops {
@@ -599,7 +607,7 @@ impl Batch {
         let Reply { sender, others, .. } = &mut self.reply;
         if !self.replies.is_empty() {
             let ops = std::mem::take(&mut self.replies);
-            sender.push(ServerMessage::UpdateStorage { ops });
+            add(sender, ServerMessage::UpdateStorage { ops });
         }
         for (op_ids, reason) in self.rejected.drain(..) {
             sender.push(ServerMessage::RejectOps { op_ids, reason });
@@ -607,8 +615,8 @@ impl Batch {
         if !self.accepted.is_empty() {
             let accepted = std::mem::take(&mut self.accepted);
             let ops = accepted.iter().cloned().map(Op::without_op_id).collect();
-            others.push(ServerMessage::UpdateStorage { ops });
-            sender.push(ServerMessage::UpdateStorage { ops: accepted });
+            add(others, ServerMessage::UpdateStorage { ops });
+            add(sender, ServerMessage::UpdateStorage { ops: accepted });
         }
         self.lists.clear();
     }
@@ -616,6 +624,15 @@ impl Batch {
     fn reply(mut self) -> Reply {
         self.say();
         self.reply
+    }
+}
+
+/// Appends a message to a list that is nearly always of one: there is no room beside the first.
+fn add(messages: &mut Vec<ServerMessage>, message: ServerMessage) {
+    if messages.is_empty() {
+        *messages = vec![message];
+    } else {
+        messages.push(message);
     }
 }
 

@@ -143,15 +143,23 @@ pub(crate) fn prefix(text: &[u8]) -> u64 {
 }
 
 /// The bytes and zeros after them, if they fit.
+#[inline]
+fn padded(text: &[u8]) -> Option<[u8; INLINE]> {
+    packed(text)?.to_le_bytes().first_chunk().copied()
+}
+
+/// The bytes of a text that is short enough to be kept inside, as a number: the first one lowest, and
+/// zeros above the last.
 ///
 /// Put together in registers: copying a run of bytes of any length costs several times as much,
 /// not by itself but because what moves the string next must wait for the many small stores.
 #[inline]
-fn padded(text: &[u8]) -> Option<[u8; INLINE]> {
+pub(crate) fn packed(text: &[u8]) -> Option<u128> {
     let len = text.len();
-    let word = if len > INLINE {
+    if len > INLINE {
         return None;
-    } else if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+    }
+    Some(if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
         // The last eight overlap the first; what is left after the shift are bytes 8 to `len`.
         let tail = (u64::from_le_bytes(*last) >> 8) >> (8 * (15 - len));
         u128::from(u64::from_le_bytes(*first)) | u128::from(tail) << 64
@@ -161,8 +169,7 @@ fn padded(text: &[u8]) -> Option<[u8; INLINE]> {
     } else {
         let byte = |at: usize| text.get(at).map_or(0, |&byte| u32::from(byte) << (8 * at));
         u128::from(byte(0) | byte(1) | byte(2))
-    };
-    word.to_le_bytes().first_chunk().copied()
+    })
 }
 
 impl From<String> for SmallStr {

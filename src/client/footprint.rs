@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use crate::document::{Body, NodeIx};
 use crate::op::OpKind;
 use crate::{Document, NodeId, Op, SmallStr};
@@ -18,6 +20,9 @@ pub(super) enum Touch {
     /// The items of a list.
     List(NodeId),
 }
+
+/// What one op touches: without heap unless it sets many fields.
+pub(super) type Touches = SmallVec<[Touch; 4]>;
 
 /// The places that the pending ops touch, each with how many do.
 #[derive(Debug, Default)]
@@ -89,7 +94,7 @@ fn target(document: &Document, op: &Op) -> Option<NodeIx> {
 impl Document {
     /// The tops of the subtrees that an op would take out, or might: in a list only `set` pushes
     /// anything out, but whatever is there is near.
-    pub(super) fn taken_out_by(&self, op: &Op) -> Vec<NodeIx> {
+    pub(super) fn taken_out_by(&self, op: &Op) -> SmallVec<[NodeIx; 2]> {
         match &op.kind {
             OpKind::Create(create) => {
                 let there = self.child_of(&create.parent_id, &create.parent_key);
@@ -97,11 +102,12 @@ impl Document {
                 there.into_iter().chain(meant).collect()
             }
             OpKind::UpdateObject { data } => {
-                data.iter().filter_map(|(key, _)| self.child_of(&op.id, key)).collect()
+                let Some(node) = self.find(&op.id) else { return SmallVec::new() };
+                data.iter().filter_map(|(key, _)| self.child(node, key)).collect()
             }
             OpKind::DeleteObjectKey { key } => self.child_of(&op.id, key).into_iter().collect(),
             OpKind::DeleteCrdt => self.find(&op.id).into_iter().collect(),
-            OpKind::SetParentKey { .. } | OpKind::UpdateText(_) => Vec::new(),
+            OpKind::SetParentKey { .. } | OpKind::UpdateText(_) => SmallVec::new(),
         }
     }
 
@@ -111,8 +117,8 @@ impl Document {
     }
 
     /// The places that an op would touch if it were applied now.
-    pub(super) fn touches(&self, op: &Op) -> Vec<Touch> {
-        let mut touches = Vec::with_capacity(4);
+    pub(super) fn touches(&self, op: &Op) -> Touches {
+        let mut touches = Touches::new();
         match &op.kind {
             OpKind::Create(create) => {
                 touches.push(Touch::Created(op.id.clone()));

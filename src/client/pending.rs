@@ -152,7 +152,7 @@ impl Prediction {
     pub(crate) fn of(document: &mut Document, op: &Op) -> Self {
         let inverse = document.inverse_of(op);
         let anchor = Anchor::of(document, op);
-        let touches = document.touches(op);
+        let touches = document.touches(op).into_vec();
         let savepoint = document.savepoint();
         Self { savepoint, touches, inverse, anchor, corrected: None }
     }
@@ -529,8 +529,10 @@ impl Pending {
     /// Expresses the pending updates of a text of the confirmed document over `ops`, which were put
     /// beneath them; and then the undo steps, which lie on top.
     fn carry(&mut self, document: &Document, history: &mut History, id: &NodeId, ops: &[TextOp]) {
-        let there = text(document, id).map(TextNode::incarnation);
-        let Some(of) = there.filter(|_| !ops.is_empty()) else { return };
+        if ops.is_empty() {
+            return;
+        }
+        let Some(of) = text(document, id).map(TextNode::incarnation) else { return };
         let mut beneath = ops.to_vec();
         for entry in self.entries.values_mut().filter(|entry| is_update_of(&entry.op, id, of)) {
             if let OpKind::UpdateText(update) = &mut entry.op.kind {
@@ -580,10 +582,10 @@ impl Pending {
             super::text::rebase(document, &mut entry.op);
             seen(document, &entry.op);
             let touches = document.touches(&entry.op);
-            if touches != entry.touches {
+            if touches.as_slice() != entry.touches {
                 self.footprint.remove(&entry.touches);
                 self.footprint.add(&touches);
-                entry.touches = touches;
+                entry.touches = touches.into_vec();
             }
             entry.savepoint = document.savepoint();
             if entry.arrival == Arrival::Certain {

@@ -4,6 +4,8 @@
 //! itself and takes whole values where it wants them, so a document can be built from bytes
 //! without a tree in between. It never recurses; nesting is limited by [`ReadLimits`].
 
+mod plain;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -191,64 +193,6 @@ impl<'a> Reader<'a> {
             _ if fresh => Ok(true),
             _ => Err(self.expected(COMMA_OR_BRACKET)),
         }
-    }
-
-    /// Shortcut: the next value, if it is plainly an integer: at most 15 digits and nothing else. If
-    /// not, the cursor is left at it. Equal to [`value`](Self::value) and [`Json::as_u53`].
-    #[inline]
-    pub(crate) fn plain_integer(&mut self) -> Option<u64> {
-        self.fresh = false;
-        self.peek();
-        let (mut at, mut integer) = (self.at, 0_u64);
-        while let Some(digit @ b'0'..=b'9') = self.bytes.get(at) {
-            integer = integer.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            at += 1;
-        }
-        let digits = at - self.at;
-        let ends = !matches!(self.bytes.get(at), Some(b'.' | b'e' | b'E'));
-        let canonical = digits == 1 || self.bytes.get(self.at) != Some(&b'0');
-        if !(1..=15).contains(&digits) || !ends || !canonical {
-            return None;
-        }
-        self.at = at;
-        Some(integer)
-    }
-
-    /// Shortcut: an object of up to four scalars, as messages mostly have. If it is not, the cursor
-    /// is left at its brace. Equal to [`nested`](Self::nested).
-    fn flat_object(&mut self) -> Option<Json> {
-        let start = self.at;
-        self.at += 1;
-        let object = self.flat_entries();
-        if object.is_none() {
-            self.at = start;
-        }
-        object
-    }
-
-    fn flat_entries(&mut self) -> Option<Json> {
-        let mut entries = SmallVec::<[(SmallStr, Json); 4]>::new();
-        while entries.len() < 4 {
-            let key = self.small_key().ok()?;
-            let value = match self.plain_integer() {
-                #[expect(clippy::cast_precision_loss, reason = "at most 15 digits")]
-                Some(integer) => Json::number(integer as f64),
-                None if matches!(self.peek(), Some(b'{' | b'[')) => return None,
-                None => self.scalar().ok()?,
-            };
-            entries.push((key, value));
-            let end = self.peek();
-            self.at += 1;
-            match end {
-                Some(b',') => {}
-                Some(b'}') => {
-                    let entries = entries.into_iter().collect();
-                    return Some(Json::Object(Arc::new(JsonObject::from_vec(entries))));
-                }
-                _ => return None,
-            }
-        }
-        None
     }
 
     /// The next value, if it is a string; if not, the cursor is left at it.

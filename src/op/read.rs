@@ -379,7 +379,7 @@ impl RawOp {
 }
 
 /// The intent that a text names.
-fn intent(text: &str) -> Option<Intent> {
+pub(super) fn intent(text: &str) -> Option<Intent> {
     match text {
         "set" => Some(Intent::Set),
         "push" => Some(Intent::Push),

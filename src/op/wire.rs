@@ -7,6 +7,7 @@ use super::read::{OpError, OpErrorReason, Sender};
 use super::{Intent, NodeContent, NodeKind, Op, OpKind};
 use crate::json::JsonObject;
 use crate::json::write::{write_json, write_object, write_str, write_u64};
+use crate::small_str::packed;
 use crate::text::{Segment, TextOp};
 use crate::{FileMeta, Json, NodeId, OpId, SmallStr};
 
@@ -163,10 +164,10 @@ impl<'a> ObjectWriter<'a> {
 
     /// `name` must need no escape.
     pub(crate) fn name(&mut self, name: &'static str) -> &mut Vec<u8> {
-        self.out.extend_from_slice(if self.first { b"\"" } else { b",\"" });
-        self.first = false;
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        write_name(name, self.out);
         self.out
     }
 
@@ -182,6 +183,26 @@ impl<'a> ObjectWriter<'a> {
 
     pub(crate) fn end(self) {
         self.out.push(b'}');
+    }
+}
+
+/// Appends a name, which needs no escape, with its quotes and colon.
+#[inline]
+fn write_name(name: &str, out: &mut Vec<u8>) {
+    match packed(name.as_bytes()) {
+        // Shortcut: at once, with zeros after it that are cut off again. Equal to what follows.
+        Some(word) if name.len() <= 13 => {
+            let end = u128::from(u16::from_le_bytes(*b"\":")) << (8 * (name.len() + 1));
+            let text = u128::from(b'"') | word << 8 | end;
+            let len = out.len() + name.len() + 3;
+            out.extend_from_slice(&text.to_le_bytes());
+            out.truncate(len);
+        }
+        _ => {
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+        }
     }
 }
 
@@ -228,5 +249,20 @@ impl<'de> Deserialize<'de> for Op {
                 })
             })
             .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_length_are_written_alike() {
+        for len in 0..20 {
+            let name = "abcdefghijklmnopqrst".get(..len).unwrap();
+            let mut out = b"{".to_vec();
+            write_name(name, &mut out);
+            assert_eq!(out, format!("{{\"{name}\":").into_bytes());
+        }
     }
 }

@@ -161,4 +161,55 @@ proptest! {
             }
         }
     }
+
+    /// The shortcut for ops as they are written: what it reads is what is read the general way.
+    #[test]
+    fn plain_ops_are_read_as_any_other(
+        mut fields in fitting(),
+        gone in prop::collection::vec(any::<Index>(), 0..2),
+        broken in prop::option::weighted(0.3, any::<(Index, u8)>()),
+    ) {
+        for at in gone {
+            fields.remove(at.index(fields.len()));
+        }
+        let field = |(name, value): &(&str, String)| format!("\"{name}\":{value}");
+        let fields: Vec<String> = fields.iter().map(field).collect();
+        let mut bytes = format!("{{{}}}", fields.join(",")).into_bytes();
+        if let Some((at, byte)) = broken {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        for sender in [Sender::Client, Sender::Server] {
+            let reader = || Reader::new(&bytes, ReadLimits::default());
+            let (mut plain, mut general) = (reader(), reader());
+            match Op::read_plain(&mut plain, sender) {
+                Some(op) => {
+                    let read = Op::read(&mut general).map(|mut raw| raw.finish(sender));
+                    prop_assert_eq!(read, Ok(Ok(Some(op))));
+                    prop_assert_eq!(plain.offset(), general.offset());
+                }
+                None => prop_assert_eq!(plain.offset(), 0),
+            }
+        }
+    }
+}
+
+#[test]
+fn most_ops_are_plain() {
+    for text in [
+        r#"{"type":1,"opId":"1:2","id":"0:1","parentKey":"!"}"#,
+        r#"{"type":2,"opId":"1:2","id":"0:1","parentId":"root","parentKey":"l"}"#,
+        r#"{"type":3,"opId":"1:2","id":"root","data":{"a":1,"b":[{}]}}"#,
+        r#"{"type":4,"opId":"1:2","id":"0:1","parentId":"root","parentKey":"o","data":{}}"#,
+        r#"{"type":5,"opId":"1:2","id":"si:1"}"#,
+        r#"{"type":6,"opId":"1:2","id":"si:1","key":"a"}"#,
+        r#"{"type":7,"opId":"1:2","id":"0:1","parentId":"root","parentKey":"m"}"#,
+        r#"{"type":8,"opId":"1:2","id":"0:1","parentId":"0:0","parentKey":"!","data":"x","intent":"set","deletedId":"0:2"}"#,
+    ] {
+        let mut reader = Reader::new(text.as_bytes(), ReadLimits::default());
+        let op = Op::read_plain(&mut reader, Sender::Client).unwrap();
+        let mut written = Vec::new();
+        op.write(&mut written);
+        assert_eq!(String::from_utf8(written).unwrap(), text);
+    }
 }
