@@ -113,7 +113,7 @@ impl Shortcuts {
 }
 
 /// The pending ops, in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pending {
     /// Each by itself, since they are large and the map moves its entries when one goes.
     entries: BTreeMap<u64, Box<Entry>>,
@@ -129,22 +129,6 @@ pub(super) struct Pending {
     /// All ops before this one are under way on the present connection.
     unsent_from: u64,
     shortcuts: Shortcuts,
-}
-
-impl Default for Pending {
-    fn default() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-            by_id: BTreeMap::new(),
-            next: 0,
-            footprint: Footprint::default(),
-            pushes: BTreeSet::new(),
-            updating: BTreeSet::new(),
-            branches: Branches::default(),
-            unsent_from: 0,
-            shortcuts: Shortcuts::default(),
-        }
-    }
 }
 
 impl Prediction {
