@@ -3,6 +3,8 @@
 //! An allocation for each would take half as much again for the allocator's own use, and a longer
 //! pointer in each node.
 
+use std::ops::Range;
+
 /// The sizes of cells. Neighbours differ by an eighth to a quarter, beyond the smallest.
 const SIZES: [usize; 25] = [
     0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512,
@@ -34,8 +36,19 @@ pub(super) struct Cells {
 
 #[derive(Debug, Default)]
 struct Class {
-    bytes: Vec<u8>,
+    /// All but the last are full. In pages, so that one more cell never copies them all.
+    pages: Vec<Vec<u8>>,
     free: Vec<u32>,
+}
+
+/// How many cells a full page has.
+const PAGE: usize = 512;
+
+/// The page of a cell, and its bytes there.
+fn place(cell: Cell) -> (usize, Range<usize>) {
+    let (size, number) = (size(cell), cell.number as usize);
+    let start = number % PAGE * size;
+    (number / PAGE, start..start + size)
 }
 
 /// The class of the smallest cell that holds `len` bytes.
@@ -70,32 +83,36 @@ impl Cells {
             }
             return cell;
         }
-        let end = of_size.bytes.len();
-        #[expect(clippy::cast_possible_truncation, reason = "4 billion do not fit in memory")]
-        let number = (end / size) as u32;
-        cell.number = number;
-        if of_size.bytes.capacity() - end < size {
-            // Few at first, as rooms with small documents are many.
-            of_size.bytes.reserve_exact((end / 2).max(2 * size).next_multiple_of(size));
+        if of_size.pages.last().is_none_or(|last| last.len() == PAGE * size) {
+            of_size.pages.push(Vec::new());
         }
-        of_size.bytes.extend_from_slice(run);
-        of_size.bytes.resize(end + size, 0);
+        let full = of_size.pages.len().saturating_sub(1) * PAGE;
+        let Some(page) = of_size.pages.last_mut() else { return Cell::EMPTY };
+        let end = page.len();
+        #[expect(clippy::cast_possible_truncation, reason = "4 billion do not fit in memory")]
+        let number = (full + end / size) as u32;
+        cell.number = number;
+        if page.capacity() - end < size {
+            // Few at first, as rooms with small documents are many.
+            let more = (end / 2).max(2 * size).next_multiple_of(size);
+            page.reserve_exact(more.min(PAGE * size - end));
+        }
+        page.extend_from_slice(run);
+        page.resize(end + size, 0);
         cell
     }
 
     /// The cell's bytes, the unused ones at its end included.
     pub(super) fn get(&self, cell: Cell) -> &[u8] {
-        let size = size(cell);
-        let start = cell.number as usize * size;
+        let (page, bytes) = place(cell);
         let class = self.classes.get(usize::from(cell.class));
-        class.and_then(|class| class.bytes.get(start..start + size)).unwrap_or_default()
+        class.and_then(|class| class.pages.get(page)?.get(bytes)).unwrap_or_default()
     }
 
     pub(super) fn get_mut(&mut self, cell: Cell) -> &mut [u8] {
-        let size = size(cell);
-        let start = cell.number as usize * size;
+        let (page, bytes) = place(cell);
         let class = self.classes.get_mut(usize::from(cell.class));
-        class.and_then(|class| class.bytes.get_mut(start..start + size)).unwrap_or_default()
+        class.and_then(|class| class.pages.get_mut(page)?.get_mut(bytes)).unwrap_or_default()
     }
 
     /// Gives a cell back.
@@ -117,14 +134,22 @@ impl Cells {
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
         for class in &mut self.classes {
-            class.bytes.shrink_to_fit();
+            class.pages.shrink_to_fit();
+            if let Some(last) = class.pages.last_mut() {
+                last.shrink_to_fit();
+            }
         }
     }
 
     /// The number of cells in use, other than empty ones.
     pub(super) fn len(&self) -> usize {
         let cells = self.classes.iter().zip(SIZES).skip(1);
-        cells.map(|(class, size)| class.bytes.len() / size - class.free.len()).sum()
+        cells
+            .map(|(class, size)| {
+                let last = class.pages.last().map_or(0, |last| last.len() / size);
+                class.pages.len().saturating_sub(1) * PAGE + last - class.free.len()
+            })
+            .sum()
     }
 }
 
@@ -139,6 +164,22 @@ mod tests {
             assert!(SIZES[class] >= len);
             assert!(class == 0 || SIZES[class - 1] < len);
         }
+    }
+
+    #[test]
+    fn many_cells_of_a_size_are_in_pages() {
+        let mut cells = Cells::default();
+        let run = |n: usize| n.to_le_bytes();
+        let added: Vec<_> = (0..3 * PAGE + 7).map(|n| cells.add(&run(n))).collect();
+        assert_eq!(cells.len(), added.len());
+        for (n, cell) in added.iter().enumerate() {
+            assert_eq!(cells.get(*cell), run(n));
+        }
+        let pages = &cells.classes[1].pages;
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [4096, 4096, 4096, 56]);
+        cells.shrink();
+        assert_eq!(cells.get(added[PAGE]), run(PAGE));
+        assert_eq!(cells.add(&[1; 8]).number, u32::try_from(3 * PAGE + 7).unwrap());
     }
 
     #[test]
