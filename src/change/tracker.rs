@@ -41,6 +41,8 @@ pub(crate) struct Tracker {
     /// Nodes that had been taken out before, and were put back since.
     revived: BTreeSet<NodeIx>,
     freed: Vec<NodeIx>,
+    /// Something was touched in a node that does not count, so it is not in the log.
+    has_skipped: bool,
 }
 
 /// Touched places beyond which a tracker is not kept for use again.
@@ -50,11 +52,12 @@ const KEPT: usize = 64;
 #[derive(Debug)]
 struct Touched<P, O, N> {
     node: PackedId,
-    /// Where the node was then.
+    /// Where the node was then; of several entries in one, at the last.
     ix: NodeIx,
     place: P,
     old: Option<O>,
-    /// What came of it, where that was known at once.
+    /// What came of it, where that was known at once. True if it is this very node that has the id
+    /// now, and the log has all that was touched in it.
     since: Option<N>,
 }
 
@@ -101,6 +104,8 @@ impl Tracker {
         if self.counts(ix, node) {
             let (old, since) = (old.cloned().map(Old::Json), Some(new.cloned()));
             self.keys.push(Touched { node, ix, place: key.clone(), old, since });
+        } else {
+            self.has_skipped = true;
         }
     }
 
@@ -241,6 +246,7 @@ impl Tracker {
 
     fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>, rank: Option<usize>) {
         if !self.counts(node.parent, parent.id) {
+            self.has_skipped = true;
             return;
         }
         if matches!(parent.body, Body::List(_)) {
@@ -328,10 +334,12 @@ impl Tracker {
             return None;
         }
         let (mut changes, mut fresh) = (Few::new(), Vec::new());
-        for Touched { place: key, old, since, .. } in touched {
+        for Touched { place: key, ix: last, old, since, .. } in touched {
             let new = match since {
                 // Shortcut: the field that was set last is the one that is there.
-                Some(field) if matches!(body, Body::Object(_)) => {
+                Some(field)
+                    if *last == ix && !self.has_skipped && matches!(body, Body::Object(_)) =>
+                {
                     debug_assert_eq!(*field, document.field(ix, key));
                     field.clone().map(New::Json)
                 }
@@ -367,7 +375,7 @@ impl Tracker {
             TouchedItem { old: old.as_ref().map(|old| old.position.clone()), new, same }
         });
         let ranks = match touched {
-            [one] => one.since,
+            [one] if one.ix == list && !self.has_skipped => one.since,
             _ => None,
         };
         let steps = list::steps(items, |position| document.rank_in(list, position), ranks);
@@ -464,6 +472,7 @@ impl Tracker {
             self.uncreated_ids.clear();
             self.revived.clear();
         }
+        self.has_skipped = false;
         Some(self)
     }
 }
@@ -479,7 +488,10 @@ fn one_of_each<P: Ord, O, N>(
         touched.dedup_by(|later, first| {
             let same = later.node == first.node && later.place == first.place;
             if same {
-                first.since = since(first.since.take(), later.since.take());
+                // Another node may have got the id between the two.
+                let before = first.since.take().filter(|_| first.ix == later.ix);
+                first.since = since(before, later.since.take());
+                first.ix = later.ix;
             }
             same
         });

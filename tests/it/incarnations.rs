@@ -470,3 +470,36 @@ fn undo_of_a_replacement_takes_out_what_came_even_if_the_other_is_there() {
         ],
     });
 }
+
+/// While a connection was lost somebody sets a field; on top comes an own object, and its undo.
+#[test]
+fn a_field_beneath_an_undone_object_is_reported_as_it_ends() {
+    holds(&Script {
+        users: 2,
+        reader: false,
+        keep_foreign: true,
+        steps: vec![
+            Step::Edit {
+                user: 0,
+                edits: vec![Edit::Replace { at: 1, index: 92, content: Content::Object }],
+            },
+            Step::Edit { user: 2, edits: vec![Edit::Push { at: 0, content: Content::Object }] },
+            Step::Undo { user: 2 },
+            Step::Settle,
+            Step::Edit {
+                user: 2,
+                edits: vec![Edit::Set { at: 159, key: 3, content: Content::Scalar }],
+            },
+            Step::Cut { user: 1, up: 0, down: 0, late: false },
+            Step::Edit {
+                user: 1,
+                edits: vec![Edit::Insert { at: 153, index: 69, content: Content::Object }],
+            },
+            Step::Edit {
+                user: 1,
+                edits: vec![Edit::Set { at: 197, key: 1, content: Content::Object }],
+            },
+            Step::Undo { user: 1 },
+        ],
+    });
+}
