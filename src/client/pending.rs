@@ -86,7 +86,7 @@ enum Delivery {
     SentAgain,
 }
 
-/// Which shortcuts [`Pending::receive`] takes.
+/// Which shortcuts a client takes when a message comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shortcuts {
     /// Always the plain way.
