@@ -78,7 +78,7 @@ impl Document {
     fn take_back(&mut self, undo: Undo) {
         match undo {
             Undo::Field { node, key, old } => {
-                self.put_field(node, &key, old);
+                self.put_field(node, &key, old.as_ref());
             }
             Undo::Attached(node) => {
                 if let Some(tracker) = &mut self.tracker {
@@ -106,22 +106,30 @@ impl Document {
                 self.detach(ix);
                 self.set_field(node, key.clone(), Some(value.clone()));
             }
-            Some(Slot::Json(old)) => self.field_set(node, key.clone(), Some(old), value),
-            None => self.field_set(node, key.clone(), None, value),
+            old => {
+                let old = field(old);
+                self.watch_field(node, key, old.as_ref(), Some(value));
+                self.record_field(node, key.clone(), old);
+            }
         }
     }
 
     /// Sets or removes a JSON field of an object; there must be no child at the key.
     pub(crate) fn set_field(&mut self, node: NodeIx, key: SmallStr, value: Option<Json>) {
-        let old = self.put_field(node, &key, value);
+        let old = self.put_field(node, &key, value.as_ref());
         self.record_field(node, key, old);
     }
 
-    fn field_set(&mut self, node: NodeIx, key: SmallStr, old: Option<Json>, new: &Json) {
+    fn watch_field(
+        &mut self,
+        node: NodeIx,
+        key: &SmallStr,
+        old: Option<&Json>,
+        new: Option<&Json>,
+    ) {
         if let Some(tracker) = &mut self.tracker {
-            tracker.field(node, self.tree.node(node).id, &key, old.as_ref(), Some(new));
+            tracker.field(node, self.tree.node(node).id, key, old, new);
         }
-        self.record_field(node, key, old);
     }
 
     fn record_field(&mut self, node: NodeIx, key: SmallStr, old: Option<Json>) {
@@ -130,24 +138,13 @@ impl Document {
         }
     }
 
-    fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<Json>) -> Option<Json> {
-        let watched = self.tracker.is_some().then(|| value.clone()).flatten();
+    fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<&Json>) -> Option<Json> {
         let (objects, body) = self.tree.object_mut(node)?;
-        let old = match value {
-            Some(value) => objects.insert(body, key, Slot::Json(value)),
+        let old = field(match value {
+            Some(value) => objects.insert(body, key, Slot::Json(value.clone())),
             None => objects.remove(body, key),
-        };
-        let old = match old {
-            Some(Slot::Json(old)) => Some(old),
-            None => None,
-            Some(Slot::Child(_)) => {
-                debug_assert!(false, "I4: a child was overwritten by a field");
-                None
-            }
-        };
-        if let Some(tracker) = &mut self.tracker {
-            tracker.field(node, self.tree.node(node).id, key, old.as_ref(), watched.as_ref());
-        }
+        });
+        self.watch_field(node, key, old.as_ref(), value);
         old
     }
 
@@ -404,6 +401,17 @@ impl Document {
         debug_assert!(self.tracker.is_none(), "changes are still watched");
         for ix in freed.drain(..) {
             self.free_node(ix);
+        }
+    }
+}
+
+/// The field that was at a key where there was no child.
+fn field(old: Option<Slot>) -> Option<Json> {
+    match old? {
+        Slot::Json(old) => Some(old),
+        Slot::Child(_) => {
+            debug_assert!(false, "I4: a child was overwritten by a field");
+            None
         }
     }
 }
