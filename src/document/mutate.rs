@@ -104,7 +104,7 @@ impl Document {
                 // To take it out is a change of its own, and comes first.
                 objects.insert(body, key, child);
                 self.detach(ix);
-                self.set_field(node, key.clone(), Some(value.clone()));
+                self.set_field(node, key.clone(), Some(value));
             }
             old => {
                 let old = field(old);
@@ -115,8 +115,8 @@ impl Document {
     }
 
     /// Sets or removes a JSON field of an object; there must be no child at the key.
-    pub(crate) fn set_field(&mut self, node: NodeIx, key: SmallStr, value: Option<Json>) {
-        let old = self.put_field(node, &key, value.as_ref());
+    pub(crate) fn set_field(&mut self, node: NodeIx, key: SmallStr, value: Option<&Json>) {
+        let old = self.put_field(node, &key, value);
         self.record_field(node, key, old);
     }
 
