@@ -187,7 +187,7 @@ impl Document {
     /// The child at a key of an object or map, by the key's text.
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(_) => self.object(parent)?.at(key)?.child(),
+            Body::Object(_) => self.object(parent)?.child_at(key),
             Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
