@@ -217,6 +217,17 @@ impl Document {
         }
     }
 
+    /// The positions between which a new item of a list goes that is to have this index.
+    pub(crate) fn positions_around(
+        &self,
+        list: NodeIx,
+        index: usize,
+    ) -> (Option<Position>, Option<Position>) {
+        let Body::List(order) = &self.node(list).body else { return (None, None) };
+        let (before, after) = order.around(index);
+        (before.map(|item| item.position(self)), after.map(|item| item.position(self)))
+    }
+
     /// The child at a key of an object or map, or at a position of a list.
     pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
         match &self.node(parent).body {

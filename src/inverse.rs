@@ -4,7 +4,6 @@
 //! its place in the order like any other. Nodes that it brings back keep their ids, so that older
 //! undo steps still find them.
 
-
 use crate::document::{Body, NodeIx};
 use crate::op::{Create, Intent, Op, OpKind, UpdateText};
 use crate::text::{invert, normalize};

@@ -64,7 +64,7 @@ pub(crate) struct Order {
 
 /// An item: 12 bytes, for which the key is in two halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot {
+pub(crate) struct Slot {
     high: u32,
     low: u32,
     ix: NodeIx,
@@ -227,9 +227,9 @@ impl Order {
     }
 
     /// The items before and at a rank: those between which a new item of that rank goes.
-    pub(crate) fn around(&self, rank: usize) -> (Option<NodeIx>, Option<NodeIx>) {
+    pub(crate) fn around(&self, rank: usize) -> (Option<Slot>, Option<Slot>) {
         let Some(mut rank) = rank.checked_sub(1) else {
-            return (None, self.first());
+            return (None, self.root.slots().first().copied());
         };
         let mut node = &self.root;
         let mut next = None;
@@ -242,16 +242,17 @@ impl Order {
                     None => return (None, None),
                 },
             };
-            next = slots.get(at + 1).map(|slot| slot.ix).or(next);
+            next = slots.get(at + 1).copied().or(next);
             rank = rest;
             node = match node {
-                Node::Leaf(_) => return (slots.get(at).map(|slot| slot.ix), next),
+                Node::Leaf(_) => return (slots.get(at).copied(), next),
                 Node::Inner(inner) => inner.kid(at),
             };
         }
     }
 
     /// The item with the least position.
+    #[cfg(test)]
     pub(crate) fn first(&self) -> Option<NodeIx> {
         self.root.slots().first().map(|slot| slot.ix)
     }
@@ -358,6 +359,14 @@ impl Slot {
 
     fn key(self) -> SortKey {
         SortKey(u64::from(self.high) << 32 | u64::from(self.low))
+    }
+
+    /// The item's position. Its node is in no cache, mostly, and seldom needed.
+    pub(crate) fn position(self, positions: &impl Positions<Position>) -> Position {
+        let position = || positions.position(self.ix).clone();
+        let known = self.key().position();
+        debug_assert!(known.as_ref().is_none_or(|known| *known == position()));
+        known.unwrap_or_else(position)
     }
 }
 

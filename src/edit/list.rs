@@ -2,7 +2,7 @@
 
 use super::create::Place;
 use super::{EditError, MapMut, ObjectMut, Session, TextMut, handle};
-use crate::document::{Body, NodeIx};
+use crate::document::NodeIx;
 use crate::op::{Intent, NodeKind, OpKind};
 use crate::position::Position;
 use crate::{Json, Lson};
@@ -143,10 +143,8 @@ impl Session<'_> {
 
     /// A position between the items now at `index - 1` and `index`.
     fn position_at(&self, list: NodeIx, index: usize) -> Position {
-        let Body::List(order) = &self.document.node(list).body else { return Position::FIRST };
-        let (before, after) = order.around(index);
-        let key = |item: NodeIx| &self.document.node(item).key;
-        Position::make(before.map(key), after.map(key))
+        let (before, after) = self.document.positions_around(list, index);
+        Position::make(before.as_ref(), after.as_ref())
     }
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {

@@ -1,6 +1,5 @@
 //! Editing a LiveObject.
 
-
 use super::{EditError, NodeMut, Session, handle, keyed_handle};
 use crate::document::NodeIx;
 use crate::json::JsonObject;
