@@ -248,8 +248,8 @@ impl Session<'_> {
         };
         if outcome.is_accepted() {
             if self.trail.ops.is_empty() {
-                // Most edits are of one op.
-                self.trail.ops.reserve_exact(1);
+                // Most edits are of one or two.
+                self.trail.ops.reserve_exact(2);
             }
             self.trail.ops.push(op);
         }

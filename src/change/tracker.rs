@@ -408,7 +408,7 @@ impl Tracker {
             let ops = touched.changes_to(text.text())?;
             Some(Found { ix, detail: UpdateDetail::Text(ops), fresh: Vec::new() })
         });
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(2);
         found.extend(keys);
         found.extend(items);
         found.extend(texts);

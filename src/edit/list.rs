@@ -149,10 +149,8 @@ impl Session<'_> {
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {
         let position = Position::make(self.document.last_position(list), None);
-        let place = Place {
-            intent: Intent::Push,
-            ..Place::at(self.id(list), position.as_small_str().clone())
-        };
+        let place =
+            Place { intent: Intent::Push, ..self.place(list, position.as_small_str().clone()) };
         self.create(place, value)
     }
 
@@ -167,7 +165,7 @@ impl Session<'_> {
             return Err(EditError::IndexPastEnd { index, len });
         }
         let position = self.position_at(list, index);
-        self.create(Place::at(self.id(list), position.as_small_str().clone()), value)
+        self.create(self.place(list, position.as_small_str().clone()), value)
     }
 
     pub(crate) fn move_item(
@@ -201,7 +199,7 @@ impl Session<'_> {
         let place = Place {
             intent: Intent::Set,
             deleted_id: Some(self.id(item)),
-            ..Place::at(self.id(list), self.document.node(item).key.as_small_str().clone())
+            ..self.place(list, self.document.node(item).key.as_small_str().clone())
         };
         self.create(place, value)
     }

@@ -27,7 +27,11 @@ pub(super) fn parent_and_token(pointer: &str) -> Option<(&str, &str)> {
 
 /// The key that a token of a valid pointer stands for.
 pub(super) fn decoded(token: &str) -> Cow<'_, str> {
-    if token.bytes().any(|byte| byte == b'~') {
+    decoded_if(token.bytes().any(|byte| byte == b'~'), token)
+}
+
+fn decoded_if(has_escapes: bool, token: &str) -> Cow<'_, str> {
+    if has_escapes {
         // In this order: `~01` is `~1`.
         Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
     } else {
@@ -63,13 +67,18 @@ impl<'p> Walk<'p> {
     /// Walks past the next token, and gives it decoded.
     pub(super) fn step(&mut self) -> Option<Cow<'p, str>> {
         let rest = self.rest?;
-        // A search for a byte; `split_once` is made for longer texts.
-        let (token, rest) = match rest.bytes().position(|byte| byte == b'/') {
+        // One search for both bytes; `split_once` is made for longer texts.
+        let mut has_escapes = false;
+        let end = rest.bytes().position(|byte| {
+            has_escapes |= byte == b'~';
+            byte == b'/'
+        });
+        let (token, rest) = match end {
             Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..)),
             None => (rest, None),
         };
         self.rest = rest;
-        Some(decoded(token))
+        Some(decoded_if(has_escapes, token))
     }
 }
 
