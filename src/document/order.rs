@@ -62,11 +62,12 @@ pub(crate) struct Order {
     len: usize,
 }
 
-/// An item: 12 bytes, for which the key is in two halves.
+/// An item: 12 bytes, for which the key is in two halves. The lower one comes first, so that machines
+/// which do so too read them at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
-    high: u32,
     low: u32,
+    high: u32,
     ix: NodeIx,
 }
 
@@ -354,7 +355,7 @@ impl Order {
 impl Slot {
     fn new(SortKey(key): SortKey, ix: NodeIx) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "the key in two halves")]
-        Self { high: (key >> 32) as u32, low: key as u32, ix }
+        Self { low: key as u32, high: (key >> 32) as u32, ix }
     }
 
     fn key(self) -> SortKey {
