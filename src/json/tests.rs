@@ -354,6 +354,9 @@ proptest! {
         let value = f64::from_bits(bits);
         prop_assume!(value.is_finite());
         prop_assert_eq!(Json::from_slice(&Json::number(value).to_vec()).unwrap().as_f64(), Some(value));
+        let json = Json::number(f64::from_bits(bits));
+        prop_assert_eq!(json.json_len(), json.to_string().len());
+        prop_assert!(json.most_json_len() >= json.json_len());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use livetree::edit::EditError;
 use livetree::testing::generate::{self, Dice};
 use livetree::testing::model::nodes_of;
 use livetree::testing::probe::{apply_all, watch, watch_ops};
-use livetree::{Actor, Changes, Document, IdSource, Op, lson};
+use livetree::{Actor, Changes, Document, IdSource, Limits, Op, lson};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -282,4 +282,16 @@ fn a_text_that_is_not_normalised_is_reported_whole() {
     let changes = watch(&mut document, |document| document.rollback(savepoint));
     assert_eq!(json(&document), before);
     assert_eq!(replayed(&changes, after).unwrap(), before);
+}
+
+#[test]
+fn an_object_may_be_just_as_large_as_its_limit() {
+    let mut doc = Document::from_json(br#"{"x":1}"#).unwrap();
+    let mut ids = IdSource::new(Actor(1));
+    // The size is that of keys and values: "x" and a number of 8 digits.
+    doc.set_limits(Limits::default().object_size(9));
+    doc.edit(&mut ids, |root| root.set("x", 12_345_678)).unwrap();
+    let error = doc.edit(&mut ids, |root| root.set("x", 123_456_789)).unwrap_err();
+    assert!(error.is_limit(), "{error}");
+    assert_eq!(doc.to_json().to_string(), r#"{"x":12345678}"#);
 }
