@@ -260,7 +260,7 @@ impl Pending {
             if !within || matches!(op.kind, OpKind::DeleteCrdt) {
                 inverses.push(inverse);
             }
-            let entry = Entry {
+            let mut entry = Entry {
                 op: op.clone(),
                 sent_base: None,
                 own_name: None,
@@ -273,6 +273,7 @@ impl Pending {
                 arrival: Arrival::NotYet,
                 mints: made == Made::Anew && matches!(op.kind, OpKind::Create(_)),
             };
+            entry.fit();
             self.insert(entry);
         }
         Step::new(inverses.into_iter().rev().flatten().collect())
@@ -394,6 +395,7 @@ impl Pending {
         if !same || !unsent(before) || !unsent(after) {
             return None;
         }
+        debug_assert!(before.is_fitted() && after.is_fitted(), "applied since it was expressed");
         let base_version = first.base_version;
         let ops = crate::text::compose(&first.ops, &second.ops);
         let op_id = after.op.op_id.clone()?;
@@ -580,6 +582,7 @@ impl Pending {
                 Outcome::Accepted { corrected, .. } => {
                     entry.accepted = true;
                     entry.corrected = corrected;
+                    entry.fit();
                 }
                 _ => entry.accepted = false,
             }
@@ -625,6 +628,35 @@ impl Pending {
 }
 
 impl Entry {
+    /// Makes a text update that was never sent say what it did to the text on which it was applied.
+    ///
+    /// It may have been made on another one: undo and what is under way can meet a text that has come back
+    /// under its id, where the update is clipped and kept from splitting characters. Only what comes of
+    /// that can be [composed](crate::text::compose) with later updates and carries them over rightly. What
+    /// was sent stays as it was, since the server knows it again by that.
+    fn fit(&mut self) {
+        if self.delivery != Delivery::Unsent {
+            return;
+        }
+        if let (OpKind::UpdateText(update), Some(Op { kind: OpKind::UpdateText(applied), .. })) =
+            (&mut self.op.kind, self.corrected.as_deref())
+        {
+            if update.ops != applied.ops {
+                update.ops.clone_from(&applied.ops);
+            }
+        }
+    }
+
+    /// Whether [`fit`](Self::fit) has nothing to do.
+    fn is_fitted(&self) -> bool {
+        match (&self.op.kind, self.corrected.as_deref().map(|op| &op.kind)) {
+            (OpKind::UpdateText(update), Some(OpKind::UpdateText(applied))) => {
+                !self.accepted || update.ops == applied.ops
+            }
+            _ => true,
+        }
+    }
+
     /// Whether an op that names nobody looks like this one, on its way while a connection was lost.
     fn is_late(&self, op: &Op) -> bool {
         let sent = self.corrected.as_deref().unwrap_or(&self.op);

@@ -106,6 +106,48 @@ fn what_is_typed_offline_while_a_text_comes_back_is_kept_in_its_place() {
     assert_eq!(room.client(0).status(), Status::Synchronized);
 }
 
+/// Updates are carried to a text that is shorter: they are clipped there, one after the other. Made one
+/// before they are sent, they do the same.
+#[test]
+fn what_is_clipped_to_a_text_that_came_back_is_sent_as_it_is_shown() {
+    let mut room = room(2);
+    insert(room.client(0), 5, "!");
+    let late = room.client(0).poll_message().unwrap();
+    insert(room.client(0), 6, "ab");
+    insert(room.client(0), 7, "c");
+    delete_and_undo(room.client(1));
+    room.client(1).edit(|root| root.text("t")?.delete(0, 5)).unwrap();
+    room.say(1);
+    room.hear(1);
+    let actor = room.seats[0].actor;
+    let reply = room.server.receive(actor, late, 0).unwrap();
+    room.deliver(Some(actor), &reply);
+    room.hear(0);
+    let shown = room.shown(0);
+    room.settle();
+    assert_eq!(room.shown(0), shown);
+}
+
+/// So are steps of undo.
+#[test]
+fn what_undo_does_to_a_text_that_came_back_is_sent_as_it_is_shown() {
+    let mut room = room(2);
+    insert(room.client(0), 5, " world!");
+    for _ in 0..2 {
+        room.client(0).edit(|root| root.text("t")?.delete(10, 1)).unwrap();
+    }
+    room.say(0);
+    delete_and_undo(room.client(1));
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"t":[["Hello"]]}"#);
+    for expected in [r#"{"t":[["Hello!"]]}"#, r#"{"t":[["Hello!d"]]}"#] {
+        room.client(0).undo().unwrap();
+        assert_eq!(room.shown(0), expected);
+    }
+    room.settle();
+    assert_eq!(room.shown(1), r#"{"t":[["Hello!d"]]}"#);
+}
+
 /// What a client showed when it created a text anew is in the new text; the update that brought it
 /// there, refused because the first text is gone, does not come once more.
 #[test]
