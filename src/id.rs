@@ -12,6 +12,8 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
+use crate::json::decimal::write_within;
+
 /// A connection's number within a document. A server never gives out the same one twice.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -81,22 +83,15 @@ impl Id {
 
     /// Appends the id's text in quotes. Text of no known shape may need escapes: `quote` writes it.
     fn write(&self, out: &mut Vec<u8>, quote: impl FnOnce(&str, &mut Vec<u8>)) {
-        let clock = match self {
-            Self::Root => return out.extend_from_slice(b"\"root\""),
-            Self::Other(text) => return quote(text, out),
-            Self::Initial { clock } => {
-                out.extend_from_slice(b"\"si:");
-                *clock
-            }
+        match self {
+            Self::Root => out.extend_from_slice(b"\"root\""),
+            Self::Other(text) => quote(text, out),
+            Self::Initial { clock } => write_within(b"\"si:", *clock, b"\"", out),
             Self::Minted { actor, clock } => {
-                out.push(b'"');
-                out.extend_from_slice(itoa::Buffer::new().format(*actor).as_bytes());
-                out.push(b':');
-                *clock
+                write_within(b"\"", *actor, b":", out);
+                write_within(b"", *clock, b"\"", out);
             }
-        };
-        out.extend_from_slice(itoa::Buffer::new().format(clock).as_bytes());
-        out.push(b'"');
+        }
     }
 
     /// Numbers that are ordered as the ids are, and equal only for equal ids, unless both are texts.
@@ -150,14 +145,14 @@ fn digits_at_once(text: [u8; 8]) -> (u64, usize) {
     const ONES: u64 = u64::MAX / 255;
     // The first digit is lowest. What is no digit is more than 9, and gets its highest bit.
     let values = u64::from_le_bytes(text) ^ (ONES * u64::from(b'0'));
-    let others = ((values & (ONES * 0x7f)) + ONES * 0x76 | values) & (ONES * 0x80);
+    let others = (((values & (ONES * 0x7f)) + ONES * 0x76) | values) & (ONES * 0x80);
     let digits = others.trailing_zeros() as usize / 8;
     // Zeros take the place of leading digits: one shift for none would be too far.
-    let values = (values << 7 * (8 - digits)) << (8 - digits);
+    let values = (values << (7 * (8 - digits))) << (8 - digits);
     // Pairs of digits, pairs of those, and pairs of those: each time the first is worth more.
     let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    (((fours * 10_000 + (fours >> 32)) & 0xffff_ffff), digits)
+    ((fours * 10_000 + (fours >> 32)) & 0xffff_ffff, digits)
 }
 
 impl Ord for Id {
@@ -339,6 +334,7 @@ mod tests {
             "ACK",
             "1:2:3",
             "4294967295:4294967295",
+            "99999999:100000000",
             "si:4294967295",
             "si:4294967296",
             "si:",

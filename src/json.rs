@@ -5,6 +5,7 @@
 //! are kept sorted, so equal values also print equally.
 
 mod convert;
+pub(crate) mod decimal;
 pub(crate) mod error;
 pub(crate) mod read;
 pub(crate) mod scan;

@@ -36,7 +36,7 @@ pub(super) type Touches = SmallVec<[Touch; 2]>;
 
 /// How often pending ops touch a node.
 #[derive(Debug, Default)]
-struct Touched {
+struct Counts {
     /// In whatever way.
     named: u32,
     created: u32,
@@ -46,7 +46,7 @@ struct Touched {
 /// The places that the pending ops touch.
 #[derive(Debug, Default)]
 pub(super) struct Footprint {
-    nodes: BTreeMap<NodeId, Touched>,
+    nodes: BTreeMap<NodeId, Counts>,
     slots: BTreeMap<Slot, u32>,
     /// The ids of the nodes.
     sieve: Sieve,
@@ -61,9 +61,9 @@ impl Touch {
     }
 }
 
-impl Touched {
+impl Counts {
     /// The count of a way in which a node is touched, besides being named.
-    fn count(&mut self, touch: &Touch) -> Option<&mut u32> {
+    fn of(&mut self, touch: &Touch) -> Option<&mut u32> {
         match touch {
             Touch::Created(_) => Some(&mut self.created),
             Touch::List(_) => Some(&mut self.items),
@@ -75,12 +75,12 @@ impl Touched {
 impl Footprint {
     pub(super) fn add(&mut self, touches: &[Touch]) {
         for touch in touches {
-            let touched = self.nodes.entry(touch.node().clone()).or_default();
-            touched.named += 1;
-            if let Some(count) = touched.count(touch) {
+            let counts = self.nodes.entry(touch.node().clone()).or_default();
+            counts.named += 1;
+            if let Some(count) = counts.of(touch) {
                 *count += 1;
             }
-            if touched.named == 1 {
+            if counts.named == 1 {
                 self.sieve.add(touch.node(), self.nodes.keys());
             }
             if let Touch::Slot(slot) = touch {
@@ -99,20 +99,20 @@ impl Footprint {
                     }
                 }
             }
-            let Some(touched) = self.nodes.get_mut(touch.node()) else { continue };
-            if let Some(count) = touched.count(touch) {
+            let Some(counts) = self.nodes.get_mut(touch.node()) else { continue };
+            if let Some(count) = counts.of(touch) {
                 *count -= 1;
             }
-            touched.named -= 1;
-            if touched.named == 0 {
+            counts.named -= 1;
+            if counts.named == 0 {
                 self.nodes.remove(touch.node());
                 self.sieve.remove(touch.node());
             }
         }
     }
 
-    /// How a node is touched, if it is.
-    fn at(&self, id: &NodeId) -> Option<&Touched> {
+    /// How often a node is touched, if it is.
+    fn at(&self, id: &NodeId) -> Option<&Counts> {
         if self.sieve.may_hold(id) { self.nodes.get(id) } else { None }
     }
 
@@ -145,13 +145,13 @@ impl Footprint {
             return false;
         }
         document.touches(op).iter().any(|touch| {
-            let Some(touched) = self.at(touch.node()) else { return false };
+            let Some(counts) = self.at(touch.node()) else { return false };
             match touch {
                 // Two ops may name one node as long as they touch different keys of it.
-                Touch::Node(_) => touched.created > 0,
+                Touch::Node(_) => counts.created > 0,
                 Touch::Created(_) => true,
-                Touch::Slot(slot) => touched.created > 0 || self.slots.contains_key(slot),
-                Touch::List(_) => touched.created > 0 || touched.items > 0,
+                Touch::Slot(slot) => counts.created > 0 || self.slots.contains_key(slot),
+                Touch::List(_) => counts.created > 0 || counts.items > 0,
             }
         })
     }

@@ -444,11 +444,12 @@ impl Pending {
 
     /// Applies an op of the server to the confirmed document.
     pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
-        let own = self.own(op).map(|entry| entry.op.clone());
-        let update = own.as_ref().unwrap_or(op);
+        let own = self.own(op).map(|entry| &entry.op);
+        let update = own.unwrap_or(op);
         let of = incarnation(update).map(|of| (update.id.clone(), of));
         if let Some((id, of)) = &of {
             if self.branches.has(document, id, *of) {
+                let own = own.cloned();
                 return self.confirm_on_branch(document, history, op, own, *of);
             }
         }
@@ -456,11 +457,11 @@ impl Pending {
             let heard = self.hear(document, op);
             return self.carry(document, history, &op.id, applied(op, &heard));
         };
+        let expected = own.map(|op| expected(document, op)).unwrap_or_default();
         // An answer that came before changes nothing now.
         if !self.remove(op_id) {
             return;
         }
-        let expected = own.map(|op| expected(document, &op)).unwrap_or_default();
         if op.is_acknowledgement() {
             // It may come ahead of the echo that creates the text, which is not shown then.
             if let Some((id, of)) = &of {
