@@ -130,7 +130,10 @@ impl Fixture {
             ops.push(match kind {
                 "update-object" => {
                     let x = Json::from(self.dice.any());
-                    Op::new(shape, OpKind::UpdateObject { data: fields([("x", x)]) })
+                    Op::new(
+                        shape,
+                        OpKind::UpdateObject { data: [("x".into(), x)].into_iter().collect() },
+                    )
                 }
                 "delete-object-key" => Op::new(shape, OpKind::DeleteObjectKey { key: "x".into() }),
                 "create-object" => {

@@ -10,7 +10,6 @@ use std::error::Error;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use livetree::document::{ObjectRef, ValueRef};
@@ -279,7 +278,7 @@ impl Desk<'_> {
     /// What a client would send, taken as it is.
     fn send_ops(&mut self) -> Result<()> {
         let id = self.document.at(&format!("{}/1", self.list))?.id().ok_or("no node")?;
-        let data = Arc::new([("note".into(), "sent".into())].into_iter().collect());
+        let data = [("note".into(), "sent".into())].into_iter().collect();
         let op = Op::new(id, OpKind::UpdateObject { data }).with_op_id(self.ids.op_id());
         let (outcome, spent) = timed(|| self.document.apply(&op));
         self.proofs.add("an op as it is sent is accepted", outcome.is_accepted());

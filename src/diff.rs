@@ -14,7 +14,6 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::document::{Body, NodeIx, TextNode};
 use crate::json::JsonObject;
@@ -114,7 +113,7 @@ impl Differ<'_> {
             .map(|(key, value)| (key.clone(), value))
             .collect();
         if !data.is_empty() {
-            let kind = OpKind::UpdateObject { data: Arc::new(data) };
+            let kind = OpKind::UpdateObject { data };
             self.changes.push(Op::new(id.clone(), kind));
         }
         // A child that comes in a field's place replaces it.

@@ -187,7 +187,7 @@ impl Document {
     /// The child at a key of an object or map, by the key's text.
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
         match &self.node(parent).body {
-            Body::Object(_) => self.object(parent)?.at(key)?.child(),
+            Body::Object(_) => self.object(parent)?.child_at(key),
             Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         }
@@ -215,6 +215,17 @@ impl Document {
             Body::List(order) => order.last().map(|last| &self.node(last).key),
             _ => None,
         }
+    }
+
+    /// The positions between which a new item of a list goes that is to have this index.
+    pub(crate) fn positions_around(
+        &self,
+        list: NodeIx,
+        index: usize,
+    ) -> (Option<Position>, Option<Position>) {
+        let Body::List(order) = &self.node(list).body else { return (None, None) };
+        let (before, after) = order.around(index);
+        (before.map(|item| item.position(self)), after.map(|item| item.position(self)))
     }
 
     /// The child at a key of an object or map, or at a position of a list.

@@ -247,6 +247,10 @@ impl Session<'_> {
             }
         };
         if outcome.is_accepted() {
+            if self.trail.ops.is_empty() {
+                // Most edits are of one or two.
+                self.trail.ops.reserve_exact(2);
+            }
             self.trail.ops.push(op);
         }
         outcome

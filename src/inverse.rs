@@ -4,8 +4,6 @@
 //! its place in the order like any other. Nodes that it brings back keep their ids, so that older
 //! undo steps still find them.
 
-use std::sync::Arc;
-
 use crate::document::{Body, NodeIx};
 use crate::op::{Create, Intent, Op, OpKind, UpdateText};
 use crate::text::{invert, normalize};
@@ -104,7 +102,7 @@ impl Document {
             }
         }
         if !fields.is_empty() {
-            let data = Arc::new(fields.into_iter().collect());
+            let data = fields.into_iter().collect();
             ops.push(Op::new(id.clone(), OpKind::UpdateObject { data }));
         }
     }

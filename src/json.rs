@@ -230,6 +230,14 @@ impl Json {
         }
     }
 
+    /// At least [`json_len`](Self::json_len), without writing numbers.
+    pub(crate) fn most_json_len(&self) -> usize {
+        match self {
+            Self::Number(_) => write::LONGEST_NUMBER,
+            value => value.json_len(),
+        }
+    }
+
     fn nested_len(&self) -> usize {
         let mut len = 0;
         let mut stack = vec![self];

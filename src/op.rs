@@ -42,7 +42,7 @@ pub enum OpKind {
     /// Sets JSON fields of an object (3).
     UpdateObject {
         /// The fields to set; others stay.
-        data: Arc<JsonObject>,
+        data: JsonObject,
     },
     /// Deletes the node and all below it (5).
     DeleteCrdt,

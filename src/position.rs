@@ -457,6 +457,17 @@ impl SortKey {
     pub(crate) fn is_exact(self) -> bool {
         self.0 & 0xff != Self::INEXACT
     }
+
+    /// The position whose key this is, if the key holds all of it.
+    pub(crate) fn position(self) -> Option<Position> {
+        // Open the gaps that `pack` has closed.
+        let x = self.0 >> 8;
+        let x = (x & 0x0000_0000_0fff_ffff) | (x & 0x00ff_ffff_f000_0000) << 4;
+        let x = (x & 0x0000_3fff_0000_3fff) | (x & 0x0fff_c000_0fff_c000) << 2;
+        let x = (x & 0x007f_007f_007f_007f) | (x & 0x3f80_3f80_3f80_3f80) << 1;
+        let len = (self.0 & 0xff) as usize;
+        self.is_exact().then(|| Position(SmallStr::from_ascii_prefix(x, len)))
+    }
 }
 
 /// The digits of the rule of `between`, for `lo < hi`. What is not a digit counts as the nearest.

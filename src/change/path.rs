@@ -44,9 +44,11 @@ impl Path {
 
     /// The path along these steps, given from the last to the first.
     pub(crate) fn from_last(steps: impl Iterator<Item = PathStep>) -> Self {
-        let mut steps: SmallVec<[PathStep; 3]> = steps.collect();
-        steps.reverse();
-        Self(steps)
+        let mut path = SmallVec::new();
+        // One by one: to collect them would take longer than to make them.
+        steps.for_each(|step| path.push(step));
+        path.reverse();
+        Self(path)
     }
 }
 

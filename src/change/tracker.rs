@@ -408,13 +408,20 @@ impl Tracker {
             let ops = touched.changes_to(text.text())?;
             Some(Found { ix, detail: UpdateDetail::Text(ops), fresh: Vec::new() })
         });
-        let mut found: Vec<Found> = keys.chain(items).chain(texts).collect();
-        let fresh = found.iter().flat_map(|found| found.fresh.iter().map(|(_, node)| *node));
-        let fresh: BTreeSet<NodeIx> = fresh.collect();
-        if !fresh.is_empty() {
+        let mut found = Vec::with_capacity(2);
+        found.extend(keys);
+        found.extend(items);
+        found.extend(texts);
+        if found.iter().any(|found| !found.fresh.is_empty()) {
+            let fresh = found.iter().flat_map(|found| found.fresh.iter().map(|(_, node)| *node));
+            let fresh: BTreeSet<NodeIx> = fresh.collect();
             found.retain(|at| !document.ancestors(at.ix).any(|above| fresh.contains(&above)));
         }
-        found.sort_by_cached_key(|at| (document.node(at.ix).depth, document.id(at.ix)));
+        // They are sorted by id already, mostly, if they are many.
+        found.sort_by(|a, b| {
+            let by_depth = document.node(a.ix).depth.cmp(&document.node(b.ix).depth);
+            by_depth.then_with(|| document.id(a.ix).cmp(&document.id(b.ix)))
+        });
         found
     }
 
@@ -430,7 +437,9 @@ impl Tracker {
 
     /// Compares what was there with what is there. The document must not be watched any more.
     pub(crate) fn finish(&mut self, document: &mut Document) -> Changes {
-        self.touch_replaced_texts(document);
+        if !self.texts.is_empty() {
+            self.touch_replaced_texts(document);
+        }
         one_of_each(&mut self.keys, |_, last| last);
         one_of_each(&mut self.items, |first, last| Some((first?.0, last?.1)));
         let changes = if self.texts.is_empty() && self.keys.len() + self.items.len() == 1 {

@@ -213,7 +213,7 @@ impl History {
                         .is_some_and(|child| self.is_foreign_within(document, child, step.made_at))
             });
             let data: JsonObject = own.map(|(key, value)| (key.clone(), value.clone())).collect();
-            return Some(Op::new(op.id.clone(), OpKind::UpdateObject { data: data.into() }));
+            return Some(Op::new(op.id.clone(), OpKind::UpdateObject { data }));
         }
         // A text says itself what others changed, and a node that goes was put there by this step.
         let own_place = match &op.kind {

@@ -57,8 +57,8 @@ impl News {
 fn one_by_one(op: Op) -> Vec<Op> {
     let each = |data: &JsonObject| -> Vec<Op> {
         let single = |(key, value): (&SmallStr, &Json)| {
-            let data = JsonObject::from_iter([(key.clone(), value.clone())]);
-            Op::new(op.id.clone(), OpKind::UpdateObject { data: data.into() })
+            let data = JsonObject::of(key.clone(), value.clone());
+            Op::new(op.id.clone(), OpKind::UpdateObject { data })
         };
         data.iter().map(single).collect()
     };

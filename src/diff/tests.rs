@@ -1,5 +1,7 @@
 //! Differences of documents that are easy to get wrong.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -144,7 +146,7 @@ fn op((kind, id, parent, key, value): Step) -> Op {
             return Op::new(node(id), OpKind::SetParentKey { parent_key: position });
         }
         1 => {
-            let data = Arc::new([(name, json)].into_iter().collect());
+            let data = JsonObject::of(name, json);
             return Op::new(node(id), OpKind::UpdateObject { data });
         }
         2 => return Op::new(node(id), OpKind::DeleteObjectKey { key: name }),

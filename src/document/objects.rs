@@ -385,6 +385,14 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// As [`contains`](Self::contains), by the text of a key.
+    pub(crate) fn contains_at(self, key: &str) -> bool {
+        match SmallStr::inline(key) {
+            Some(key) => self.contains(&key),
+            None => self.at(key).is_some(),
+        }
+    }
+
     /// As [`get`](Self::get), by the text of a key.
     pub(crate) fn at(self, key: &str) -> Option<Slot> {
         match (self.body.form(), SmallStr::inline(key)) {
@@ -395,6 +403,14 @@ impl<'a> Object<'a> {
                 let at = keys.binary_search_by(|k| k.as_bytes().cmp(key.as_bytes()));
                 Some(self.unpack(self.packed(cell, at.ok()?)))
             }
+        }
+    }
+
+    /// As [`child`](Self::child), by the text of a key.
+    pub(crate) fn child_at(self, key: &str) -> Option<NodeIx> {
+        match SmallStr::inline(key) {
+            Some(key) => self.child(&key),
+            None => self.at(key)?.child(),
         }
     }
 

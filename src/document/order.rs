@@ -62,11 +62,12 @@ pub(crate) struct Order {
     len: usize,
 }
 
-/// An item: 12 bytes, for which the key is in two halves.
+/// An item: 12 bytes, for which the key is in two halves. The lower one comes first, so that machines
+/// which do so too read them at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot {
-    high: u32,
+pub(crate) struct Slot {
     low: u32,
+    high: u32,
     ix: NodeIx,
 }
 
@@ -227,9 +228,9 @@ impl Order {
     }
 
     /// The items before and at a rank: those between which a new item of that rank goes.
-    pub(crate) fn around(&self, rank: usize) -> (Option<NodeIx>, Option<NodeIx>) {
+    pub(crate) fn around(&self, rank: usize) -> (Option<Slot>, Option<Slot>) {
         let Some(mut rank) = rank.checked_sub(1) else {
-            return (None, self.first());
+            return (None, self.root.slots().first().copied());
         };
         let mut node = &self.root;
         let mut next = None;
@@ -242,16 +243,17 @@ impl Order {
                     None => return (None, None),
                 },
             };
-            next = slots.get(at + 1).map(|slot| slot.ix).or(next);
+            next = slots.get(at + 1).copied().or(next);
             rank = rest;
             node = match node {
-                Node::Leaf(_) => return (slots.get(at).map(|slot| slot.ix), next),
+                Node::Leaf(_) => return (slots.get(at).copied(), next),
                 Node::Inner(inner) => inner.kid(at),
             };
         }
     }
 
     /// The item with the least position.
+    #[cfg(test)]
     pub(crate) fn first(&self) -> Option<NodeIx> {
         self.root.slots().first().map(|slot| slot.ix)
     }
@@ -353,11 +355,19 @@ impl Order {
 impl Slot {
     fn new(SortKey(key): SortKey, ix: NodeIx) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "the key in two halves")]
-        Self { high: (key >> 32) as u32, low: key as u32, ix }
+        Self { low: key as u32, high: (key >> 32) as u32, ix }
     }
 
     fn key(self) -> SortKey {
         SortKey(u64::from(self.high) << 32 | u64::from(self.low))
+    }
+
+    /// The item's position. Its node is in no cache, mostly, and seldom needed.
+    pub(crate) fn position(self, positions: &impl Positions<Position>) -> Position {
+        let position = || positions.position(self.ix).clone();
+        let known = self.key().position();
+        debug_assert!(known.as_ref().is_none_or(|known| *known == position()));
+        known.unwrap_or_else(position)
     }
 }
 

@@ -11,10 +11,12 @@ use crate::{Json, Lson, NodeId, SmallStr};
 
 /// Where a new node goes.
 pub(crate) struct Place {
-    pub(crate) parent_id: NodeId,
-    pub(crate) parent_key: SmallStr,
-    pub(crate) intent: Intent,
-    pub(crate) deleted_id: Option<NodeId>,
+    /// The container, if it is known where it is.
+    pub(super) parent: Option<NodeIx>,
+    pub(super) parent_id: NodeId,
+    pub(super) parent_key: SmallStr,
+    pub(super) intent: Intent,
+    pub(super) deleted_id: Option<NodeId>,
 }
 
 impl Session<'_> {
@@ -25,8 +27,12 @@ impl Session<'_> {
         key: SmallStr,
         value: Lson,
     ) -> Result<(), EditError> {
-        let parent_id = self.id(parent);
-        self.create(Place::at(parent_id, key), value)
+        self.create(self.place(parent, key), value)
+    }
+
+    /// At a key of an object or map, or a free position of a list.
+    pub(crate) fn place(&self, parent: NodeIx, key: SmallStr) -> Place {
+        Place { parent: Some(parent), ..Place::at(self.id(parent), key) }
     }
 
     /// An id that names no node. Peers can give their nodes ids in the name of any actor.
@@ -45,8 +51,8 @@ impl Session<'_> {
         place: Place,
         content: NodeContent,
     ) -> Result<(), EditError> {
-        let Place { parent_id, parent_key, intent, deleted_id } = place;
-        let parent = self.document.find(&parent_id);
+        let Place { parent, parent_id, parent_key, intent, deleted_id } = place;
+        let parent = parent.or_else(|| self.document.find(&parent_id));
         let create = Create { parent_id, parent_key, intent, deleted_id, content };
         self.perform(parent, id, OpKind::Create(create))
     }
@@ -110,8 +116,8 @@ impl Session<'_> {
 }
 
 impl Place {
-    /// At a key of an object or map, or a free position of a list.
-    pub(crate) fn at(parent_id: NodeId, parent_key: SmallStr) -> Self {
-        Self { parent_id, parent_key, intent: Intent::Insert, deleted_id: None }
+    /// As [`Session::place`], below a node that is yet to be created.
+    fn at(parent_id: NodeId, parent_key: SmallStr) -> Self {
+        Self { parent: None, parent_id, parent_key, intent: Intent::Insert, deleted_id: None }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::create::Place;
 use super::{EditError, MapMut, ObjectMut, Session, TextMut, handle};
-use crate::document::{Body, NodeIx};
+use crate::document::NodeIx;
 use crate::op::{Intent, NodeKind, OpKind};
 use crate::position::Position;
 use crate::{Json, Lson};
@@ -143,18 +143,14 @@ impl Session<'_> {
 
     /// A position between the items now at `index - 1` and `index`.
     fn position_at(&self, list: NodeIx, index: usize) -> Position {
-        let Body::List(order) = &self.document.node(list).body else { return Position::FIRST };
-        let (before, after) = order.around(index);
-        let key = |item: NodeIx| &self.document.node(item).key;
-        Position::make(before.map(key), after.map(key))
+        let (before, after) = self.document.positions_around(list, index);
+        Position::make(before.as_ref(), after.as_ref())
     }
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {
         let position = Position::make(self.document.last_position(list), None);
-        let place = Place {
-            intent: Intent::Push,
-            ..Place::at(self.id(list), position.as_small_str().clone())
-        };
+        let place =
+            Place { intent: Intent::Push, ..self.place(list, position.as_small_str().clone()) };
         self.create(place, value)
     }
 
@@ -169,7 +165,7 @@ impl Session<'_> {
             return Err(EditError::IndexPastEnd { index, len });
         }
         let position = self.position_at(list, index);
-        self.create(Place::at(self.id(list), position.as_small_str().clone()), value)
+        self.create(self.place(list, position.as_small_str().clone()), value)
     }
 
     pub(crate) fn move_item(
@@ -203,7 +199,7 @@ impl Session<'_> {
         let place = Place {
             intent: Intent::Set,
             deleted_id: Some(self.id(item)),
-            ..Place::at(self.id(list), self.document.node(item).key.as_small_str().clone())
+            ..self.place(list, self.document.node(item).key.as_small_str().clone())
         };
         self.create(place, value)
     }

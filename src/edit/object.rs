@@ -1,7 +1,5 @@
 //! Editing a LiveObject.
 
-use std::sync::Arc;
-
 use super::{EditError, NodeMut, Session, handle, keyed_handle};
 use crate::document::NodeIx;
 use crate::json::JsonObject;
@@ -107,7 +105,7 @@ impl Session<'_> {
         object: NodeIx,
         fields: Vec<(SmallStr, Json)>,
     ) -> Result<(), EditError> {
-        let data = Arc::new(JsonObject::from_iter(fields));
+        let data = JsonObject::from_iter(fields);
         self.apply(object, OpKind::UpdateObject { data })
     }
 
@@ -119,7 +117,7 @@ impl Session<'_> {
     ) -> Result<(), EditError> {
         match value {
             Lson::Json(value) => {
-                let data = Arc::new(JsonObject::of(key, value));
+                let data = JsonObject::of(key, value);
                 self.apply(object, OpKind::UpdateObject { data })
             }
             live => self.create_at(object, key, live),

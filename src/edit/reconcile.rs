@@ -12,7 +12,6 @@ mod same;
 
 use serde::Serialize;
 
-use super::create::Place;
 use super::{EditError, Session};
 use crate::document::{Body, NodeIx, ValueRef};
 use crate::json::{JsonObject, to_json};
@@ -138,8 +137,7 @@ impl Session<'_> {
             return self.apply(node, OpKind::UpdateText(update));
         }
         let parent = self.document.node(node).parent;
-        let mut place =
-            Place::at(self.id(parent), self.document.node(node).key.as_small_str().clone());
+        let mut place = self.place(parent, self.document.node(node).key.as_small_str().clone());
         if matches!(self.document.node(parent).body, Body::List(_)) {
             place.intent = Intent::Set;
             place.deleted_id = Some(self.id(node));

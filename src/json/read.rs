@@ -224,10 +224,8 @@ impl<'a> Reader<'a> {
             // It lies in nothing of this value, so an error has no path to be told.
             return self.scalar();
         }
-        if self.bytes.get(self.at) == Some(&b'{') && levels > 0 {
-            if let Some(object) = self.flat_object() {
-                return Ok(object);
-            }
+        if let Some(object) = self.flat_object(levels) {
+            return Ok(object.into());
         }
         self.nested(levels).map_err(|error| {
             // What has been read of a failed value is in the way of the next.

@@ -1,31 +1,42 @@
-//! What the reader does byte by byte, several at a time.
+//! What readers do byte by byte, several at a time.
+
+const ONES: u64 = u64::MAX / 255;
+const HIGHS: u64 = ONES << 7;
 
 /// The offset of the first quote, backslash or control character from `at` on, or the end.
 #[inline]
-pub(crate) fn find_special(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn find_special(bytes: &[u8], at: usize) -> usize {
+    let controls = |word: u64| word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+    find(bytes, at, |word| marks_of(b'"', word) | marks_of(b'\\', word) | controls(word))
+}
+
+/// The offset of a byte, or the end.
+#[inline]
+pub(crate) fn find_byte(bytes: &[u8], byte: u8) -> usize {
+    find(bytes, 0, |word| marks_of(byte, word))
+}
+
+/// The offset of the first byte from `at` on that is marked, or the end. `marks` sets the upper bit
+/// of such bytes of a word, and may do so by mistake above the lowest of them.
+#[inline]
+fn find(bytes: &[u8], mut at: usize, marks: impl Fn(u64) -> u64) -> usize {
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let marks = special(u64::from_le_bytes(*word));
+        let marks = marks(u64::from_le_bytes(*word));
         if marks != 0 {
             return at + marks.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
-    // The zeros after the end count as control characters.
+    // Whether zeros are marked does not matter: those after the end are the end.
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.len().min(special(last_bytes(rest)).trailing_zeros() as usize / 8)
+    at + rest.len().min(marks(last_bytes(rest)).trailing_zeros() as usize / 8)
 }
 
-/// Marks the lowest byte of a word that is special. A mark above it may be false.
+/// Marks the bytes of a word that are this one.
 #[inline]
-fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // Marks zero bytes; also here only the lowest mark is true for certain.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let quotes = zeros(word ^ (ONES * u64::from(b'"')));
-    let escapes = zeros(word ^ (ONES * u64::from(b'\\')));
-    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-    quotes | escapes | controls
+fn marks_of(byte: u8, word: u64) -> u64 {
+    let word = word ^ (ONES * u64::from(byte));
+    word.wrapping_sub(ONES) & !word & HIGHS
 }
 
 /// Fewer than eight bytes as a number, the first one lowest; zeros where there are none.
@@ -78,6 +89,9 @@ mod tests {
             let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
             let found = bytes[at..].iter().position(special).map_or(bytes.len(), |n| at + n);
             prop_assert_eq!(find_special(&bytes, at), found);
+            let byte = bytes.first().copied().unwrap_or(0);
+            let found = bytes[at..].iter().position(|other| *other == byte);
+            prop_assert_eq!(find_byte(&bytes[at..], byte), found.unwrap_or(bytes.len() - at));
         }
     }
 }

@@ -80,10 +80,12 @@ pub(super) fn number_len(number: Number) -> usize {
         };
         return digits + usize::from(integer < 0);
     }
-    let mut text = Vec::with_capacity(24);
-    write_number(number, &mut text);
-    text.len()
+    unusual(number.get(), str::len)
 }
+
+/// No number's text is longer. (A sign, 17 digits, and either an exponent of three digits with its
+/// sign or up to five zeros in front.)
+pub(super) const LONGEST_NUMBER: usize = 25;
 
 /// Writes a scalar whole, of anything else the opening bracket.
 #[inline]
@@ -145,7 +147,7 @@ pub(crate) fn write_str_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 pub(crate) fn write_number(number: Number, out: &mut Vec<u8>) {
     match small_integer(number) {
         Some(integer) => out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes()),
-        None => write_unusual(number.get(), out),
+        None => unusual(number.get(), |text| out.extend_from_slice(text.as_bytes())),
     }
 }
 
@@ -158,15 +160,15 @@ fn small_integer(number: Number) -> Option<i64> {
     Some(value as i64).filter(|&i| i as f64 == value && i < 1 << 62)
 }
 
-/// Appends a number that is no small integer.
-fn write_unusual(value: f64, out: &mut Vec<u8>) {
+/// Passes on the text of a number that is no small integer.
+fn unusual<T>(value: f64, take: impl FnOnce(&str) -> T) -> T {
     // From 2^53 on every double is an integer.
     if (9_007_199_254_740_992.0..1e21).contains(&value.abs()) {
         #[expect(clippy::cast_possible_truncation, reason = "an integer below 10^21")]
         let integer = value as i128;
-        out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+        take(itoa::Buffer::new().format(integer))
     } else {
-        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+        take(zmij::Buffer::new().format_finite(value))
     }
 }
 

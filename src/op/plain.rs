@@ -1,5 +1,7 @@
 //! Ops that are written as most are: fields in the usual order, no white space, ids of the usual shape.
 
+use std::sync::Arc;
+
 use super::{Create, Intent, NodeContent, Op, OpKind, Sender};
 use crate::json::read::Reader;
 use crate::{Json, SmallStr};
@@ -30,10 +32,7 @@ fn plain(reader: &mut Reader<'_>, sender: Sender) -> Option<Op> {
     let id = field(reader, br#","id":"#, Reader::plain_node_id)?;
     let kind = match number {
         1 => OpKind::SetParentKey { parent_key: field(reader, br#","parentKey":"#, text)? },
-        3 => match field(reader, br#","data":"#, value)? {
-            Json::Object(data) => OpKind::UpdateObject { data },
-            _ => return None,
-        },
+        3 => OpKind::UpdateObject { data: field(reader, br#","data":"#, Reader::object)? },
         5 => OpKind::DeleteCrdt,
         6 => OpKind::DeleteObjectKey { key: field(reader, br#","key":"#, text)? },
         2 | 4 | 7 | 8 => OpKind::Create(plain_create(reader, number)?),
@@ -49,10 +48,7 @@ fn plain_create(reader: &mut Reader<'_>, number: u64) -> Option<Create> {
         2 => NodeContent::List,
         7 => NodeContent::Map,
         8 => NodeContent::Register(field(reader, br#","data":"#, value)?),
-        _ => match field(reader, br#","data":"#, value)? {
-            Json::Object(fields) => NodeContent::Object(fields),
-            _ => return None,
-        },
+        _ => NodeContent::Object(Arc::new(field(reader, br#","data":"#, Reader::object)?)),
     };
     let intent = match optional(reader, br#","intent":"#, Reader::plain_string)? {
         None => Intent::Insert,

@@ -320,7 +320,7 @@ impl RawOp {
     fn kind(&mut self, number: u64) -> Result<OpKind, Fault> {
         Ok(match number {
             1 => OpKind::SetParentKey { parent_key: self.parent_key.take(Field::ParentKey)? },
-            3 => OpKind::UpdateObject { data: self.object()? },
+            3 => OpKind::UpdateObject { data: Arc::unwrap_or_clone(self.object()?) },
             5 => OpKind::DeleteCrdt,
             6 => OpKind::DeleteObjectKey { key: self.key.take(Field::Key)? },
             10 => OpKind::UpdateText(UpdateText {

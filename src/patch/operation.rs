@@ -4,7 +4,7 @@ use json_patch::PatchOperation;
 
 use super::PatchReason;
 use super::equal::{equal, equal_json, test_failed};
-use super::place::{Place, existing, resolve};
+use super::place::{Place, existing, exists, resolve};
 use super::pointer::{Pointer, Walk, decoded, index_of, parent_and_token};
 use super::text_view::{self, TextEdit};
 use super::value::{Given, Take, take};
@@ -128,7 +128,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
                 self.edit_text(text, inside, TextEdit::Replace(value.into_json()?))
             }
             Place::Child { parent, token } => {
-                existing(self.session.document, parent, &token)?;
+                exists(self.session.document, parent, &token)?;
                 match (self.kind(parent), index_of(&token)) {
                     (NodeKind::List, Some(index)) => {
                         Ok(self.session.set_item(parent, index, value.into_lson()?)?)
@@ -144,7 +144,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
             Place::Root => Err(PatchReason::RootRemoved),
             Place::InText { text, inside } => self.edit_text(text, inside, TextEdit::Remove),
             Place::Child { parent, token } => {
-                existing(self.session.document, parent, &token)?;
+                exists(self.session.document, parent, &token)?;
                 match (self.kind(parent), index_of(&token)) {
                     (NodeKind::List, Some(index)) => self.session.delete_item(parent, index)?,
                     (NodeKind::Object, _) => self.session.delete_slot(parent, &token)?,
@@ -188,7 +188,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
                 text_view::read(&self.view(text), inside)?;
             }
             Place::Child { parent, token } => {
-                existing(self.session.document, parent, &token)?;
+                exists(self.session.document, parent, &token)?;
                 if self.kind(parent) == NodeKind::List {
                     return Ok(index_of(&token).map(|index| (parent, index)));
                 }

@@ -70,6 +70,17 @@ pub(super) fn existing<'d>(
     document.value(parent).child(token).ok_or_else(|| missing(document, parent, token))
 }
 
+/// As [`existing`], without the value.
+pub(super) fn exists(document: &Document, parent: NodeIx, token: &str) -> Result<(), PatchReason> {
+    let exists = match &document.node(parent).body {
+        Body::Object(_) => document.object(parent).is_some_and(|object| object.contains_at(token)),
+        Body::List(_) => document.list_item(parent, index_of(token)).is_some(),
+        _ => document.child_by_key(parent, token).is_some(),
+    };
+    debug_assert_eq!(exists, document.value(parent).child(token).is_some());
+    if exists { Ok(()) } else { Err(missing(document, parent, token)) }
+}
+
 #[cold]
 fn missing(document: &Document, parent: NodeIx, token: &str) -> PatchReason {
     match document.value(parent) {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 pub(crate) use json_patch::jsonptr::Pointer;
 
+use crate::json::scan::find_byte;
+
 /// The list index that a token names: decimal, without leading zeros (RFC 6901 section 4).
 pub(crate) fn index_of(token: &str) -> Option<usize> {
     let canonical = token == "0" || matches!(token.as_bytes().first(), Some(b'1'..=b'9'));
@@ -27,12 +29,11 @@ pub(super) fn parent_and_token(pointer: &str) -> Option<(&str, &str)> {
 
 /// The key that a token of a valid pointer stands for.
 pub(super) fn decoded(token: &str) -> Cow<'_, str> {
-    if token.bytes().any(|byte| byte == b'~') {
-        // In this order: `~01` is `~1`.
-        Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
-    } else {
-        Cow::Borrowed(token)
+    if find_byte(token.as_bytes(), b'~') == token.len() {
+        return Cow::Borrowed(token);
     }
+    // In this order: `~01` is `~1`.
+    Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
 }
 
 /// A walk along the tokens of a pointer, which knows how far it has come.
@@ -63,13 +64,10 @@ impl<'p> Walk<'p> {
     /// Walks past the next token, and gives it decoded.
     pub(super) fn step(&mut self) -> Option<Cow<'p, str>> {
         let rest = self.rest?;
-        // A search for a byte; `split_once` is made for longer texts.
-        let (token, rest) = match rest.bytes().position(|byte| byte == b'/') {
-            Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..)),
-            None => (rest, None),
-        };
-        self.rest = rest;
-        Some(decoded(token))
+        // `split_once` is made for longer texts.
+        let end = find_byte(rest.as_bytes(), b'/');
+        self.rest = rest.get(end + 1..);
+        Some(decoded(rest.get(..end).unwrap_or_default()))
     }
 }
 

@@ -308,7 +308,7 @@ pub fn op(dice: &mut Dice) -> Op {
             }
         }
         1 => OpKind::SetParentKey { parent_key: parent_key(dice) },
-        2 => OpKind::UpdateObject { data: Arc::new(fields(dice, 1)) },
+        2 => OpKind::UpdateObject { data: fields(dice, 1) },
         3 => OpKind::DeleteObjectKey { key: parent_key(dice) },
         _ => OpKind::DeleteCrdt,
     };
@@ -341,7 +341,7 @@ pub fn op_for(dice: &mut Dice, document: &Document) -> Op {
             return named(dice, Op::new(id, kind));
         }
         1 => OpKind::SetParentKey { parent_key: beside(dice) },
-        2 => OpKind::UpdateObject { data: Arc::new(fields(dice, 1)) },
+        2 => OpKind::UpdateObject { data: fields(dice, 1) },
         3 => OpKind::DeleteObjectKey { key: beside(dice) },
         _ => OpKind::DeleteCrdt,
     };

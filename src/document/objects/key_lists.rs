@@ -17,6 +17,8 @@ pub(super) struct KeyLists {
 #[derive(Debug)]
 struct List {
     keys: Box<[SmallStr]>,
+    /// The [`mark`] of each of the first [`FEW`] keys.
+    marks: Box<[u64]>,
     /// How many objects have these keys; the cache counts as one.
     users: u32,
 }
@@ -30,6 +32,12 @@ const FEW: usize = 12;
 /// Numbers of lists are less.
 const NUMBERS: u32 = 1 << 27;
 
+/// A number in which two keys mostly differ.
+#[inline]
+fn mark(key: &SmallStr) -> u64 {
+    key.prefix() ^ key.as_bytes().len() as u64
+}
+
 impl KeyLists {
     /// The keys of a list, in ascending order.
     pub(super) fn get(&self, number: u32) -> &[SmallStr] {
@@ -38,10 +46,14 @@ impl KeyLists {
 
     /// The rank of a key in a list; as an error, the rank that it would have.
     pub(super) fn find(&self, number: u32, key: &SmallStr) -> Result<usize, usize> {
-        let keys = self.get(number);
-        // Telling equal keys apart takes less than ordering them, and most keys asked for are there.
-        let among_few = keys.iter().take(FEW).position(|other| other == key);
-        among_few.map_or_else(|| keys.binary_search(key), Ok)
+        let Some(list) = self.list(number) else { return Err(0) };
+        // Shortcut: most keys asked for are there, and to see that two are not the same takes less than
+        // to order them.
+        let mark = mark(key);
+        match list.marks.iter().position(|other| *other == mark) {
+            Some(at) if list.keys.get(at) == Some(key) => Ok(at),
+            _ => list.keys.binary_search(key),
+        }
     }
 
     fn list(&self, number: u32) -> Option<&List> {
@@ -69,7 +81,8 @@ impl KeyLists {
                 Some(Some(_)) if self.cache.len() < LISTS => self.grow(),
                 None => self.grow(),
                 Some(before) => {
-                    let list = List { keys: keys.cloned().collect(), users: 2 };
+                    let marks = keys.clone().take(FEW).map(mark).collect();
+                    let list = List { keys: keys.cloned().collect(), marks, users: 2 };
                     let index = self.lists.insert(list);
                     if index + 1 >= NUMBERS {
                         self.lists.remove(index);
@@ -134,9 +147,8 @@ impl KeyLists {
     /// The place in the cache for a list of these keys.
     fn place<'a>(&self, keys: impl Iterator<Item = &'a SmallStr>) -> usize {
         let hash = keys.fold(0, |hash: u64, key| {
-            let word = key.prefix() ^ key.as_bytes().len() as u64;
             // The multiplier of Fibonacci hashing (Knuth 1973, section 6.4).
-            (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            (hash.rotate_left(23) ^ mark(key)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         });
         (hash >> 32) as usize & self.cache.len().wrapping_sub(1)
     }

@@ -76,9 +76,11 @@ impl Model {
         }
         for rank in 0..=self.sorted.len() + 1 {
             assert_eq!(order.get(rank), self.sorted.get(rank).map(|p| self.ix(p)));
-            let at = |rank: usize| self.sorted.get(rank).map(|p| self.ix(p));
+            let at = |rank: usize| self.sorted.get(rank).map(|p| (self.ix(p), p.clone()));
             let around = (rank.checked_sub(1).and_then(at), at(rank));
-            assert_eq!(order.around(rank), around);
+            let (before, after) = order.around(rank);
+            let item = |slot: Slot| (slot.ix, slot.position(positions));
+            assert_eq!((before.map(item), after.map(item)), around);
             let rest = self.sorted.get(rank..).unwrap_or_default();
             assert!(order.iter_from(rank).eq(rest.iter().map(|p| self.ix(p))));
             assert!(order.iter_from(rank).rev().eq(rest.iter().rev().map(|p| self.ix(p))));

@@ -129,7 +129,7 @@ impl Session<'_> {
                     order.push(ix);
                 } else {
                     let intent = if push { Intent::Push } else { Intent::Insert };
-                    let place = Place { intent, ..Place::at(self.id(list), parent_key) };
+                    let place = Place { intent, ..self.place(list, parent_key) };
                     order.extend(self.create_item(place, Lson::live(value))?);
                 }
                 at += 1;
@@ -147,7 +147,7 @@ impl Session<'_> {
         let place = Place {
             intent: Intent::Set,
             deleted_id: Some(self.id(old)),
-            ..Place::at(self.id(list), self.document.node(old).key.as_small_str().clone())
+            ..self.place(list, self.document.node(old).key.as_small_str().clone())
         };
         let value = replacement(Some(&self.document.value(old)), value);
         self.create_item(place, value)

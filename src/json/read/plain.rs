@@ -78,16 +78,33 @@ impl<'a> Reader<'a> {
         Some(id)
     }
 
-    /// An object of up to four scalars, as messages mostly have. If it is not, the cursor is left at
-    /// its brace. Equal to [`nested`](Self::nested).
-    pub(super) fn flat_object(&mut self) -> Option<Json> {
+    /// The next value, if it is an object and right. Equal to [`value`](Self::value), except that
+    /// nothing is shared.
+    pub(crate) fn object(&mut self) -> Option<JsonObject> {
+        self.fresh = false;
+        self.peek();
+        match self.flat_object(self.limit) {
+            Some(object) => Some(object),
+            None => match self.value().ok()? {
+                Json::Object(object) => Some(Arc::unwrap_or_clone(object)),
+                _ => None,
+            },
+        }
+    }
+
+    /// An object of up to four scalars, as messages mostly have. If it is not, the cursor stays where
+    /// it is. Equal to [`nested`](Self::nested).
+    pub(super) fn flat_object(&mut self, levels: usize) -> Option<JsonObject> {
         let start = self.at;
+        if levels == 0 || self.bytes.get(start) != Some(&b'{') {
+            return None;
+        }
         self.at += 1;
         let object = self.flat_entries();
         if object.is_none() {
             self.at = start;
         }
-        object.map(|object| Json::Object(Arc::new(object)))
+        object
     }
 
     fn flat_entries(&mut self) -> Option<JsonObject> {

@@ -51,9 +51,9 @@ proptest! {
     fn a_flat_object_is_read_as_any_other(text in object()) {
         let reader = || Reader::new(text.as_bytes(), ReadLimits::default());
         let (mut flat, mut whole) = (reader(), reader());
-        match (flat.flat_object(), whole.nested(1)) {
+        match (flat.flat_object(1), whole.nested(1)) {
             (Some(object), nested) => {
-                prop_assert_eq!(Ok(object), nested);
+                prop_assert_eq!(Ok(object.into()), nested);
                 prop_assert_eq!(flat.offset(), whole.offset());
             }
             (None, _) => prop_assert_eq!(flat.offset(), 0),

@@ -136,8 +136,8 @@ impl Leaf {
     }
 }
 
-fn fields(fields: &[(Key, Leaf)]) -> Arc<JsonObject> {
-    Arc::new(fields.iter().map(|(key, leaf)| (key.text(), leaf.json())).collect())
+fn fields(fields: &[(Key, Leaf)]) -> JsonObject {
+    fields.iter().map(|(key, leaf)| (key.text(), leaf.json())).collect()
 }
 
 impl Word {
@@ -166,7 +166,7 @@ impl Attribute {
 impl Content {
     pub(super) fn node_content(&self) -> NodeContent {
         match self {
-            Self::Object(data) => NodeContent::Object(fields(data)),
+            Self::Object(data) => NodeContent::Object(Arc::new(fields(data))),
             Self::List => NodeContent::List,
             Self::Map => NodeContent::Map,
             Self::Register(leaf) => NodeContent::Register(leaf.json()),

@@ -80,13 +80,15 @@ impl Typing {
             let known: BTreeSet<char> = letters_of(before.get(node).unwrap_or(&none)).collect();
             let new: Vec<char> = letters_of(new).collect();
             for (at, letter) in new.iter().enumerate().filter(|(_, c)| !known.contains(c)) {
+                // What its author does not see may be deleted by another, and come to light by an undo.
+                let revived = self.in_passing.contains(letter);
                 let typed = self.letters.entry(*letter);
                 typed.and_modify(|letter| letter.revived = true).or_insert_with(|| Letter {
                     node: node.clone(),
                     before: at.checked_sub(1).map(|before| new[before]),
                     after: new.get(at + 1).copied(),
                     deleted: false,
-                    revived: false,
+                    revived,
                 });
             }
         }
@@ -148,5 +150,31 @@ impl Typing {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::UpdateText;
+
+    #[test]
+    fn a_letter_that_comes_to_light_by_an_undo_need_not_be_where_it_was() {
+        let node = NodeId::from("0:1");
+        let text = |text: &str| Texts::from([(node.clone(), text.to_owned())]);
+        let mut typing = Typing::default();
+        // Its author took it out again in the same batch, so it was not to be seen.
+        typing.acted(&text("Hello"), &text("Hello"));
+        let insert = TextOp::Insert { index: 1, text: "㐀".into(), attributes: None };
+        let update = UpdateText { base_version: 0, version: None, ops: vec![insert] };
+        typing.made(&Op::new(node.clone(), OpKind::UpdateText(update)));
+        typing.acted(&text("H㐀ello"), &text("Hello"));
+        typing.acted(&text("Hello"), &text("H㐀ello"));
+        typing.acted(&text("H㐀ello"), &text("H㐀㐂ello"));
+        assert_eq!(typing.check(&text("H㐂㐀ello")), Ok(()));
+        // One that was to be seen must stay before what was typed after it.
+        typing.acted(&text("Hello"), &text("Hello㐄"));
+        typing.acted(&text("Hello㐄"), &text("Hello㐄㐆"));
+        assert!(typing.check(&text("Hello㐆㐄")).is_err());
     }
 }
