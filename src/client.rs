@@ -488,12 +488,12 @@ impl Client {
     /// Takes over what the server ordered.
     fn update(&mut self, ops: &[Op]) -> Received {
         let Self { document, pending, history, .. } = self;
-        let answers = ops.iter().any(|op| pending.is_own(op));
-        let fixes = ops.iter().any(|op| op.op_id.is_none());
+        // With an answer come ops that repair the prediction; what they say is foreign only if it is
+        // news.
+        let repaired = history.minds_foreign()
+            && ops.iter().any(|op| pending.is_own(op))
+            && ops.iter().any(|op| op.op_id.is_none());
         let ((), changes) = document.watch(|document| {
-            // With an answer come ops that repair the prediction; what they say is foreign only if
-            // it is news.
-            let repaired = answers && fixes && history.minds_foreign();
             if repaired {
                 pending.roll_back(document);
             }

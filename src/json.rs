@@ -5,6 +5,7 @@
 //! are kept sorted, so equal values also print equally.
 
 mod convert;
+pub(crate) mod decimal;
 pub(crate) mod error;
 pub(crate) mod read;
 pub(crate) mod scan;
@@ -56,7 +57,7 @@ pub enum Json {
 pub struct Number(f64);
 
 /// The entries of a JSON object, sorted by key.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct JsonObject {
     /// Most updates set one field.
     entries: SmallVec<[(SmallStr, Json); 1]>,
@@ -100,6 +101,17 @@ impl JsonObject {
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+}
+
+impl Clone for JsonObject {
+    #[inline]
+    fn clone(&self) -> Self {
+        match self.entries.as_slice() {
+            // Shortcut: equal to what follows, which is made for lists of any length.
+            [(key, value)] => Self::of(key.clone(), value.clone()),
+            _ => Self { entries: self.entries.clone() },
+        }
     }
 }
 

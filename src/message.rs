@@ -227,11 +227,20 @@ fn read_frame<M>(
     Ok(messages)
 }
 
+/// How many ops a message gets room for ahead, so that no frame buys more than it has text for.
+const MOST_AT_ONCE: usize = 64;
+
 /// The ops of an array that has begun.
 fn read_ops(reader: &mut Reader<'_>, sender: Sender) -> Result<Vec<Op>, MessageError> {
     // Many messages hold one op.
     let mut ops = Vec::with_capacity(1);
+    let start = reader.offset();
     while reader.next_item()? {
+        if ops.len() == 1 {
+            // And others many: as many as there is text for, if they are as long as the first.
+            let each = (reader.offset() - start).max(1);
+            ops.reserve_exact((reader.rest_len() / each + 1).min(MOST_AT_ONCE));
+        }
         match Op::read_plain(reader, sender) {
             Some(op) => ops.push(op),
             None => ops.extend(Op::read(reader)?.finish(sender)?),

@@ -180,6 +180,11 @@ impl Op {
         self
     }
 
+    /// A copy [`without_op_id`](Self::without_op_id).
+    pub(crate) fn for_others(&self) -> Self {
+        Self::new(self.id.clone(), self.kind.clone())
+    }
+
     /// If it creates a text, under an id that another text has had: makes that one of its own, for which
     /// updates of the other are not meant. `op_id` tells it from all that ever had the id.
     pub(crate) fn begin_anew(&mut self, op_id: &OpId) {

@@ -413,13 +413,14 @@ impl Server {
             update.version = None;
         }
         let list = self.list_of(&op);
+        let target = self.document.target(&op);
         let outcome = match (self.answered.get(&op_id), &op.kind) {
             // A text knows which part of a re-sent update is new.
             (Some(Answer::Accepted), OpKind::UpdateText(update))
                 if self.document.kind(&op.id) == Some(NodeKind::Text) =>
             {
                 batch.reply.repaired = true;
-                match self.admit(from, &op) {
+                match self.admit(from, &op, target) {
                     Ok(()) => self.document.apply_text_again(&op, &op_id, update),
                     Err(reason) => {
                         batch.rejected.push((vec![op_id], reason));
@@ -434,12 +435,12 @@ impl Server {
                     return self.refuse(&op, op_id, &reason, batch);
                 }
                 let admitted =
-                    self.admit(from, &op).and_then(|()| self.confirm_upload(&mut op.kind));
+                    self.admit(from, &op, target).and_then(|()| self.confirm_upload(&mut op.kind));
                 if let Err(reason) = admitted {
                     self.answered.insert(op_id.clone(), Answer::Rejected);
                     return self.refuse(&op, op_id, &reason, batch);
                 }
-                self.document.apply(&op)
+                self.document.apply_to(target, &op)
             }
         };
         match outcome {
@@ -492,8 +493,9 @@ impl Server {
         }
     }
 
-    /// Whether the session may send an op with this in it, whoever named it; if not, why.
-    fn admit(&mut self, from: Actor, op: &Op) -> Result<(), String> {
+    /// Whether the session may send an op with this in it, whoever named it; if not, why. `target` is the
+    /// op's [`target`](Document::target).
+    fn admit(&mut self, from: Actor, op: &Op, target: Option<NodeIx>) -> Result<(), String> {
         let session = self.sessions.get(&from).ok_or("the session is closed")?;
         if session.access() == Access::ReadOnly {
             return Err("the session may only read".to_owned());
@@ -501,10 +503,7 @@ impl Server {
         if let Some(guard) = &mut self.guard {
             guard(from, &self.document, op)?;
         }
-        self.options
-            .limits
-            .check(&self.document, self.document.target(op), op)
-            .map_err(|limit| limit.to_string())
+        self.options.limits.check(&self.document, target, op).map_err(|limit| limit.to_string())
     }
 
     /// Makes a file that is being created as large as what was uploaded; if nothing was, why.
@@ -614,7 +613,7 @@ impl Batch {
         }
         if !self.accepted.is_empty() {
             let accepted = std::mem::take(&mut self.accepted);
-            let ops = accepted.iter().cloned().map(Op::without_op_id).collect();
+            let ops = accepted.iter().map(Op::for_others).collect();
             add(others, ServerMessage::UpdateStorage { ops });
             add(sender, ServerMessage::UpdateStorage { ops: accepted });
         }

@@ -222,7 +222,7 @@ impl History {
         };
         let own = own_place
             && document
-                .taken_out_by(op)
+                .taken_out_by(op, document.target(op))
                 .into_iter()
                 .all(|top| !self.is_foreign_within(document, top, step.made_at));
         own.then(|| op.clone())

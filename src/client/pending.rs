@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::Anchor;
 use super::branch::Branches;
-use super::footprint::{Footprint, Touch};
+use super::footprint::{Footprint, Touches};
 use super::history::{History, Step};
 use super::news::{News, written_by};
 use super::text::{applied, expected, incarnation, is_update_of, text};
@@ -24,7 +24,7 @@ use crate::{Document, NodeId, Op, OpId, Outcome};
 #[derive(Debug)]
 pub(crate) struct Prediction {
     savepoint: Savepoint,
-    touches: Vec<Touch>,
+    touches: Touches,
     inverse: Vec<Op>,
     anchor: Option<Anchor>,
     /// The op as the server is expected to echo it, if that is not as it is.
@@ -41,7 +41,7 @@ struct Entry {
     /// Its own name, while a text update goes by that of an earlier one.
     own_name: Option<OpId>,
     savepoint: Savepoint,
-    touches: Vec<Touch>,
+    touches: Touches,
     anchor: Option<Anchor>,
     corrected: Option<Box<Op>>,
     accepted: bool,
@@ -136,7 +136,7 @@ impl Prediction {
     pub(crate) fn of(document: &mut Document, op: &Op) -> Self {
         let inverse = document.inverse_of(op);
         let anchor = Anchor::of(document, op);
-        let touches = document.touches(op).into_vec();
+        let touches = document.touches(op);
         let savepoint = document.savepoint();
         Self { savepoint, touches, inverse, anchor, corrected: None }
     }
@@ -368,6 +368,9 @@ impl Pending {
     fn merge_text_updates(&mut self, document: &mut Document) {
         let mut previous: Option<u64> = None;
         let unsent = self.entries.range(self.unsent_from..);
+        if !unsent.clone().any(|(_, entry)| is_text_update(&entry.op)) {
+            return;
+        }
         let numbers: Vec<u64> = unsent.map(|(number, _)| *number).collect();
         for number in numbers {
             let merged = previous.and_then(|previous| self.merge_into(previous, number));
@@ -443,11 +446,12 @@ impl Pending {
 
     /// Applies an op of the server to the confirmed document.
     pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
-        let own = self.own(op).map(|entry| entry.op.clone());
-        let update = own.as_ref().unwrap_or(op);
+        let own = self.own(op).map(|entry| &entry.op);
+        let update = own.unwrap_or(op);
         let of = incarnation(update).map(|of| (update.id.clone(), of));
         if let Some((id, of)) = &of {
             if self.branches.has(document, id, *of) {
+                let own = own.cloned();
                 return self.confirm_on_branch(document, history, op, own, *of);
             }
         }
@@ -455,11 +459,11 @@ impl Pending {
             let heard = self.hear(document, op);
             return self.carry(document, history, &op.id, applied(op, &heard));
         };
+        let expected = own.map(|op| expected(document, op)).unwrap_or_default();
         // An answer that came before changes nothing now.
         if !self.remove(op_id) {
             return;
         }
-        let expected = own.map(|op| expected(document, &op)).unwrap_or_default();
         if op.is_acknowledgement() {
             // It may come ahead of the echo that creates the text, which is not shown then.
             if let Some((id, of)) = &of {
@@ -568,10 +572,10 @@ impl Pending {
             super::text::rebase(document, &mut entry.op);
             seen(document, &entry.op);
             let touches = document.touches(&entry.op);
-            if touches.as_slice() != entry.touches {
+            if touches != entry.touches {
                 self.footprint.remove(&entry.touches);
                 self.footprint.add(&touches);
-                entry.touches = touches.into_vec();
+                entry.touches = touches;
             }
             entry.savepoint = document.savepoint();
             if entry.arrival == Arrival::Certain {

@@ -123,6 +123,11 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// How many bytes there are from the next one on.
+    pub(crate) fn rest_len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.at)
+    }
+
     /// Continues at an offset that [`offset`](Self::offset) gave before a value.
     pub(crate) fn seek(&mut self, offset: usize) {
         self.at = offset;

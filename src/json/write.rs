@@ -7,9 +7,11 @@
 use std::fmt;
 use std::slice;
 
+use super::decimal::{append, write_within};
 use super::scan::find_special;
 use super::{Json, JsonObject, Number};
 use crate::SmallStr;
+use crate::small_str::packed;
 
 /// What is left to write of an array or object.
 enum Rest<'a> {
@@ -30,8 +32,7 @@ pub(crate) fn write_json(json: &Json, out: &mut Vec<u8>) {
                 if std::mem::take(&mut comma) {
                     out.push(b',');
                 }
-                write_str_bytes(key.as_bytes(), out);
-                out.push(b':');
+                write_key(key.as_bytes(), out);
                 value
             }),
         };
@@ -57,8 +58,7 @@ pub(crate) fn write_object(object: &JsonObject, out: &mut Vec<u8>) {
         if n > 0 {
             out.push(b',');
         }
-        write_str_bytes(key.as_bytes(), out);
-        out.push(b':');
+        write_key(key.as_bytes(), out);
         write_json(value, out);
     }
     out.push(b'}');
@@ -142,11 +142,30 @@ pub(crate) fn write_str_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Appends a key, which is UTF-8, with its quotes and colon.
+#[inline]
+fn write_key(key: &[u8], out: &mut Vec<u8>) {
+    match packed(key) {
+        // Shortcut: all at once. Equal to what follows.
+        Some(word) if key.len() <= 13 && find_special(key, 0) == key.len() => {
+            let end = u128::from(u16::from_le_bytes(*b"\":")) << (8 * (key.len() + 1));
+            append(u128::from(b'"') | word << 8 | end, key.len() + 3, out);
+        }
+        _ => {
+            write_str_bytes(key, out);
+            out.push(b':');
+        }
+    }
+}
+
 /// Appends a number.
 #[inline]
 pub(crate) fn write_number(number: Number, out: &mut Vec<u8>) {
     match small_integer(number) {
-        Some(integer) => out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes()),
+        Some(integer) => match u32::try_from(integer) {
+            Ok(integer) => write_within(b"", integer, b"", out),
+            Err(_) => out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes()),
+        },
         None => unusual(number.get(), |text| out.extend_from_slice(text.as_bytes())),
     }
 }
@@ -193,5 +212,30 @@ impl fmt::Display for Json {
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_any_length_are_written_alike() {
+        for len in 0..20 {
+            let plain = "abcdefghijklmnopqrst".get(..len).unwrap();
+            let each = (0..len).flat_map(|at| ['"', '\\', '\n'].map(|special| (at, special)));
+            let marked = each.map(|(at, special)| {
+                let mut key = plain.to_owned();
+                key.replace_range(at..=at, &special.to_string());
+                key
+            });
+            for key in marked.chain([plain.to_owned()]) {
+                let (mut out, mut expected) = (b"{".to_vec(), b"{".to_vec());
+                write_key(key.as_bytes(), &mut out);
+                write_str(&key, &mut expected);
+                expected.push(b':');
+                assert_eq!(out, expected);
+            }
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! The wire form of ops, on its way out: JSON objects with a numeric `type`.
 
+use std::convert::Infallible;
+
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::read::{OpError, OpErrorReason, Sender};
 use super::{Intent, NodeContent, NodeKind, Op, OpKind};
 use crate::json::JsonObject;
+use crate::json::decimal::append;
 use crate::json::write::{write_json, write_object, write_str, write_u64};
 use crate::small_str::packed;
 use crate::text::{Segment, TextOp};
@@ -27,12 +30,23 @@ pub(crate) enum Value<'a> {
     File(&'a FileMeta),
 }
 
+/// Takes the fields of a wire form, in order: a closure, or a writer, which gets names and kinds of value as
+/// constants.
+pub(crate) trait Fields<E> {
+    /// Takes one.
+    fn field(&mut self, name: &'static str, value: Value<'_>) -> Result<(), E>;
+}
+
+impl<E, F: FnMut(&'static str, Value<'_>) -> Result<(), E>> Fields<E> for F {
+    fn field(&mut self, name: &'static str, value: Value<'_>) -> Result<(), E> {
+        self(name, value)
+    }
+}
+
 impl Op {
-    /// Calls `field` with each field of the wire form, in order.
-    pub(crate) fn fields<E>(
-        &self,
-        mut field: impl FnMut(&'static str, Value<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// Gives `to` each field of the wire form, in order.
+    #[inline]
+    pub(crate) fn fields<E>(&self, to: &mut impl Fields<E>) -> Result<(), E> {
         let number = match &self.kind {
             OpKind::SetParentKey { .. } => 1,
             OpKind::UpdateObject { .. } => 3,
@@ -48,34 +62,34 @@ impl Op {
                 NodeKind::File => 11,
             },
         };
-        field("type", Value::Number(number))?;
+        to.field("type", Value::Number(number))?;
         if let Some(op_id) = &self.op_id {
-            field("opId", Value::OpId(op_id))?;
+            to.field("opId", Value::OpId(op_id))?;
         }
-        field("id", Value::Id(&self.id))?;
+        to.field("id", Value::Id(&self.id))?;
         match &self.kind {
-            OpKind::SetParentKey { parent_key } => field("parentKey", Value::Text(parent_key)),
-            OpKind::UpdateObject { data } => field("data", Value::Object(data)),
+            OpKind::SetParentKey { parent_key } => to.field("parentKey", Value::Text(parent_key)),
+            OpKind::UpdateObject { data } => to.field("data", Value::Object(data)),
             OpKind::DeleteCrdt => Ok(()),
-            OpKind::DeleteObjectKey { key } => field("key", Value::Text(key)),
+            OpKind::DeleteObjectKey { key } => to.field("key", Value::Text(key)),
             OpKind::UpdateText(update) => {
-                field("baseVersion", Value::Number(update.base_version))?;
+                to.field("baseVersion", Value::Number(update.base_version))?;
                 if let Some(version) = update.version {
-                    field("version", Value::Number(version))?;
+                    to.field("version", Value::Number(version))?;
                 }
-                field("ops", Value::TextOps(&update.ops))
+                to.field("ops", Value::TextOps(&update.ops))
             }
             OpKind::Create(create) => {
-                field("parentId", Value::Id(&create.parent_id))?;
-                field("parentKey", Value::Text(&create.parent_key))?;
-                create.content.fields(&mut field)?;
+                to.field("parentId", Value::Id(&create.parent_id))?;
+                to.field("parentKey", Value::Text(&create.parent_key))?;
+                create.content.fields(to)?;
                 match create.intent {
                     Intent::Insert => {}
-                    Intent::Set => field("intent", Value::Text("set"))?,
-                    Intent::Push => field("intent", Value::Text("push"))?,
+                    Intent::Set => to.field("intent", Value::Text("set"))?,
+                    Intent::Push => to.field("intent", Value::Text("push"))?,
                 }
                 match &create.deleted_id {
-                    Some(deleted) => field("deletedId", Value::Id(deleted)),
+                    Some(deleted) => to.field("deletedId", Value::Id(deleted)),
                     None => Ok(()),
                 }
             }
@@ -85,35 +99,33 @@ impl Op {
     /// Appends the wire form to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::new(out);
-        let Ok(()) = self.fields(|name, value| object.field(name, &value));
+        let Ok(()) = self.fields(&mut object);
         object.end();
     }
 
     /// The wire form as a JSON value.
     pub fn to_json(&self) -> Json {
         let mut fields = Vec::with_capacity(8);
-        let Ok(()) = self.fields(|name, value| {
+        let Ok(()) = self.fields(&mut |name: &'static str, value: Value<'_>| {
             fields.push((SmallStr::from(name), value.to_json()));
-            Ok::<(), std::convert::Infallible>(())
+            Ok::<(), Infallible>(())
         });
         Json::object(fields)
     }
 }
 
 impl NodeContent {
-    /// Calls `field` with `data` and `version`, as far as the content has them.
-    pub(crate) fn fields<E>(
-        &self,
-        field: &mut impl FnMut(&'static str, Value<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// Gives `to` the fields `data` and `version`, as far as the content has them.
+    #[inline]
+    pub(crate) fn fields<E>(&self, to: &mut impl Fields<E>) -> Result<(), E> {
         match self {
             Self::List | Self::Map => Ok(()),
-            Self::Object(data) => field("data", Value::Object(data)),
-            Self::Register(data) => field("data", Value::Json(data)),
-            Self::File(file) => field("data", Value::File(file)),
+            Self::Object(data) => to.field("data", Value::Object(data)),
+            Self::Register(data) => to.field("data", Value::Json(data)),
+            Self::File(file) => to.field("data", Value::File(file)),
             Self::Text { segments, version } => {
-                field("data", Value::Segments(segments))?;
-                field("version", Value::Number(*version))
+                to.field("data", Value::Segments(segments))?;
+                to.field("version", Value::Number(*version))
             }
         }
     }
@@ -135,6 +147,8 @@ impl Value<'_> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "which kind it is the caller knows")]
+    #[inline(always)]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Number(number) => write_u64(*number, out),
@@ -163,22 +177,11 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// `name` must need no escape.
+    #[expect(clippy::inline_always, reason = "what is written of a constant is one")]
+    #[inline(always)]
     pub(crate) fn name(&mut self, name: &'static str) -> &mut Vec<u8> {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(b',');
-        }
-        write_name(name, self.out);
+        write_name(std::mem::take(&mut self.first), name, self.out);
         self.out
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "shaped for `fields`")]
-    pub(crate) fn field(
-        &mut self,
-        name: &'static str,
-        value: &Value<'_>,
-    ) -> Result<(), std::convert::Infallible> {
-        value.write(self.name(name));
-        Ok(())
     }
 
     pub(crate) fn end(self) {
@@ -186,20 +189,33 @@ impl<'a> ObjectWriter<'a> {
     }
 }
 
-/// Appends a name, which needs no escape, with its quotes and colon.
-#[inline]
-fn write_name(name: &str, out: &mut Vec<u8>) {
+impl Fields<Infallible> for ObjectWriter<'_> {
+    #[expect(clippy::inline_always, reason = "as `name`")]
+    #[inline(always)]
+    fn field(&mut self, name: &'static str, value: Value<'_>) -> Result<(), Infallible> {
+        value.write(self.name(name));
+        Ok(())
+    }
+}
+
+/// Appends a name, which needs no escape, with its quotes and colon, and a comma before it unless it is the
+/// first.
+#[expect(clippy::inline_always, reason = "what is written of a constant is one")]
+#[inline(always)]
+fn write_name(first: bool, name: &str, out: &mut Vec<u8>) {
     match packed(name.as_bytes()) {
-        // Shortcut: at once, with zeros after it that are cut off again. Equal to what follows.
-        Some(word) if name.len() <= 13 => {
+        // Shortcut: all at once. Equal to what follows.
+        Some(word) if name.len() <= 12 => {
             let end = u128::from(u16::from_le_bytes(*b"\":")) << (8 * (name.len() + 1));
             let text = u128::from(b'"') | word << 8 | end;
-            let len = out.len() + name.len() + 3;
-            out.extend_from_slice(&text.to_le_bytes());
-            out.truncate(len);
+            if first {
+                append(text, name.len() + 3, out);
+            } else {
+                append(u128::from(b',') | text << 8, name.len() + 4, out);
+            }
         }
         _ => {
-            out.push(b'"');
+            out.extend_from_slice(if first { b"\"" } else { b",\"" });
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b"\":");
         }
@@ -231,7 +247,7 @@ impl Serialize for Value<'_> {
 impl Serialize for Op {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        self.fields(|name, value| map.serialize_entry(name, &value))?;
+        self.fields(&mut |name: &'static str, value: Value<'_>| map.serialize_entry(name, &value))?;
         map.end()
     }
 }
@@ -260,9 +276,11 @@ mod tests {
     fn names_of_any_length_are_written_alike() {
         for len in 0..20 {
             let name = "abcdefghijklmnopqrst".get(..len).unwrap();
-            let mut out = b"{".to_vec();
-            write_name(name, &mut out);
-            assert_eq!(out, format!("{{\"{name}\":").into_bytes());
+            for (first, comma) in [(true, ""), (false, ",")] {
+                let mut out = b"{".to_vec();
+                write_name(first, name, &mut out);
+                assert_eq!(out, format!("{{{comma}\"{name}\":").into_bytes());
+            }
         }
     }
 }

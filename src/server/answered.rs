@@ -36,6 +36,17 @@ struct Run {
     answers: VecDeque<Option<Answer>>,
 }
 
+/// What became of an answer that a run was to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    /// It is another one to an op that was answered.
+    Again,
+    /// It is the first one to its op.
+    Anew,
+    /// It does not fit the run.
+    Not,
+}
+
 impl Run {
     /// The largest gap in a run: no more than so many bytes are lost for an answer.
     const GAP: usize = 16;
@@ -44,25 +55,30 @@ impl Run {
         *self.answers.get(clock.checked_sub(self.first)? as usize)?
     }
 
-    /// Whether it took the answer: there is one already, or `clock` lies shortly behind the last.
-    fn insert(&mut self, clock: u32, answer: Answer) -> bool {
+    /// Takes an answer if there is one already, or if `clock` lies shortly behind the last.
+    fn insert(&mut self, clock: u32, answer: Answer) -> Taken {
         if self.answers.is_empty() {
             self.first = clock;
         }
-        let Some(at) = clock.checked_sub(self.first).map(|at| at as usize) else { return false };
-        if let Some(place) = self.answers.get_mut(at) {
-            let known = place.is_some();
-            if known {
-                *place = Some(answer);
+        let Some(at) = clock.checked_sub(self.first).map(|at| at as usize) else {
+            return Taken::Not;
+        };
+        match self.answers.get_mut(at) {
+            Some(Some(known)) => {
+                *known = answer;
+                Taken::Again
             }
-            return known;
+            Some(None) => Taken::Not,
+            None => {
+                let gap = at - self.answers.len();
+                if gap > Self::GAP {
+                    return Taken::Not;
+                }
+                self.answers.extend(std::iter::repeat_n(None, gap));
+                self.answers.push_back(Some(answer));
+                Taken::Anew
+            }
         }
-        let gap = at - self.answers.len();
-        if gap <= Self::GAP {
-            self.answers.extend(std::iter::repeat_n(None, gap));
-            self.answers.push_back(Some(answer));
-        }
-        gap <= Self::GAP
     }
 
     /// Forgets the first answer, if that is the one.
@@ -99,14 +115,15 @@ impl Answered {
         if self.window == 0 {
             return;
         }
-        let known = self.get(&op_id).is_some();
-        let in_run = !self.others.contains_key(&op_id)
-            && op_id.actor_and_clock().is_some_and(|(actor, clock)| {
-                self.runs.entry(actor.0).or_default().insert(clock, answer)
-            });
-        if !in_run {
-            self.others.insert(op_id.clone(), answer);
-        }
+        let run = op_id.actor_and_clock().filter(|_| !self.others.contains_key(&op_id));
+        let taken = run.map_or(Taken::Not, |(actor, clock)| {
+            self.runs.entry(actor.0).or_default().insert(clock, answer)
+        });
+        let known = match taken {
+            Taken::Again => true,
+            Taken::Anew => false,
+            Taken::Not => self.others.insert(op_id.clone(), answer).is_some(),
+        };
         if known {
             return;
         }

@@ -18,6 +18,9 @@ const WINDOW: usize = 16;
 impl Server {
     /// Spreads out the neighbourhoods of the items that `batch` gave long positions.
     pub(super) fn keep_positions_short(&mut self, batch: &mut Batch, from: Actor, now: u64) {
+        if batch.long.is_empty() {
+            return;
+        }
         let mut moves = Vec::new();
         for id in std::mem::take(&mut batch.long) {
             // It may be short by now, or gone.

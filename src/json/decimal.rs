@@ -1,0 +1,83 @@
+//! Printing integers as words rather than byte by byte.
+//!
+//! How many digits a number has varies, and what is copied with a length that varies costs a call and a
+//! branch that no processor foresees. So a text of a few bytes is put together in a register, appended
+//! with zeros after it, and the zeros are cut off.
+
+/// Appends a text of at most 16 bytes: the lowest `len` of a number, the first one lowest.
+#[inline]
+pub(crate) fn append(text: u128, len: usize, out: &mut Vec<u8>) {
+    let end = out.len() + len.min(16);
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(end);
+}
+
+/// The text of a number of at most eight digits, the first one lowest, and how many it has.
+#[inline]
+pub(crate) fn digits(number: u32) -> Option<(u64, usize)> {
+    const ONES: u64 = u64::MAX / 255;
+    if number >= 100_000_000 {
+        return None;
+    }
+    // Two lanes of four digits, then four of two, then eight of one; the first is lowest. To divide is to
+    // multiply and shift: exact for numbers this small, and no lane runs over into the next.
+    let fours = u64::from(number / 10_000) | u64::from(number % 10_000) << 32;
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
+    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let ones = tens | (pairs - tens * 10) << 8;
+    // Zeros in front, but one is left of none.
+    let zeros = (ones.trailing_zeros() as usize / 8).min(7);
+    Some(((ones | (ONES * u64::from(b'0'))) >> (8 * zeros), 8 - zeros))
+}
+
+/// Appends a number with a few characters before and after it: together at most eight.
+#[inline]
+pub(crate) fn write_within<const BEFORE: usize, const AFTER: usize>(
+    before: &[u8; BEFORE],
+    number: u32,
+    after: &[u8; AFTER],
+    out: &mut Vec<u8>,
+) {
+    match digits(number) {
+        // Shortcut: all at once. Equal to what follows.
+        Some((text, len)) if BEFORE + AFTER <= 8 => {
+            let tail = packed(after) << (8 * (BEFORE + len));
+            let text = packed(before) | u128::from(text) << (8 * BEFORE) | tail;
+            append(text, BEFORE + len + AFTER, out);
+        }
+        _ => {
+            out.extend_from_slice(before);
+            out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            out.extend_from_slice(after);
+        }
+    }
+}
+
+/// A short text as a number.
+#[inline]
+fn packed<const LEN: usize>(text: &[u8; LEN]) -> u128 {
+    let mut word = [0; 16];
+    for (to, from) in word.iter_mut().zip(text) {
+        *to = *from;
+    }
+    u128::from_le_bytes(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_any_other() {
+        let powers = (0..10).flat_map(|n| [10_u32.pow(n) - 1, 10_u32.pow(n), 10_u32.pow(n) + 1]);
+        let multiples = (0..u32::MAX).step_by(99_991);
+        for number in powers.chain(0..10_100).chain(multiples).chain([u32::MAX]) {
+            let mut out = b"x".to_vec();
+            write_within(b"", number, b"", &mut out);
+            write_within(b"\"si:", number, b"\",", &mut out);
+            write_within(b"12345678", number, b"9", &mut out);
+            assert_eq!(out, format!("x{number}\"si:{number}\",12345678{number}9").into_bytes());
+        }
+    }
+}
