@@ -49,6 +49,9 @@ pub enum Rejection {
     /// A text update is expressed against a version that is no longer remembered.
     #[error("LiveText operation is older than retained history")]
     TextVersionTooOld,
+    /// A text is at the last version that there is.
+    #[error("LiveText has no version left")]
+    NoTextVersionLeft,
     /// A list item's position would be longer than
     /// [`MAX_POSITION_LEN`](crate::MAX_POSITION_LEN).
     #[error("the position would be longer than {} characters", crate::MAX_POSITION_LEN)]

@@ -284,7 +284,7 @@ impl Client {
         let ((), changes) = self.document.watch(|document| {
             let mut session = Session { document, ids, trail: &mut trail };
             let mut left_out = BTreeSet::new();
-            for op in step.ops() {
+            for (op, made_at) in step.ops() {
                 let mut op = Cow::Borrowed(op);
                 if let OpKind::Create(create) = &op.kind {
                     // What lies in a node that does not come back, because it is there, does not
@@ -299,7 +299,7 @@ impl Client {
                         }
                     }
                 }
-                if let Some(op) = history.permitted(session.document, step, &op) {
+                if let Some(op) = history.permitted(session.document, &op, made_at) {
                     session.apply_inverse(op);
                 }
             }

@@ -275,6 +275,9 @@ impl Server {
     /// ops onto a snapshot that is a while older answers re-sent ops as it would have without a
     /// restart.
     ///
+    /// Actors that are named in the op are not given out any more, as with those in the document
+    /// that [`new`](Self::new) is given.
+    ///
     /// Tells whether the op fits the document; if not, one of the two is damaged.
     ///
     /// ```
@@ -292,16 +295,28 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restore(&mut self, op: &Op, received: Option<&UpdateText>) -> bool {
-        let fits = match (&op.kind, received, &op.op_id) {
-            (OpKind::UpdateText(applied), Some(received), Some(op_id)) => {
-                self.document.restore_text(op, op_id, applied, received)
+        let fits = match (&op.kind, &op.op_id) {
+            (OpKind::UpdateText(applied), Some(op_id)) => {
+                self.document.restore_text(op, op_id, applied, received.unwrap_or(applied))
             }
             _ => self.document.apply(op),
         };
+        self.skip_actors_of(op);
         if let Some(op_id) = &op.op_id {
             self.answered.insert(op_id.clone(), Answer::Accepted);
         }
         fits.is_accepted()
+    }
+
+    /// Gives out no actor in whose name an op, or a node that it creates, is.
+    fn skip_actors_of(&mut self, op: &Op) {
+        let namer = op.op_id.as_ref().and_then(OpId::actor_and_clock);
+        let minter = match &op.kind {
+            OpKind::Create(_) => op.id.actor_and_clock(),
+            _ => None,
+        };
+        let used = namer.into_iter().chain(minter).map(|(actor, _)| actor.0.saturating_add(1));
+        self.next_actor = used.fold(self.next_actor, u32::max);
     }
 
     /// Opens a session and tells its actor number, which is never given out again.
@@ -323,6 +338,8 @@ impl Server {
 
     /// Takes a frame from a session. `now` is the host's time, for the log.
     ///
+    /// However often it asks for the document, that is told once.
+    ///
     /// # Errors
     /// If there is no such session, or the frame cannot be read; nothing of it is then applied.
     pub fn receive_frame(
@@ -337,9 +354,14 @@ impl Server {
         }
         let mut messages = ClientMessage::read_all(frame)?.into_iter();
         let Some(first) = messages.next() else { return Ok(Reply::default()) };
+        let mut fetched = first == ClientMessage::FetchStorage;
         let mut reply = self.receive(from, first, now)?;
         for message in messages {
-            reply.append(self.receive(from, message, now)?);
+            // Once is enough: what happens to the document from then on is told in any case.
+            let fetch = message == ClientMessage::FetchStorage;
+            if !(fetch && std::mem::replace(&mut fetched, true)) {
+                reply.append(self.receive(from, message, now)?);
+            }
         }
         Ok(reply)
     }
@@ -483,7 +505,8 @@ impl Server {
 
     /// Answers an op that is not carried out.
     fn refuse(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
-        if self.options.take_back_refused && !matches!(op.kind, OpKind::UpdateText(_)) {
+        let take_back = self.options.take_back_refused && !matches!(op.kind, OpKind::UpdateText(_));
+        if take_back && batch.fixed < MOST_FIXES {
             return batch.repair(self.document.echo_again(op));
         }
         // One message for neighbours with one reason.
@@ -541,7 +564,11 @@ impl Server {
     /// Tells everybody of ops that are applied already.
     fn publish(&mut self, actor: Actor, ops: Vec<Op>, now: u64) -> Reply {
         let mut batch = Batch::default();
-        for op in ops {
+        for mut op in ops {
+            if let OpKind::UpdateText(update) = &mut op.kind {
+                // As an authority tells of it.
+                update.version = Some(update.base_version.saturating_add(1));
+            }
             self.log.append(actor, now, || op.clone());
             self.accept(op.without_op_id(), &mut batch);
         }
@@ -564,7 +591,14 @@ struct Batch {
     lists: BTreeMap<NodeId, bool>,
     /// Items that got a long position.
     long: Vec<NodeId>,
+    /// About how many bytes the ops have that lead the sender back to how things are.
+    fixed: usize,
 }
+
+/// About how many bytes there may be of ops that lead the sender of one message back to how things
+/// are, before no more are begun. To take one op back may need all that the document holds, so
+/// without a bound a short message could ask for any amount.
+const MOST_FIXES: usize = 16 << 20;
 
 impl Batch {
     /// The echo of an op that is not carried out now, and what leads back to how things are, after
@@ -574,6 +608,7 @@ impl Batch {
             self.say();
         }
         self.replies.push(echo);
+        self.fixed += fixes.iter().map(repeat::size_of_fix).sum::<usize>();
         self.replies.extend(fixes);
         self.reply.repaired = true;
     }

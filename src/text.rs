@@ -24,6 +24,7 @@ pub(crate) use buffer::{Splice, Splices};
 pub use buffer::{Text, TextUndo};
 pub use compose::{compose, invert, normalize};
 pub(crate) use difference::difference;
+pub(crate) use history::LAST_VERSION;
 pub use history::{Accepted, Entry, History, Outcome, Refusal, Revert};
 pub(crate) use incarnation::Incarnation;
 pub use op::TextOp;

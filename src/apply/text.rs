@@ -76,6 +76,9 @@ impl Document {
             Some(text::Outcome::Rejected(Refusal::TooOld)) => {
                 Outcome::Rejected(Rejection::TextVersionTooOld)
             }
+            Some(text::Outcome::Rejected(Refusal::NoVersionLeft)) => {
+                Outcome::Rejected(Rejection::NoTextVersionLeft)
+            }
         }
     }
 }

@@ -51,20 +51,48 @@ impl UndoOptions {
     }
 }
 
-/// A step: the ops that take an edit back, and when the edit was made.
+/// A step: what takes back one edit, or those that were made while history was paused.
 #[derive(Debug, Default)]
 pub(super) struct Step {
+    /// By edit, in the order in which they were made. None is without ops.
+    parts: Vec<Part>,
+}
+
+/// The ops that take an edit back, and when the edit was made.
+#[derive(Debug)]
+struct Part {
     ops: Vec<Op>,
     made_at: u64,
 }
 
 impl Step {
     pub(super) fn new(ops: Vec<Op>) -> Self {
-        Self { ops, made_at: 0 }
+        let part = (!ops.is_empty()).then_some(Part { ops, made_at: 0 });
+        Self { parts: part.into_iter().collect() }
     }
 
-    pub(super) fn ops(&self) -> &[Op] {
-        &self.ops
+    /// The ops, the latest edit first, each with when that was made.
+    pub(super) fn ops(&self) -> impl Iterator<Item = (&Op, u64)> {
+        let parts = self.parts.iter().rev();
+        parts.flat_map(|part| part.ops.iter().map(|op| (op, part.made_at)))
+    }
+
+    fn ops_mut(&mut self) -> impl Iterator<Item = &mut Op> {
+        self.parts.iter_mut().rev().flat_map(|part| &mut part.ops)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    fn at(mut self, now: u64) -> Self {
+        self.parts.iter_mut().for_each(|part| part.made_at = now);
+        self
+    }
+
+    /// When the first of the edits was made.
+    fn made_at(&self) -> Option<u64> {
+        Some(self.parts.first()?.made_at)
     }
 }
 
@@ -99,7 +127,7 @@ impl History {
     }
 
     pub(super) fn can_undo(&self) -> bool {
-        !self.undo.is_empty() || self.open.as_ref().is_some_and(|step| !step.ops.is_empty())
+        !self.undo.is_empty() || self.open.as_ref().is_some_and(|step| !step.is_empty())
     }
 
     pub(super) fn can_redo(&self) -> bool {
@@ -107,18 +135,14 @@ impl History {
     }
 
     /// An edit was made; `step` takes it back.
-    pub(super) fn edited(&mut self, mut step: Step) {
-        if step.ops.is_empty() || self.disabled {
+    pub(super) fn edited(&mut self, step: Step) {
+        if step.is_empty() || self.disabled {
             return;
         }
         self.redo.clear();
-        step.made_at = self.tick();
+        let step = step.at(self.tick());
         match &mut self.open {
-            Some(open) => {
-                // The latest is taken back first.
-                step.ops.append(&mut open.ops);
-                *open = step;
-            }
+            Some(open) => open.parts.extend(step.parts),
             None => self.undo.push_back(step),
         }
         self.trim();
@@ -133,11 +157,7 @@ impl History {
     }
 
     pub(super) fn resume(&mut self) {
-        if let Some(step) = self.open.take() {
-            if !step.ops.is_empty() {
-                self.undo.push_back(step);
-            }
-        }
+        self.undo.extend(self.open.take().filter(|step| !step.is_empty()));
         self.trim();
     }
 
@@ -160,21 +180,25 @@ impl History {
         self.redo.pop()
     }
 
-    pub(super) fn undone(&mut self, mut step: Step) {
-        step.made_at = self.tick();
-        self.redo.push(step);
+    pub(super) fn undone(&mut self, step: Step) {
+        let now = self.tick();
+        self.redo.push(step.at(now));
     }
 
-    pub(super) fn redone(&mut self, mut step: Step) {
-        step.made_at = self.tick();
-        self.undo.push_back(step);
+    pub(super) fn redone(&mut self, step: Step) {
+        let now = self.tick();
+        self.undo.push_back(step.at(now));
         self.trim();
+    }
+
+    /// All steps, that which is open included.
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.undo.iter().chain(&self.redo).chain(&self.open)
     }
 
     /// Whether it matters what others write.
     pub(super) fn minds_foreign(&self) -> bool {
-        self.options.policy == UndoPolicy::KeepForeign
-            && !(self.undo.is_empty() && self.redo.is_empty())
+        self.options.policy == UndoPolicy::KeepForeign && self.steps().any(|step| !step.is_empty())
     }
 
     /// Somebody else's op was received.
@@ -200,31 +224,31 @@ impl History {
         carry_through(self.redo.iter_mut().rev(), text, ops);
     }
 
-    /// The part of an op of `step` that may be taken.
-    pub(super) fn permitted(&self, document: &Document, step: &Step, op: &Op) -> Option<Op> {
+    /// The part of an op that takes back an edit, which was made then, that may be taken.
+    pub(super) fn permitted(&self, document: &Document, op: &Op, made_at: u64) -> Option<Op> {
         if self.options.policy == UndoPolicy::Replay {
             return Some(op.clone());
         }
         if let OpKind::UpdateObject { data } = &op.kind {
             let own = data.iter().filter(|(key, _)| {
-                !self.is_foreign(&Place::Slot(op.id.clone(), (*key).clone()), step.made_at)
+                !self.is_foreign(&Place::Slot(op.id.clone(), (*key).clone()), made_at)
                     && !document
                         .child_of(&op.id, key)
-                        .is_some_and(|child| self.is_foreign_within(document, child, step.made_at))
+                        .is_some_and(|child| self.is_foreign_within(document, child, made_at))
             });
             let data: JsonObject = own.map(|(key, value)| (key.clone(), value.clone())).collect();
             return Some(Op::new(op.id.clone(), OpKind::UpdateObject { data }));
         }
-        // A text says itself what others changed, and a node that goes was put there by this step.
+        // A text says itself what others changed, and a node that goes was put there by this edit.
         let own_place = match &op.kind {
             OpKind::DeleteCrdt | OpKind::UpdateText(_) => true,
-            _ => places(document, op).iter().all(|place| !self.is_foreign(place, step.made_at)),
+            _ => places(document, op).iter().all(|place| !self.is_foreign(place, made_at)),
         };
         let own = own_place
             && document
                 .taken_out_by(op, document.target(op))
                 .into_iter()
-                .all(|top| !self.is_foreign_within(document, top, step.made_at));
+                .all(|top| !self.is_foreign_within(document, top, made_at));
         own.then(|| op.clone())
     }
 
@@ -259,12 +283,13 @@ impl History {
         }
         if self.options.capacity == 0 {
             self.redo.clear();
+            self.open = self.open.take().map(|_| Step::default());
         }
         if self.foreign.is_empty() {
             return;
         }
         // Writes before the oldest step can no longer matter.
-        let oldest = self.undo.iter().chain(&self.redo).map(|step| step.made_at).min();
+        let oldest = self.steps().filter_map(Step::made_at).min();
         match oldest {
             None => self.foreign.clear(),
             Some(oldest) if self.foreign.len() > 4 * (self.options.capacity + 64) => {
@@ -280,7 +305,7 @@ fn carry_through<'a>(
     text: &NodeId,
     mut ops: Vec<TextOp>,
 ) {
-    for op in steps.flat_map(|step| &mut step.ops).filter(|op| op.id == *text) {
+    for op in steps.flat_map(Step::ops_mut).filter(|op| op.id == *text) {
         match &mut op.kind {
             OpKind::UpdateText(update) => {
                 let (update_ops, above) = transform(&update.ops, &ops, Order::After);

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{Document, MAX_NODE_DEPTH, NodeIx};
 use crate::node::SerializedNode;
-use crate::op::NodeKind;
+use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
 use crate::{NodeId, SmallStr};
 
@@ -27,6 +27,8 @@ pub struct LoadReport {
 pub enum Repair {
     /// There was no root; an empty one was made.
     RootMissing,
+    /// The root was no object; an empty one was made.
+    RootNotObject,
     /// Two nodes had the same id; the later one was dropped.
     DuplicateId(NodeId),
     /// Another child with the same parent and key has the greater id; the node was dropped with
@@ -79,16 +81,17 @@ impl Document {
             }
         }
         let mut document = Self::new();
-        match by_id.get(&NodeId::ROOT) {
-            Some(root) => {
-                let body = document.tree.body(&root.content);
+        // Whatever it says of a parent, the root has none.
+        match by_id.remove(&NodeId::ROOT).map(|root| root.content) {
+            Some(content @ NodeContent::Object(_)) => {
+                let body = document.tree.body(&content);
                 document.node_mut(NodeIx::ROOT).body = body;
             }
+            Some(_) => report.repairs.push(Repair::RootNotObject),
             None => report.repairs.push(Repair::RootMissing),
         }
         let children = choose_children(&by_id, &mut report);
         document.grow(&mut by_id, children, &mut report)?;
-        by_id.remove(&NodeId::ROOT);
         let chosen_out: BTreeSet<NodeId> =
             report.repairs.iter().filter_map(Repair::dropped).collect();
         let lost = by_id.into_keys().filter(|id| !chosen_out.contains(id));

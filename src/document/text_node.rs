@@ -2,7 +2,9 @@
 
 use crate::OpId;
 use crate::op::UpdateText;
-use crate::text::{History, Incarnation, Outcome, Refusal, Revert, Segment, Splices, Text};
+use crate::text::{
+    History, Incarnation, LAST_VERSION, Outcome, Refusal, Revert, Segment, Splices, Text,
+};
 
 /// The body of a text node.
 #[derive(Clone, Debug)]
@@ -43,7 +45,8 @@ impl TextNode {
         // An authority names the version of what it orders, also of an update that was left with
         // nothing to do by those before it.
         let ordered = update.version == Some(update.base_version.saturating_add(1));
-        if ordered && update.ops.is_empty() && update.base_version == *version {
+        let next = update.base_version == *version && *version < LAST_VERSION;
+        if ordered && update.ops.is_empty() && next {
             let (applied, undo) = text.apply_normalized(&[]);
             return Outcome::Accepted(history.record(
                 version,
@@ -63,6 +66,9 @@ impl TextNode {
         if !update.ops.is_empty() || update.version <= Some(update.base_version) {
             return self.update(None, update);
         }
+        if self.version >= LAST_VERSION {
+            return Outcome::Rejected(Refusal::NoVersionLeft);
+        }
         let (applied, undo) = self.text.apply_normalized(&[]);
         let base = self.version;
         let accepted = self.history.record(&mut self.version, None, base, &[], applied, undo);
@@ -79,6 +85,9 @@ impl TextNode {
         let Self { text, version, history } = self;
         if applied.base_version != *version {
             return Outcome::Rejected(Refusal::Ahead);
+        }
+        if *version >= LAST_VERSION {
+            return Outcome::Rejected(Refusal::NoVersionLeft);
         }
         let (fitted, undo) = text.apply_normalized(&applied.ops);
         let (base, sent) = (received.base_version, &received.ops);

@@ -4,7 +4,8 @@
 //! take a replica which carries the echo out back to how things are now.
 
 use super::answered::Answer;
-use super::{Batch, Server};
+use super::fetch::{size_of_content, size_of_fields};
+use super::{Batch, MOST_FIXES, Server};
 use crate::Op;
 use crate::document::{Body, NodeIx};
 use crate::op::{Create, Intent, OpKind};
@@ -18,9 +19,23 @@ impl Server {
             Answer::Rejected => {
                 self.refuse(op, op_id, "the operation was rejected before", batch);
             }
+            // A sender that takes it back has the document as it was told, with the op in it.
+            Answer::Accepted if batch.fixed >= MOST_FIXES => {
+                self.refuse(op, op_id, "the operation was accepted before", batch);
+            }
             Answer::Accepted => batch.repair(self.document.echo_again(op)),
         }
     }
+}
+
+/// About how many bytes an op has that restores something.
+pub(super) fn size_of_fix(op: &Op) -> usize {
+    let content = match &op.kind {
+        OpKind::Create(create) => create.parent_key.len() + size_of_content(&create.content),
+        OpKind::UpdateObject { data } => size_of_fields(data),
+        _ => 0,
+    };
+    96 + content
 }
 
 impl Document {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::buffer::{Splices, Text, TextUndo};
 use super::op::TextOp;
 use super::op_index::OpIndex;
-use super::transform::{Order, transform_over};
+use super::transform::{Order, transform_within};
 use crate::OpId;
 
 /// The accepted updates of one text, the latest [`DEFAULT_LIMIT`](Self::DEFAULT_LIMIT) of them.
@@ -130,10 +130,17 @@ pub enum Refusal {
     /// It claims to know a version that does not exist yet.
     #[error("LiveText operation base version is ahead of storage")]
     Ahead,
-    /// It is based on a version from which the history no longer reaches to the present.
+    /// It is based on a version from which the history no longer reaches to the present, or from
+    /// which it is too far: to carry the update over would take too long.
     #[error("LiveText operation is older than retained history")]
     TooOld,
+    /// The text is at the last version that there is.
+    #[error("LiveText has no version left")]
+    NoVersionLeft,
 }
+
+/// The last version of a text: the last integer that is exact for clients that count in doubles.
+pub(crate) const LAST_VERSION: u64 = (1 << 53) - 1;
 
 impl Default for History {
     fn default() -> Self {
@@ -208,6 +215,11 @@ impl History {
     /// How many updates are kept unless said otherwise.
     pub const DEFAULT_LIMIT: usize = 1000;
 
+    /// How many times one operation is carried over another for an update, at most. That takes the
+    /// part of a second, and is a thousand times what the longest absences need. Without a bound two
+    /// messages of a few megabytes would keep a server busy for an hour.
+    pub(crate) const MOST_STEPS: usize = 1 << 24;
+
     /// An empty history that keeps the latest `limit` updates.
     pub fn with_limit(limit: usize) -> Self {
         Self { limit, kept: None }
@@ -281,6 +293,9 @@ impl History {
         if ops.is_empty() {
             return Outcome::Ignored;
         }
+        if *version >= LAST_VERSION {
+            return Outcome::Rejected(Refusal::NoVersionLeft);
+        }
         let (applied, undo) = if base_version == *version {
             text.apply_normalized(ops)
         } else {
@@ -289,7 +304,11 @@ impl History {
                 Err(refusal) => return Outcome::Rejected(refusal),
             };
             let over = since.flat_map(|entry| entry.ops.iter());
-            text.apply_normalized(&transform_over(ops, over, Order::After))
+            let mut steps = Self::MOST_STEPS;
+            let Some(ops) = transform_within(ops, over, Order::After, &mut steps) else {
+                return Outcome::Rejected(Refusal::TooOld);
+            };
+            text.apply_normalized(&ops)
         };
         Outcome::Accepted(self.record(version, op_id, base_version, ops, applied, undo))
     }

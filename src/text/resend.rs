@@ -12,9 +12,9 @@
 //! snapshot for a text without its own edits, applied them on top and so shows them twice.
 
 use super::buffer::Text;
-use super::history::{Entry, History, Outcome};
+use super::history::{Entry, History, LAST_VERSION, Outcome, Refusal};
 use super::op::TextOp;
-use super::transform::{Order, transform_over};
+use super::transform::{Order, transform_within};
 use super::units::{clip, signed, utf16_len};
 use crate::OpId;
 
@@ -68,15 +68,23 @@ impl History {
         };
         let nothing =
             Outcome::Rectified { base_version: *version, version: *version, ops: [].into() };
-        let Some(known) = self.recognize(latest, base_version, ops) else {
+        let mut steps = Self::MOST_STEPS;
+        let known = match self.recognize(latest, base_version, ops, &mut steps) {
+            Ok(Some(known)) => known,
             // Too much of the history is gone, or the author changed what it had sent before.
-            return nothing;
+            Ok(None) => return nothing,
+            Err(refusal) => return Outcome::Rejected(refusal),
         };
-        let (head, rest) = ops.split_at_checked(known.head).unwrap_or((ops, &[]));
-        let new = self.translate(latest, text.len_utf16(), known.version, head, rest);
+        let new = match self.translate(latest, text.len_utf16(), &known, ops, &mut steps) {
+            Ok(new) => new,
+            Err(refusal) => return Outcome::Rejected(refusal),
+        };
         if new.is_empty() {
             self.repeat(op_id, *version, base_version, ops);
             return nothing;
+        }
+        if *version >= LAST_VERSION {
+            return Outcome::Rejected(Refusal::NoVersionLeft);
         }
         let (applied, undo) = text.apply_normalized(&new);
         Outcome::Accepted(self.record(version, Some(op_id), base_version, ops, applied, undo))
@@ -85,12 +93,19 @@ impl History {
     /// Finds which operations of a re-sent update were accepted before, and the version at which
     /// its author stood: the one where the update as received then, carried over what had been
     /// accepted until there, is what the update now begins with.
-    fn recognize(&self, latest: &Entry, base_version: u64, ops: &[TextOp]) -> Option<Known> {
+    fn recognize(
+        &self,
+        latest: &Entry,
+        base_version: u64,
+        ops: &[TextOp],
+        steps: &mut usize,
+    ) -> Result<Option<Known>, Refusal> {
         let mut longest: Option<Known> = None;
         for sent in self.same_op(latest).flat_map(Entry::sent) {
             let mut best: Option<Known> = None;
             let mut head = sent.ops.to_vec();
             for at in sent.base_version.. {
+                spend(steps, head.len() / SCANNED_AT_ONCE)?;
                 if ops.starts_with(&head) {
                     // An author who says where it stands is believed. Otherwise the latest
                     // version is likeliest, but not one where less of the update is left.
@@ -102,7 +117,8 @@ impl History {
                     }
                 }
                 let Some(entry) = self.at(at).filter(|_| at < sent.until) else { break };
-                head = transform_over(&head, entry.ops().iter(), Order::After);
+                head = transform_within(&head, entry.ops().iter(), Order::After, steps)
+                    .ok_or(Refusal::TooOld)?;
             }
             // Messages of a connection that was lost may come late, after what builds on them.
             let head = |known: &Option<Known>| known.as_ref().map_or(0, |known| known.head + 1);
@@ -110,7 +126,7 @@ impl History {
                 longest = best;
             }
         }
-        longest
+        Ok(longest)
     }
 
     /// The entries of one op, latest first.
@@ -118,18 +134,20 @@ impl History {
         std::iter::successors(Some(latest), |entry| self.at(entry.previous()?))
     }
 
-    /// Expresses `rest`, made on top of the text at version `known` and `head`, on the present
-    /// text, which is `length` units long.
+    /// Expresses those of `ops` that are new, made on top of what is `known`, on the present text,
+    /// which is `length` units long.
     fn translate(
         &self,
         latest: &Entry,
         length: usize,
-        known: u64,
-        head: &[TextOp],
-        rest: &[TextOp],
-    ) -> Vec<TextOp> {
+        known: &Known,
+        ops: &[TextOp],
+        steps: &mut usize,
+    ) -> Result<Vec<TextOp>, Refusal> {
+        let (head, rest) = ops.split_at_checked(known.head).unwrap_or((ops, &[]));
+        let known = known.version;
         if rest.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let first_own = self.same_op(latest).last().map_or(known, Entry::base_version);
         let start = known.min(first_own);
@@ -139,6 +157,7 @@ impl History {
         let mut client = real.clone();
         let mut others = 1 + inserts(head) + inserts(rest);
         for entry in since() {
+            spend(steps, real.cost(entry.ops()))?;
             if entry.op_id() == latest.op_id() {
                 // The part that was new then stands at the end of what was received.
                 let before = inserts(entry.received_ops()).saturating_sub(inserts(entry.ops()));
@@ -151,14 +170,16 @@ impl History {
                 client = real.clone();
             }
         }
+        spend(steps, client.cost(head))?;
         client.apply(head, 1);
         let mut own = 1 + inserts(head);
         let mut new = Vec::new();
         for op in rest {
             let range = client.clip(op);
+            spend(steps, real.cost(std::slice::from_ref(op)))?;
             match op {
                 TextOp::Insert { text, attributes, .. } => {
-                    let at = real.after(&client, range.0);
+                    let at = real.after(&client, range.0, steps)?;
                     let units = utf16_len(text);
                     client.insert(range.0, Piece { source: own, offset: 0, units });
                     real.insert(at, Piece { source: own, offset: 0, units });
@@ -168,6 +189,7 @@ impl History {
                 }
                 TextOp::Delete { .. } => {
                     let gone = client.remove(range.0, range.1);
+                    spend(steps, gone.len().saturating_mul(client.scan() + real.scan()))?;
                     // What the client shows twice is gone when its second copy is.
                     let gone: Vec<Piece> =
                         gone.into_iter().flat_map(|piece| client.without(piece)).collect();
@@ -178,7 +200,9 @@ impl History {
                     }
                 }
                 TextOp::Format { attributes, .. } => {
-                    for (start, end) in real.find(&client.slice(range.0, range.1)) {
+                    let there = client.slice(range.0, range.1);
+                    spend(steps, there.len().saturating_mul(real.scan()))?;
+                    for (start, end) in real.find(&there) {
                         let (index, length) = (signed(start), signed(end - start));
                         let attributes = attributes.clone();
                         new.push(TextOp::Format { index, length, attributes });
@@ -186,8 +210,18 @@ impl History {
                 }
             }
         }
-        new
+        Ok(new)
     }
+}
+
+/// How many operations or pieces are looked at in the time that it takes to carry one operation over
+/// another.
+const SCANNED_AT_ONCE: usize = 16;
+
+/// Deducts steps from those that are left; there may be none left.
+fn spend(steps: &mut usize, number: usize) -> Result<(), Refusal> {
+    *steps = steps.checked_sub(number).ok_or(Refusal::TooOld)?;
+    Ok(())
 }
 
 /// How much longer an operation makes its text.
@@ -213,6 +247,16 @@ impl Sketch {
 
     fn len(&self) -> usize {
         self.pieces.iter().map(|piece| piece.units).sum()
+    }
+
+    /// The steps that it takes to look at each piece.
+    fn scan(&self) -> usize {
+        1 + self.pieces.len() / SCANNED_AT_ONCE
+    }
+
+    /// The steps that it takes to apply operations, each of which may add two pieces.
+    fn cost(&self, ops: &[TextOp]) -> usize {
+        ops.len().saturating_mul(self.scan() + ops.len() / SCANNED_AT_ONCE)
     }
 
     fn clip(&self, op: &TextOp) -> (usize, usize) {
@@ -283,10 +327,15 @@ impl Sketch {
 
     /// Where in this text to insert what was inserted at `at` in the other one: right behind the
     /// nearest character before it that both have.
-    fn after(&self, other: &Self, at: usize) -> usize {
-        let before = other.slice(0, at);
-        let found = before.iter().rev().find_map(|piece| self.find(&[*piece]).pop());
-        found.map_or(0, |(_, end)| end)
+    fn after(&self, other: &Self, at: usize, steps: &mut usize) -> Result<usize, Refusal> {
+        spend(steps, other.scan())?;
+        for piece in other.slice(0, at).iter().rev() {
+            spend(steps, self.scan())?;
+            if let Some((_, end)) = self.find(&[*piece]).pop() {
+                return Ok(end);
+            }
+        }
+        Ok(0)
     }
 
     /// Where pieces are in this text: ranges in ascending order, which do not touch.

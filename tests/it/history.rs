@@ -390,3 +390,57 @@ fn what_comes_late_is_not_foreign() {
         assert_eq!(room.shown(0), r#"{"a":0,"t":[["ab"]]}"#);
     }
 }
+
+/// A client that keeps what others write, another one, and what both show.
+fn two_that_keep(json: &str) -> Room {
+    let mut room = Room::new(json, 2);
+    let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+    room.client(0).set_undo_options(options);
+    room
+}
+
+/// A step that is open is a step: what others write while history is paused counts.
+#[test]
+fn what_others_write_during_a_pause_is_left_alone() {
+    let mut room = two_that_keep(r#"{"a":0}"#);
+    room.client(0).pause_history();
+    set(room.client(0), 1);
+    room.settle();
+    set(room.client(1), 2);
+    room.settle();
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(1), r#"{"a":2}"#);
+}
+
+/// What others wrote between two edits of one step is later than the one and earlier than the other.
+#[test]
+fn what_others_write_in_the_midst_of_a_step_is_told_by_edit() {
+    let mut room = two_that_keep(r#"{"a":0,"b":0}"#);
+    room.client(0).edit(|root| root.set("c", 0)).unwrap();
+    room.client(0).pause_history();
+    set(room.client(0), 1);
+    room.settle();
+    room.client(1).edit(|root| root.update([("a", 2), ("b", 2)])).unwrap();
+    room.settle();
+    room.client(0).edit(|root| root.set("b", 3)).unwrap();
+    room.settle();
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(1), r#"{"a":2,"b":2,"c":0}"#);
+    room.client(0).redo().unwrap();
+    assert_eq!(room.shown(0), r#"{"a":2,"b":3,"c":0}"#);
+}
+
+#[test]
+fn without_a_capacity_a_pause_makes_no_step() {
+    let mut room = room();
+    let client = room.client(0);
+    client.pause_history();
+    set(client, 1);
+    client.set_undo_options(UndoOptions::default().capacity(0));
+    assert!(!client.can_undo() && client.undo().is_none());
+    client.pause_history();
+    set(client, 2);
+    assert!(!client.can_undo() && client.undo().is_none());
+}

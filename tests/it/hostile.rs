@@ -1,5 +1,6 @@
 //! Whatever comes in is a value or a typed error, in bounded time and stack.
 
+use livetree::NodeId;
 use livetree::testing::model::nodes_of;
 use livetree::{
     Actor, Document, IdSource, Json, JsonReason, Limits, Lson, MAX_NODE_DEPTH, MAX_POSITION_LEN,
@@ -362,4 +363,44 @@ fn ids_that_others_took_are_not_given_out() {
     document.edit(&mut ids, |root| root.set("mine", Lson::list([1, 2]))).unwrap();
     assert_eq!(document.at("/mine").unwrap().to_json().to_string(), "[1,2]");
     assert_eq!(document.at("/mine").unwrap().id().unwrap().to_string(), "1:5");
+}
+
+/// Nodes that no reader makes, but that anybody can.
+#[test]
+fn a_root_is_an_object_and_in_nothing() {
+    use livetree::document::Repair;
+    use livetree::op::NodeContent;
+    let root = SerializedNode::empty_root();
+    let list = SerializedNode { content: NodeContent::List, ..root.clone() };
+    let (document, report) = Document::from_nodes([list]).unwrap();
+    assert_eq!((document.check(), report.repairs), (Ok(()), vec![Repair::RootNotObject]));
+    let below = SerializedNode { parent: Some(("0:1".into(), "b".into())), ..root };
+    let map = SerializedNode {
+        id: "0:1".into(),
+        parent: Some((NodeId::ROOT, "a".into())),
+        content: NodeContent::Map,
+    };
+    let (document, _) = Document::from_nodes([below, map]).unwrap();
+    assert_eq!((document.check(), document.node_count()), (Ok(()), 2));
+    assert_eq!(document.to_json().to_string(), r#"{"a":{}}"#);
+}
+
+#[test]
+fn versions_of_texts_do_not_overflow() {
+    use livetree::op::{Create, Intent, NodeContent, OpKind, UpdateText};
+    let mut document = Document::new();
+    let create = Create {
+        parent_id: NodeId::ROOT,
+        parent_key: "t".into(),
+        intent: Intent::Insert,
+        deleted_id: None,
+        content: NodeContent::Text { segments: Vec::new(), version: u64::MAX },
+    };
+    let id = NodeId::from("0:0");
+    assert!(document.apply(&Op::new(id.clone(), OpKind::Create(create))).is_accepted());
+    let ops = vec![livetree::text::TextOp::Insert { index: 0, text: "x".into(), attributes: None }];
+    for (ops, version) in [(ops, None), (Vec::new(), Some(u64::MAX))] {
+        let update = UpdateText { base_version: u64::MAX, version, ops };
+        assert!(!document.apply(&Op::new(id.clone(), OpKind::UpdateText(update))).is_accepted());
+    }
 }

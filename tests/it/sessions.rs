@@ -493,3 +493,150 @@ fn bytes_that_are_no_frame_change_nothing() {
     assert_eq!(server.document().to_json().to_string(), r#"{"a":1}"#);
     assert_eq!(server.log().last_seq(), 0);
 }
+
+fn list_of(items: u32, options: ServerOptions) -> (Server, NodeId) {
+    let items: Vec<u32> = (0..items).collect();
+    let server = server(&format!(r#"{{"l":{items:?}}}"#), options);
+    let list = server.document().at("/l").unwrap().id().unwrap();
+    (server, list)
+}
+
+#[test]
+fn a_frame_is_told_the_document_once() {
+    let (mut server, _) = list_of(100, ServerOptions::default());
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let set = r#"{"type":201,"ops":[{"type":3,"id":"root","opId":"0:0","data":{"a":1}}]}"#;
+    let frame = format!(r#"[{{"type":200}},{set}{}]"#, r#",{"type":200}"#.repeat(1_000));
+    let reply = server.receive_frame(actor, frame.as_bytes(), 0).unwrap();
+    let nodes = reply.sender.iter().map(|message| match message {
+        ServerMessage::StorageChunk { nodes } => nodes.len(),
+        _ => 0,
+    });
+    assert_eq!(nodes.sum::<usize>(), server.document().node_count());
+    // What came of the rest of the frame follows.
+    assert_eq!(told(&reply.sender).len(), 1);
+}
+
+/// To take back one op that deletes a list takes an op for each item.
+#[test]
+fn what_is_taken_back_for_one_message_is_bounded() {
+    for access in [Access::ReadWrite, Access::ReadOnly] {
+        let options = ServerOptions::default().take_back_refused(access == Access::ReadOnly);
+        let (mut server, list) = list_of(2_000, options);
+        let actor = server.connect(SessionOptions::default().access(access)).unwrap();
+        let _ = send(&mut server, actor, vec![set("0:0", 1)]);
+        let delete = op(&format!(r#"{{"type":5,"id":"{list}","opId":"0:0"}}"#));
+        let once = told(&send(&mut server, actor, vec![delete.clone()]).sender).len();
+        assert!(once > 2_000, "{once}");
+        let before = server.document().to_json();
+        let reply = send(&mut server, actor, vec![delete; 2_000]);
+        let fixes = told(&reply.sender).len();
+        assert!(fixes < 250_000, "{access:?}: {fixes}");
+        // The rest is refused, which a client takes back by itself.
+        assert_eq!(refused(&reply).len() + fixes / once, 2_000);
+        assert_eq!(server.document().to_json(), before);
+    }
+}
+
+/// Without the number that the host may have stored: the log has it.
+#[test]
+fn actors_of_restored_ops_are_not_given_out_again() {
+    let mut server = server("{}", ServerOptions::default());
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let list = r#"{"type":2,"id":"0:0","opId":"0:0","parentId":"root","parentKey":"l"}"#;
+    let _ = send(&mut server, actor, vec![op(list)]);
+    let mut later = self::server("{}", ServerOptions::default());
+    for entry in server.log().entries() {
+        assert!(later.restore(&entry.op, None));
+    }
+    let next = later.connect(SessionOptions::default()).unwrap();
+    assert_eq!(next, Actor(1));
+    let reply = send(&mut later, next, vec![set("1:0", 1)]);
+    assert!(!reply.repaired);
+    assert_eq!(later.document().to_json().to_string(), r#"{"a":1,"l":[]}"#);
+}
+
+fn typed(op_id: &str, text: &NodeId, base: u64, number: usize) -> Op {
+    let ops = vec![r#"{"type":"insert","index":0,"text":"x"}"#; number].join(",");
+    op(&format!(
+        r#"{{"type":10,"opId":"{op_id}","id":"{text}","baseVersion":{base},"ops":[{ops}]}}"#
+    ))
+}
+
+fn text_of(value: &str) -> (Server, Actor, NodeId) {
+    let document = Document::from_lson(&lson!({ "t": (livetree::Lson::text(value)) })).unwrap();
+    let mut server = Server::new(document, ServerOptions::default());
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let text = server.document().at("/t").unwrap().id().unwrap();
+    (server, actor, text)
+}
+
+/// An update that came again with more in it is in the log twice under one name.
+#[test]
+fn updates_that_came_again_are_restored_without_what_was_received() {
+    let (mut server, actor, text) = text_of("");
+    let _ = send(&mut server, actor, vec![typed("0:1", &text, 0, 1)]);
+    let _ = send(&mut server, actor, vec![typed("0:1", &text, 0, 2)]);
+    let (mut later, ..) = text_of("");
+    for entry in server.log().entries() {
+        assert!(later.restore(&entry.op, None));
+    }
+    assert!(later.document().nodes().eq(server.document().nodes()));
+}
+
+#[test]
+fn a_text_that_is_patched_or_replaced_says_its_version() {
+    let versions = |reply: &Reply| -> Vec<_> {
+        let version = |op: Op| match op.kind {
+            livetree::op::OpKind::UpdateText(update) => Some((update.base_version, update.version)),
+            _ => None,
+        };
+        told(&reply.others).into_iter().filter_map(version).collect()
+    };
+    let (mut server, _, text) = text_of("ab");
+    let patch = br#"[{"op":"replace","path":"/t/data/0/0","value":"abc"}]"#;
+    let (_, reply) = server.patch(&patch::from_slice(patch).unwrap(), 0).unwrap();
+    assert_eq!(versions(&reply), [(0, Some(1))]);
+    let (mut next, _) = Document::from_nodes(server.document().nodes()).unwrap();
+    let _ = next.apply(&typed("9:9", &text, 1, 1));
+    let reply = server.replace(&next, 0);
+    assert_eq!(versions(&reply), [(1, Some(2))]);
+}
+
+/// Carrying an update over others takes the product of their lengths.
+#[test]
+fn updates_that_would_take_too_long_are_refused() {
+    let (mut server, actor, text) = text_of("");
+    let _ = send(&mut server, actor, vec![typed("0:1", &text, 0, 5_000)]);
+    let late = typed("0:2", &text, 0, 5_000);
+    let reply = send(&mut server, actor, vec![late]);
+    let [ServerMessage::RejectOps { reason, .. }] = &reply.sender[..] else { panic!("{reply:?}") };
+    assert_eq!(reason, "LiveText operation is older than retained history");
+    // On the version that is known by then it is taken.
+    let reply = send(&mut server, actor, vec![typed("0:2", &text, 1, 5_000)]);
+    assert!(refused(&reply).is_empty());
+    // So it is with one that comes again with much more in it.
+    let reply = send(&mut server, actor, vec![typed("0:2", &text, 1, 40_000)]);
+    assert_eq!(refused(&reply).len(), 1);
+}
+
+/// The last version is the last integer that a client can read.
+#[test]
+fn what_is_told_of_a_text_can_be_read_at_its_last_version() {
+    let (mut server, actor, _) = text_of("");
+    let last = (1_u64 << 53) - 1;
+    let create = op(&format!(
+        r#"{{"type":9,"id":"0:0","opId":"0:0","parentId":"root","parentKey":"u","data":[],"version":{}}}"#,
+        last - 1
+    ));
+    let text = NodeId::from("0:0");
+    let _ = send(&mut server, actor, vec![create, typed("0:1", &text, last - 1, 1)]);
+    let reply = send(&mut server, actor, vec![typed("0:2", &text, last, 1)]);
+    assert_eq!((refused(&reply).len(), reply.others.len()), (1, 0));
+    let told = server.receive(actor, ClientMessage::FetchStorage, 0).unwrap();
+    for message in told.sender {
+        let mut frame = Vec::new();
+        message.write(&mut frame);
+        assert_eq!(ServerMessage::read_frame(&frame), Ok(vec![message]));
+    }
+}

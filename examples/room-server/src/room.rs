@@ -235,11 +235,13 @@ impl Room {
             }
         };
         let (mut to_sender, mut to_others) = (Vec::new(), Messages::default());
-        let mut unsure = false;
+        let (mut unsure, mut fetched) = (false, false);
         for message in messages {
             match message {
-                Incoming::Storage(ClientMessage::FetchStorage) if !may_read => {}
+                Incoming::Storage(ClientMessage::FetchStorage) if !may_read || fetched => {}
                 Incoming::Storage(message) => {
+                    // Once is enough: what happens from then on is told in any case.
+                    fetched |= message == ClientMessage::FetchStorage;
                     unsure |= message::is_late(&message, from);
                     let reply = self.storage(from, message);
                     to_sender.extend(reply.sender);
