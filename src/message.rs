@@ -211,7 +211,7 @@ fn read_frame<M>(
     sender: Sender,
     finish: impl Fn(RawMessage) -> Result<M, MessageError>,
 ) -> Result<Frame<M>, MessageError> {
-    let mut reader = Reader::new(frame, ReadLimits::default());
+    let mut reader = Reader::new(frame, limits(sender));
     let mut messages = Frame::new();
     match reader.peek_kind()? {
         Kind::Object => messages.push(finish(RawMessage::read(&mut reader, sender)?)?),
@@ -225,6 +225,15 @@ fn read_frame<M>(
     }
     reader.end()?;
     Ok(messages)
+}
+
+/// What a server takes from clients is nested less deep than what clients take from it, and from others
+/// through it: there it lies in nodes, in arrays and in messages.
+fn limits(sender: Sender) -> ReadLimits {
+    match sender {
+        Sender::Client => ReadLimits::default(),
+        Sender::Server => ReadLimits::wrapped(),
+    }
 }
 
 /// How many ops a message gets room for ahead, so that no frame buys more than it has text for.
@@ -262,7 +271,7 @@ pub(crate) fn lone_op(frame: &[u8], sender: Sender) -> Option<Op> {
     if !start.starts_with(br#"{"type":201,"ops":["#) {
         return None;
     }
-    let mut reader = Reader::new(frame, ReadLimits::default());
+    let mut reader = Reader::new(frame, limits(sender));
     let in_array = reader.literally(b"[");
     reader.literally(br#"{"type":201,"ops":["#);
     let op = Op::read_plain(&mut reader, sender)?;

@@ -165,6 +165,8 @@ pub struct Server {
     document: Document,
     sessions: BTreeMap<Actor, Session>,
     next_actor: u32,
+    /// For patches and the like, once there has been one.
+    own: Option<IdSource>,
     answered: Answered,
     log: OpLog,
     options: ServerOptions,
@@ -184,6 +186,7 @@ impl Server {
             document,
             sessions: BTreeMap::new(),
             next_actor,
+            own: None,
             answered: Answered::new(options.resend_window),
             log: OpLog::new(options.log_len),
             options,
@@ -552,13 +555,23 @@ impl Server {
         patch: &[json_patch::PatchOperation],
         now: u64,
     ) -> Result<(Patched, Reply), PatchError> {
-        // An actor of its own, so that its ids cannot meet those of any client.
-        let actor = self.next_actor();
-        let mut ids = IdSource::new(actor);
-        let patched = self.document.patch(&mut ids, patch)?;
-        self.next_actor = self.next_actor.saturating_add(1);
+        let mut ids = self.own_ids();
+        let actor = ids.actor();
+        let patched = self.document.patch(&mut ids, patch);
+        self.own = Some(ids);
+        let patched = patched?;
         let reply = self.publish(actor, patched.ops.clone(), now);
         Ok((patched, reply))
+    }
+
+    /// Ids for what the host itself changes, in the name of an actor of its own: so they cannot meet those
+    /// of any client. The last number goes to no session.
+    fn own_ids(&mut self) -> IdSource {
+        self.own.take().unwrap_or_else(|| {
+            let ids = IdSource::new(self.next_actor());
+            self.next_actor = self.next_actor.saturating_add(1);
+            ids
+        })
     }
 
     /// Tells everybody of ops that are applied already.

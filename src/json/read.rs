@@ -41,6 +41,16 @@ impl ReadLimits {
         Self { max_depth: levels.min(Self::DEEPEST) }
     }
 
+    /// For what holds values of any depth that is allowed: a message, a node, a line of a log. A few
+    /// levels deeper than [`DEEPEST`](Self::DEEPEST).
+    ///
+    /// Only for what comes from a party that keeps the limits itself, as servers do: what it has taken
+    /// in must be readable wherever it passes it on.
+    #[must_use]
+    pub fn wrapped() -> Self {
+        Self { max_depth: Self::DEEPEST + 16 }
+    }
+
     pub(crate) fn depth(self) -> usize {
         self.max_depth
     }

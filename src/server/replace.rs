@@ -27,10 +27,10 @@ impl Server {
     /// ```
     pub fn replace(&mut self, document: &Document, now: u64) -> Reply {
         let mut ops = self.document.diff(document);
-        // An actor of its own, as for a patch.
-        let actor = self.next_actor();
-        self.next_actor = self.next_actor.saturating_add(1);
-        name_anew(&mut ops, &mut IdSource::new(actor));
+        let mut ids = self.own_ids();
+        name_anew(&mut ops, &mut ids);
+        let actor = ids.actor();
+        self.own = Some(ids);
         for op in &ops {
             let outcome = self.document.apply(op);
             debug_assert!(outcome.is_accepted(), "a diff applies");

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use livetree::server::{Access, Protocol, Reply, ServerError, ServerOptions, SessionOptions};
 use livetree::testing::generate::{self, Dice};
 use livetree::{
-    Actor, ClientMessage, Document, IdSource, Limits, NodeId, Op, OpId, Outcome, Server,
+    Actor, Client, ClientMessage, Document, IdSource, Limits, NodeId, Op, OpId, Outcome, Server,
     ServerMessage, lson, patch,
 };
 use proptest::prelude::*;
@@ -639,4 +639,65 @@ fn what_is_told_of_a_text_can_be_read_at_its_last_version() {
         message.write(&mut frame);
         assert_eq!(ServerMessage::read_frame(&frame), Ok(vec![message]));
     }
+}
+
+/// Patches and replacements name what they make in the name of one actor, which no session has.
+#[test]
+fn what_the_host_makes_has_an_actor_of_its_own() {
+    let patch = patch::from_slice(br#"[{"op":"add","path":"/l/-","value":{}}]"#).unwrap();
+    for first in [0, u32::MAX - 1, u32::MAX] {
+        let mut server = server(r#"{"l":[]}"#, ServerOptions::default()).starting_at(Actor(first));
+        let made: Vec<String> =
+            (0..3).map(|_| server.patch(&patch, 0).unwrap().0.ops[0].id.to_string()).collect();
+        assert_eq!(made, [0, 1, 2].map(|clock| format!("{first}:{clock}")));
+        if let Ok(actor) = server.connect(SessionOptions::default()) {
+            assert_ne!(actor.0, first);
+        }
+        let next = Document::from_json(br#"{"m":{}}"#).unwrap();
+        let _ = server.replace(&next, 0);
+        let id = server.document().at("/m").unwrap().id().unwrap();
+        assert_eq!(id.to_string(), format!("{first}:3"));
+    }
+}
+
+/// However deep a value is nested: if a server takes it, all can load it.
+#[test]
+fn what_is_taken_can_be_loaded() {
+    let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let mut taken = 0;
+    for depth in [200, 254, 255, 256, 257, 300] {
+        let mut room = Room::of(server(r#"{"l":[]}"#, ServerOptions::default()));
+        let actor = room.server.connect(SessionOptions::default()).unwrap();
+        let list = room.server.document().at("/l").unwrap().id().unwrap();
+        let value = nested(depth);
+        for op in [
+            format!(r#"{{"type":3,"opId":"{actor}:0","id":"root","data":{{"x":{value}}}}}"#),
+            format!(
+                r#"{{"type":8,"opId":"{actor}:1","id":"{actor}:1","parentId":"{list}","parentKey":"!","data":{value}}}"#
+            ),
+        ] {
+            let frame = format!(r#"{{"type":201,"ops":[{op}]}}"#);
+            taken += usize::from(room.server.receive_frame(actor, frame.as_bytes(), 0).is_ok());
+        }
+        // A patch may bring deeper ones.
+        let text = format!(
+            r#"[{{"op":"add","path":"/y","value":{{"liveblocksType":"LiveObject","data":{{"z":{}}}}}}}]"#,
+            nested(depth + 700)
+        );
+        let patch = patch::from_slice(text.as_bytes());
+        taken += usize::from(patch.is_ok_and(|patch| room.server.patch(&patch, 0).is_ok()));
+
+        let reader = room.server.connect(SessionOptions::default()).unwrap();
+        let mut client = Client::new();
+        client.connected(reader);
+        while let Some(message) = client.poll_message() {
+            for answer in room.server.receive(reader, message, 0).unwrap().sender {
+                let mut frame = Vec::new();
+                answer.write(&mut frame);
+                client.receive_frame(&frame).unwrap();
+            }
+        }
+        assert_eq!(client.document().to_json(), room.server.document().to_json());
+    }
+    assert!(taken >= 6, "{taken}");
 }

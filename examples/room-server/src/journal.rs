@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use livetree::log::LogEntry;
 use livetree::op::{OpKind, Sender, UpdateText};
-use livetree::{ClientMessage, Document, Json, Op, OpId, SerializedNode, Server};
+use livetree::{ClientMessage, Document, Json, Op, OpId, ReadLimits, SerializedNode, Server};
 use thiserror::Error;
 
 /// Something in the database is not as it was written.
@@ -82,7 +82,8 @@ pub fn replay(server: &mut Server, sealed: &[u8]) -> Result<u64, Damage> {
     let bytes = unseal(sealed, WHAT)?;
     let mut number = 0;
     for line in lines(bytes) {
-        let entry = Json::from_slice(line).map_err(|error| Damage::new(WHAT, error.to_string()))?;
+        let entry = Json::from_slice_with(line, ReadLimits::wrapped())
+            .map_err(|error| Damage::new(WHAT, error.to_string()))?;
         let Some([_actor, _at, op, sent @ ..]) = entry.as_array() else {
             return Err(Damage::new(WHAT, "an entry is too short"));
         };
@@ -121,7 +122,8 @@ pub fn write_snapshot(document: &Document) -> Vec<u8> {
 pub fn read_snapshot(sealed: &[u8]) -> Result<Document, Damage> {
     const WHAT: &str = "a snapshot";
     let node = |line| {
-        let json = Json::from_slice(line).map_err(|error| Damage::new(WHAT, error.to_string()))?;
+        let json = Json::from_slice_with(line, ReadLimits::wrapped())
+            .map_err(|error| Damage::new(WHAT, error.to_string()))?;
         SerializedNode::from_compact(&json).map_err(|error| Damage::new(WHAT, error.to_string()))
     };
     let nodes: Vec<_> = lines(unseal(sealed, WHAT)?).map(node).collect::<Result<_, _>>()?;
@@ -200,6 +202,21 @@ mod tests {
         let answer = send(&mut later, c, again, &mut Vec::new());
         assert!(answer.contains(r#""opId":"1:0""#) && answer.contains('Z'), "{answer}");
         assert_eq!(later.document().to_json().to_string(), r#"{"t":[["XaYZb"]]}"#);
+    }
+
+    #[test]
+    fn the_deepest_values_are_read_again() {
+        let mut server = server();
+        let a = server.connect(SessionOptions::default()).unwrap();
+        let mut batch = Vec::new();
+        let value = format!("{}{}", "[".repeat(254), "]".repeat(254));
+        let set = format!(r#"{{"type":3,"opId":"0:0","id":"root","data":{{"x":{value}}}}}"#);
+        send(&mut server, a, &set, &mut batch);
+        let snapshot = write_snapshot(server.document());
+        assert_eq!(read_snapshot(&snapshot).unwrap().to_json(), server.document().to_json());
+        let mut later = self::server();
+        assert_eq!(replay(&mut later, &seal(&batch)), Ok(1));
+        assert_eq!(write_snapshot(later.document()), snapshot);
     }
 
     #[test]
