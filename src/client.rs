@@ -397,7 +397,8 @@ impl Client {
     /// Takes a frame from the server: one message or several.
     ///
     /// # Errors
-    /// If the frame cannot be read, or the document in it cannot be loaded.
+    /// If the frame cannot be read, or the document in it cannot be loaded. What came before it in the
+    /// frame has been taken in but is not told, so the host should connect anew.
     pub fn receive_frame(&mut self, frame: &[u8]) -> Result<Vec<Received>, ClientError> {
         if matches!(self.link, Link::Online) {
             if let Some(op) = lone_op(frame, Sender::Server) {

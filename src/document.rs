@@ -262,6 +262,30 @@ impl Positions<[u8]> for Document {
     }
 }
 
+/// A copy costs what it takes to copy the memory: O(n), with long texts and JSON leaves shared. Open
+/// savepoints can be rolled back in each of the two.
+impl Clone for Document {
+    fn clone(&self) -> Self {
+        debug_assert!(self.tracker.is_none(), "changes are being watched");
+        Self {
+            tree: self.tree.clone(),
+            free: self.free.clone(),
+            ids: self.ids.clone(),
+            journal: self.journal.clone(),
+            tracker: None,
+            idle_tracker: None,
+            limits: self.limits.clone(),
+        }
+    }
+}
+
+/// Documents are equal if they have the same nodes: ids, places, values and versions of texts. O(n).
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.node_count() == other.node_count() && self.nodes().eq(other.nodes())
+    }
+}
+
 impl Default for Document {
     fn default() -> Self {
         Self::new()

@@ -68,7 +68,7 @@ impl PackedId {
 }
 
 /// Finds nodes by id. The root is found always.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct IdIndex {
     initial: Table,
     /// By the shape of the packed ids.
@@ -78,7 +78,7 @@ pub(crate) struct IdIndex {
 }
 
 /// The nodes of one actor, by clock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Table {
     dense: Vec<Option<std::num::NonZeroU32>>,
     sparse: BTreeMap<u32, NodeIx>,
@@ -86,13 +86,13 @@ struct Table {
 }
 
 /// The ids that are kept as texts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Texts {
     numbers: BTreeMap<NodeId, u32>,
     texts: Slab<Text>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Text {
     id: NodeId,
     /// How many nodes bear it, those included that were taken out of the tree and are kept.

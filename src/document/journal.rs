@@ -25,7 +25,7 @@ pub struct Savepoint {
 }
 
 /// How to take one primitive mutation back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Undo {
     /// A JSON field was set or removed: put the old one back.
     Field { node: NodeIx, key: SmallStr, old: Option<Json> },
@@ -40,7 +40,7 @@ pub(super) enum Undo {
 }
 
 /// The entries since the oldest open savepoint.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     entries: VecDeque<Undo>,
     /// Number of the oldest entry kept.

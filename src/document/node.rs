@@ -21,7 +21,7 @@ impl NodeIx {
 
 /// A node: who it is, where it hangs and what it holds.
 /// Forty-eight bytes, as documents consist of little else.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) id: PackedId,
     /// The container it hangs in; the root names itself.
@@ -40,7 +40,7 @@ pub(crate) struct Node {
 pub(crate) type LinkKey = Position;
 
 /// What a node holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Body {
     Object(ObjectBody),
     List(Box<Order>),

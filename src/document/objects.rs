@@ -35,7 +35,7 @@ pub(crate) enum Slot {
 type Leaves = Slab<Json>;
 
 /// What all objects of a document hold.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Objects {
     lists: KeyLists,
     cells: Cells,
@@ -49,8 +49,9 @@ pub(crate) struct Objects {
 /// a key cannot be both at once.
 ///
 /// `json_bytes` is the size of the JSON fields, keys and values, as JSON text. It counts modulo
-/// 2³², beyond which no limit of an object's size is meant.
-#[derive(Debug)]
+/// 2³², beyond which no limit of an object's size is meant. A clone is only right beside a clone of the
+/// [`Objects`].
+#[derive(Clone, Debug)]
 pub(crate) struct ObjectBody {
     /// The number of the list of keys, above the class of the cell or [`TABLE`].
     shape: u32,

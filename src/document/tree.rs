@@ -9,7 +9,7 @@ use crate::op::NodeContent;
 use crate::{Json, SmallStr};
 
 /// All nodes: those in the tree, and those that were taken out and are kept.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) objects: Objects,

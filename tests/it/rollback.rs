@@ -36,6 +36,25 @@ proptest! {
     #![proptest_config(cases(4000))]
 
     #[test]
+    fn a_copy_goes_its_own_way(
+        mut document in document(), first in ops_and_text(12), second in ops_and_text(12),
+    ) {
+        let before = document.clone();
+        let savepoint = document.savepoint();
+        apply_all(&mut document, &first);
+        let mut copy = document.clone();
+        prop_assert_eq!(&copy, &document);
+        let between = nodes_of(&document);
+        apply_all(&mut copy, &second);
+        prop_assert_eq!(nodes_of(&document), between);
+        prop_assert_eq!(copy == document, nodes_of(&copy) == nodes_of(&document));
+        for mut document in [copy, document] {
+            document.rollback(savepoint);
+            prop_assert_eq!(&document, &before);
+        }
+    }
+
+    #[test]
     fn apply_then_rollback_is_identity(mut document in document(), ops in ops_and_text(30)) {
         let before = nodes_of(&document);
         let order: Vec<_> = document.nodes().collect();

@@ -28,13 +28,13 @@ impl Cell {
 }
 
 /// All cells of a document.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Cells {
     /// By class; only as many as there have been cells of.
     classes: Vec<Class>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Class {
     /// All but the last are full. In pages, so that one more cell never copies them all.
     pages: Vec<Vec<u8>>,

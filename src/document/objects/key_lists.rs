@@ -7,14 +7,14 @@ use crate::document::slab::Slab;
 ///
 /// A small cache finds the list for a set of keys. What it forgets, when another list comes in its
 /// place, is merely not shared any more; so it stays small whatever keys a peer makes up.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct KeyLists {
     lists: Slab<List>,
     /// Numbers of lists, each at the place that its hash says, modulo the number of places.
     cache: Vec<Option<u32>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct List {
     keys: Box<[SmallStr]>,
     /// The [`mark`] of each of the first [`FEW`] keys.
