@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::json::decimal::write_within;
+use crate::json::scan::ONES;
 
 /// A connection's number within a document. A server never gives out the same one twice.
 #[derive(
@@ -142,7 +143,6 @@ fn digits_one_by_one(text: &[u8]) -> Option<(u64, usize)> {
 /// many there are varies from id to id, so a loop over them is left at a place that no processor foresees.
 #[inline]
 fn digits_at_once(text: [u8; 8]) -> (u64, usize) {
-    const ONES: u64 = u64::MAX / 255;
     // The first digit is lowest. What is no digit is more than 9, and gets its highest bit.
     let values = u64::from_le_bytes(text) ^ (ONES * u64::from(b'0'));
     let others = (((values & (ONES * 0x7f)) + ONES * 0x76) | values) & (ONES * 0x80);

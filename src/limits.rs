@@ -153,13 +153,9 @@ impl Limits {
                     return Ok(());
                 }
                 let added = data.iter().map(|(key, value)| field_size(key, value));
-                let size = object.json_bytes() + added.sum::<usize>();
-                if size <= self.object_size {
-                    return Ok(());
-                }
                 let replaced = |(key, _)| document.field(ix, key).map(|old| field_size(key, &old));
                 let freed: usize = data.iter().filter_map(replaced).sum();
-                self.check_object(&op.id, size - freed)
+                self.check_object(&op.id, object.json_bytes() + added.sum::<usize>() - freed)
             }
             OpKind::Create(create) => {
                 match &create.content {

@@ -4,6 +4,9 @@
 //! branch that no processor foresees. So a text of a few bytes is put together in a register, appended
 //! with zeros after it, and the zeros are cut off.
 
+use super::scan::ONES;
+use crate::small_str::packed;
+
 /// Appends a text of at most 16 bytes: the lowest `len` of a number, the first one lowest.
 #[inline]
 pub(crate) fn append(text: u128, len: usize, out: &mut Vec<u8>) {
@@ -12,10 +15,16 @@ pub(crate) fn append(text: u128, len: usize, out: &mut Vec<u8>) {
     out.truncate(end);
 }
 
+/// A name of at most 13 bytes, [`packed`], with its quotes and colon: three bytes more.
+#[inline]
+pub(crate) fn name(packed: u128, len: usize) -> u128 {
+    let end = u128::from(u16::from_le_bytes(*b"\":"));
+    u128::from(b'"') | packed << 8 | end << (8 * (len + 1))
+}
+
 /// The text of a number of at most eight digits, the first one lowest, and how many it has.
 #[inline]
 pub(crate) fn digits(number: u32) -> Option<(u64, usize)> {
-    const ONES: u64 = u64::MAX / 255;
     if number >= 100_000_000 {
         return None;
     }
@@ -39,12 +48,11 @@ pub(crate) fn write_within<const BEFORE: usize, const AFTER: usize>(
     after: &[u8; AFTER],
     out: &mut Vec<u8>,
 ) {
-    match digits(number) {
+    match (digits(number), packed(before), packed(after)) {
         // Shortcut: all at once. Equal to what follows.
-        Some((text, len)) if BEFORE + AFTER <= 8 => {
-            let tail = packed(after) << (8 * (BEFORE + len));
-            let text = packed(before) | u128::from(text) << (8 * BEFORE) | tail;
-            append(text, BEFORE + len + AFTER, out);
+        (Some((text, len)), Some(before), Some(after)) if BEFORE + AFTER <= 8 => {
+            let tail = after << (8 * (BEFORE + len));
+            append(before | u128::from(text) << (8 * BEFORE) | tail, BEFORE + len + AFTER, out);
         }
         _ => {
             out.extend_from_slice(before);
@@ -52,16 +60,6 @@ pub(crate) fn write_within<const BEFORE: usize, const AFTER: usize>(
             out.extend_from_slice(after);
         }
     }
-}
-
-/// A short text as a number.
-#[inline]
-fn packed<const LEN: usize>(text: &[u8; LEN]) -> u128 {
-    let mut word = [0; 16];
-    for (to, from) in word.iter_mut().zip(text) {
-        *to = *from;
-    }
-    u128::from_le_bytes(word)
 }
 
 #[cfg(test)]

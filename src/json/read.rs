@@ -237,6 +237,11 @@ impl<'a> Reader<'a> {
         if let Some(object) = self.flat_object(levels) {
             return Ok(object.into());
         }
+        self.container(levels)
+    }
+
+    /// The array or object at the cursor, whole.
+    fn container(&mut self, levels: usize) -> Result<Json> {
         self.nested(levels).map_err(|error| {
             // What has been read of a failed value is in the way of the next.
             let scratch = std::mem::take(&mut self.scratch);

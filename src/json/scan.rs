@@ -1,6 +1,7 @@
 //! What readers do byte by byte, several at a time.
 
-const ONES: u64 = u64::MAX / 255;
+/// A one in every byte.
+pub(crate) const ONES: u64 = u64::MAX / 255;
 const HIGHS: u64 = ONES << 7;
 
 /// The offset of the first quote, backslash or control character from `at` on, or the end.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::slice;
 
-use super::decimal::{append, write_within};
+use super::decimal::{append, name, write_within};
 use super::scan::find_special;
 use super::{Json, JsonObject, Number};
 use crate::SmallStr;
@@ -148,8 +148,7 @@ fn write_key(key: &[u8], out: &mut Vec<u8>) {
     match packed(key) {
         // Shortcut: all at once. Equal to what follows.
         Some(word) if key.len() <= 13 && find_special(key, 0) == key.len() => {
-            let end = u128::from(u16::from_le_bytes(*b"\":")) << (8 * (key.len() + 1));
-            append(u128::from(b'"') | word << 8 | end, key.len() + 3, out);
+            append(name(word, key.len()), key.len() + 3, out);
         }
         _ => {
             write_str_bytes(key, out);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::read::{OpError, OpErrorReason, Sender};
 use super::{Intent, NodeContent, NodeKind, Op, OpKind};
 use crate::json::JsonObject;
-use crate::json::decimal::append;
+use crate::json::decimal::{self, append};
 use crate::json::write::{write_json, write_object, write_str, write_u64};
 use crate::small_str::packed;
 use crate::text::{Segment, TextOp};
@@ -206,8 +206,7 @@ fn write_name(first: bool, name: &str, out: &mut Vec<u8>) {
     match packed(name.as_bytes()) {
         // Shortcut: all at once. Equal to what follows.
         Some(word) if name.len() <= 12 => {
-            let end = u128::from(u16::from_le_bytes(*b"\":")) << (8 * (name.len() + 1));
-            let text = u128::from(b'"') | word << 8 | end;
+            let text = decimal::name(word, name.len());
             if first {
                 append(text, name.len() + 3, out);
             } else {

@@ -21,9 +21,6 @@ impl Given<'_> {
     pub(super) fn into_lson(self) -> Result<Lson, PatchReason> {
         match self {
             Self::Lson(lson) => Ok(lson),
-            Self::Value(scalar) if !scalar.is_object() && !scalar.is_array() => {
-                Ok(Lson::Json(Json::from(scalar)))
-            }
             Self::Value(value) => {
                 check_depth(value)?;
                 live(value, &mut String::new()).map_err(PatchReason::Value)

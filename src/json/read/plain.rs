@@ -82,13 +82,15 @@ impl<'a> Reader<'a> {
     /// nothing is shared.
     pub(crate) fn object(&mut self) -> Option<JsonObject> {
         self.fresh = false;
-        self.peek();
-        match self.flat_object(self.limit) {
-            Some(object) => Some(object),
-            None => match self.value().ok()? {
-                Json::Object(object) => Some(Arc::unwrap_or_clone(object)),
-                _ => None,
-            },
+        if self.peek() != Some(b'{') {
+            return None;
+        }
+        if let Some(object) = self.flat_object(self.limit) {
+            return Some(object);
+        }
+        match self.container(self.limit).ok()? {
+            Json::Object(object) => Some(Arc::unwrap_or_clone(object)),
+            _ => None,
         }
     }
 
