@@ -15,6 +15,10 @@ impl<T> Few<T> {
         Self::default()
     }
 
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self(SmallVec::with_capacity(capacity))
+    }
+
     pub(super) fn push(&mut self, item: T) {
         self.0.push(item);
     }

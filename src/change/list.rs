@@ -106,8 +106,9 @@ fn steps_of_many(
     items: impl Iterator<Item = TouchedItem>,
     rank: impl Fn(&Position) -> usize,
 ) -> Vec<Step> {
-    let mut olds: Vec<(Position, Option<usize>)> = Vec::new();
-    let mut finals: Vec<(Final, Option<Position>)> = Vec::new();
+    let count = items.size_hint().0;
+    let mut olds: Vec<(Position, Option<usize>)> = Vec::with_capacity(count);
+    let mut finals: Vec<(Final, Option<Position>)> = Vec::with_capacity(count);
     for TouchedItem { old, new, same } in items {
         match (old, new) {
             (None, None) => {}
@@ -154,7 +155,7 @@ fn steps_of_many(
         })
         .collect();
     let finals = finals.into_iter().map(|(item, _)| item).collect();
-    Rearrangement { row, finals, steps: Vec::new() }.run()
+    Rearrangement { row, finals, steps: Vec::with_capacity(count) }.run()
 }
 
 struct Rearrangement {

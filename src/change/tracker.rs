@@ -333,7 +333,7 @@ impl Tracker {
         if !matches!(body, Body::Object(_) | Body::Map(_)) {
             return None;
         }
-        let (mut changes, mut fresh) = (Few::new(), Vec::new());
+        let (mut changes, mut fresh) = (Few::with_capacity(touched.len()), Vec::new());
         for Touched { place: key, ix: last, old, since, .. } in touched {
             let new = match since {
                 // Shortcut: the field that was set last is the one that is there.
@@ -379,7 +379,7 @@ impl Tracker {
             _ => None,
         };
         let steps = list::steps(items, |position| document.rank_in(list, position), ranks);
-        let (mut changes, mut fresh) = (Few::new(), Vec::new());
+        let (mut changes, mut fresh) = (Few::with_capacity(steps.len()), Vec::new());
         for step in steps {
             let at = changes.len();
             changes.push(match step {
@@ -408,7 +408,8 @@ impl Tracker {
             let ops = touched.changes_to(text.text())?;
             Some(Found { ix, detail: UpdateDetail::Text(ops), fresh: Vec::new() })
         });
-        let mut found = Vec::with_capacity(2);
+        let most = self.keys.len() + self.items.len() + self.texts.len();
+        let mut found = Vec::with_capacity(most.min(KEPT));
         found.extend(keys);
         found.extend(items);
         found.extend(texts);
@@ -455,7 +456,8 @@ impl Tracker {
             Changes::new(found.and_then(|found| found.report(document)).into_iter().collect())
         } else {
             let found = self.found(document).into_iter();
-            Changes::new(found.filter_map(|found| found.report(document)).collect())
+            let updates: Vec<_> = found.filter_map(|found| found.report(document)).collect();
+            Changes::new(updates.into())
         };
         document.free_all(&mut self.freed);
         changes

@@ -6,7 +6,7 @@
 use crate::document::{Body, NodeIx};
 use crate::op::{Create, Intent, OpKind};
 use crate::position::Position;
-use crate::{Document, NodeId, Op};
+use crate::{Document, NodeId, Op, SmallStr};
 
 /// The neighbours between which an op puts a list item, when it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,32 +61,69 @@ impl Anchor {
 
     /// Expresses the op in terms of where its neighbours are now.
     pub(super) fn place(&self, document: &Document, op: &mut Op) {
-        let id = op.id.clone();
-        let (list, key) = match &mut op.kind {
-            OpKind::Create(create) => {
-                let Some(list) = document.find(&create.parent_id) else { return };
-                (list, &mut create.parent_key)
-            }
-            OpKind::SetParentKey { parent_key } => {
-                let Some(item) = document.find(&id) else { return };
-                (document.node(item).parent, parent_key)
-            }
-            _ => return,
-        };
-        let find = |id: &Option<NodeId>| {
-            let item = document.find(id.as_ref()?)?;
-            (item != NodeIx::ROOT && document.node(item).parent == list).then_some(item)
-        };
+        let (Some(list), Some(key)) = (list_of(document, op), key_of(op)) else { return };
         let position = match self {
-            Self::InPlaceOf(item) => find(item).map(|item| document.node(item).key.clone()),
+            Self::InPlaceOf(item) => {
+                item_of(document, list, item.as_ref()).map(|item| document.node(item).key.clone())
+            }
             Self::Between { previous, next } => {
-                between(document, list, key, &id, find(previous), find(next))
+                let find = |id: &Option<NodeId>| item_of(document, list, id.as_ref());
+                between(document, list, key, &op.id, find(previous), find(next))
             }
         };
-        if let Some(position) = position {
-            *key = position.as_small_str().clone();
+        let Some(position) = position else { return };
+        match &mut op.kind {
+            OpKind::Create(Create { parent_key: key, .. })
+            | OpKind::SetParentKey { parent_key: key } => *key = position.as_small_str().clone(),
+            _ => {}
         }
     }
+
+    /// The list in which the op goes elsewhere than between its neighbours, as they are on other sides
+    /// of each other by now: its place then depends on what is around.
+    pub(super) fn loose_in(&self, document: &Document, op: &Op) -> Option<NodeId> {
+        let Self::Between { previous, next } = self else { return None };
+        let list = list_of(document, op)?;
+        let find = |id: &Option<NodeId>| item_of(document, list, id.as_ref());
+        let fit = fits(document, key_of(op)?, find(previous), find(next));
+        (!fit).then(|| document.id(list))
+    }
+}
+
+/// The list in which an op puts an item, or whatever else it is.
+fn list_of(document: &Document, op: &Op) -> Option<NodeIx> {
+    match &op.kind {
+        OpKind::Create(create) => document.find(&create.parent_id),
+        OpKind::SetParentKey { .. } => Some(document.node(document.find(&op.id)?).parent),
+        _ => None,
+    }
+}
+
+/// Where an op puts an item.
+fn key_of(op: &Op) -> Option<&SmallStr> {
+    match &op.kind {
+        OpKind::Create(Create { parent_key: key, .. })
+        | OpKind::SetParentKey { parent_key: key } => Some(key),
+        _ => None,
+    }
+}
+
+/// The item of a list that has this id.
+fn item_of(document: &Document, list: NodeIx, id: Option<&NodeId>) -> Option<NodeIx> {
+    let item = document.find(id?)?;
+    (item != NodeIx::ROOT && document.node(item).parent == list).then_some(item)
+}
+
+/// Whether a key lies between two items.
+fn fits(
+    document: &Document,
+    key: &SmallStr,
+    previous: Option<NodeIx>,
+    next: Option<NodeIx>,
+) -> bool {
+    let key = Position::verbatim(key.clone());
+    previous.is_none_or(|previous| document.node(previous).key < key)
+        && next.is_none_or(|next| key < document.node(next).key)
 }
 
 /// Where an item goes that was meant to go between `previous` and `next`; `None` if its key is
@@ -94,18 +131,15 @@ impl Anchor {
 fn between(
     document: &Document,
     list: NodeIx,
-    key: &str,
+    key: &SmallStr,
     id: &NodeId,
     previous: Option<NodeIx>,
     next: Option<NodeIx>,
 ) -> Option<Position> {
-    let position = |ix: NodeIx| &document.node(ix).key;
-    let wanted = Position::verbatim(key.into());
-    let fits = previous.is_none_or(|previous| *position(previous) < wanted)
-        && next.is_none_or(|next| wanted < *position(next));
-    if fits {
+    if fits(document, key, previous, next) {
         return None;
     }
+    let position = |ix: NodeIx| &document.node(ix).key;
     let neighbour = |index: Option<usize>| {
         document.list_item(list, index).filter(|item| document.id(*item) != *id)
     };

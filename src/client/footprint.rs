@@ -1,119 +1,48 @@
 //! What pending ops touch, so that an op which touches nothing of it can go beneath them.
 
 mod sieve;
+mod touch;
 
 use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
-use crate::document::{Body, Node, NodeIx};
+use crate::document::NodeIx;
 use crate::op::OpKind;
 use crate::{Document, NodeId, Op, SmallStr};
 use sieve::Sieve;
-
-/// A place that an op reads or changes, in or at a node that it names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Touch {
-    /// The op names the node, as its target or as its parent.
-    Node(NodeId),
-    /// The op creates the node.
-    Created(NodeId),
-    /// A key of an object or map.
-    Slot(Slot),
-    /// The items of a list.
-    List(NodeId),
-}
-
-/// A key of a node.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot {
-    node: NodeId,
-    key: SmallStr,
-}
-
-/// What one op touches: without heap unless it sets many fields.
-pub(super) type Touches = SmallVec<[Touch; 2]>;
-
-/// How often pending ops touch a node.
-#[derive(Debug, Default)]
-struct Counts {
-    /// In whatever way.
-    named: u32,
-    created: u32,
-    items: u32,
-}
+pub(super) use touch::Touches;
+use touch::{Part, Touch};
 
 /// The places that the pending ops touch.
 #[derive(Debug, Default)]
 pub(super) struct Footprint {
-    nodes: BTreeMap<NodeId, Counts>,
-    slots: BTreeMap<Slot, u32>,
-    /// The ids of the nodes.
+    /// How often each is touched.
+    places: BTreeMap<Touch, u32>,
+    /// The ids of their nodes.
     sieve: Sieve,
-}
-
-impl Touch {
-    fn node(&self) -> &NodeId {
-        match self {
-            Self::Node(id) | Self::Created(id) | Self::List(id) => id,
-            Self::Slot(slot) => &slot.node,
-        }
-    }
-}
-
-impl Counts {
-    /// The count of a way in which a node is touched, besides being named.
-    fn of(&mut self, touch: &Touch) -> Option<&mut u32> {
-        match touch {
-            Touch::Created(_) => Some(&mut self.created),
-            Touch::List(_) => Some(&mut self.items),
-            Touch::Node(_) | Touch::Slot(_) => None,
-        }
-    }
 }
 
 impl Footprint {
     pub(super) fn add(&mut self, touches: &[Touch]) {
         for touch in touches {
-            let counts = self.nodes.entry(touch.node().clone()).or_default();
-            counts.named += 1;
-            if let Some(count) = counts.of(touch) {
-                *count += 1;
-            }
-            if counts.named == 1 {
-                self.sieve.add(touch.node(), self.nodes.keys());
-            }
-            if let Touch::Slot(slot) = touch {
-                *self.slots.entry(slot.clone()).or_default() += 1;
+            let count = self.places.entry(touch.clone()).or_default();
+            *count += 1;
+            if *count == 1 {
+                self.sieve.add(&touch.node, self.places.keys().map(|place| &place.node));
             }
         }
     }
 
     pub(super) fn remove(&mut self, touches: &[Touch]) {
         for touch in touches {
-            if let Touch::Slot(slot) = touch {
-                if let Some(count) = self.slots.get_mut(slot) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.slots.remove(slot);
-                    }
-                }
-            }
-            let Some(counts) = self.nodes.get_mut(touch.node()) else { continue };
-            if let Some(count) = counts.of(touch) {
-                *count -= 1;
-            }
-            counts.named -= 1;
-            if counts.named == 0 {
-                self.nodes.remove(touch.node());
-                self.sieve.remove(touch.node());
+            let Some(count) = self.places.get_mut(touch) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                self.places.remove(touch);
+                self.sieve.remove(&touch.node);
             }
         }
-    }
-
-    /// How often a node is touched, if it is.
-    fn at(&self, id: &NodeId) -> Option<&Counts> {
-        if self.sieve.may_hold(id) { self.nodes.get(id) } else { None }
     }
 
     /// Whether somebody else's op touches nothing of it, and nothing of it is in the way.
@@ -126,7 +55,7 @@ impl Footprint {
         }
         let in_the_way = match &op.kind {
             OpKind::Create(_) => document.contains(&op.id),
-            OpKind::UpdateText(_) => self.at(&op.id).is_some(),
+            OpKind::UpdateText(_) => self.names(&op.id),
             _ => false,
         };
         let taken_out = document.taken_out_by(op, Some(target));
@@ -141,24 +70,61 @@ impl Footprint {
         };
         // Shortcut: all that the op touches is in a node of which nothing is touched. Equal to what
         // follows.
-        if within.is_some_and(|id| self.at(id).is_none()) {
+        if within.is_some_and(|id| !self.names(id)) {
             return false;
         }
-        document.touches(op).iter().any(|touch| {
-            let Some(counts) = self.at(touch.node()) else { return false };
-            match touch {
+        document.touches(op, None).iter().any(|touch| self.meets(touch))
+    }
+
+    /// Whether a pending op touches a place in a way that excludes another one.
+    fn meets(&self, touch: &Touch) -> bool {
+        let Touch { node, part } = touch;
+        if !self.sieve.may_hold(node) {
+            return false;
+        }
+        let has = |part: Part| self.places.contains_key(&Touch { node: node.clone(), part });
+        let from = |part: Part| self.first_from(node, part);
+        has(Part::Creation)
+            || match part {
                 // Two ops may name one node as long as they touch different keys of it.
-                Touch::Node(_) => counts.created > 0,
-                Touch::Created(_) => true,
-                Touch::Slot(slot) => counts.created > 0 || self.slots.contains_key(slot),
-                Touch::List(_) => counts.created > 0 || counts.items > 0,
+                Part::Name => false,
+                Part::Creation => from(Part::Name).is_some(),
+                Part::Place => has(Part::Place),
+                Part::All => from(Part::All).is_some(),
+                Part::From(key) => {
+                    matches!(from(Part::All), Some(Part::All | Part::From(_)))
+                        || from(Part::At(key.clone())).is_some()
+                }
+                Part::At(key) => {
+                    self.places.contains_key(touch)
+                        || matches!(
+                            self.last_to(node, Part::From(key.clone())),
+                            Some(Part::All | Part::From(_))
+                        )
+                }
             }
-        })
+    }
+
+    /// The first part of a node that is touched, from this one on.
+    fn first_from(&self, node: &NodeId, part: Part) -> Option<&Part> {
+        let (place, _) = self.places.range(Touch { node: node.clone(), part }..).next()?;
+        (place.node == *node).then_some(&place.part)
+    }
+
+    /// The last part of a node that is touched, up to this one.
+    fn last_to(&self, node: &NodeId, part: Part) -> Option<&Part> {
+        let (place, _) = self.places.range(..=Touch { node: node.clone(), part }).next_back()?;
+        (place.node == *node).then_some(&place.part)
+    }
+
+    /// Whether a pending op names a node, in whatever way.
+    fn names(&self, id: &NodeId) -> bool {
+        self.sieve.may_hold(id) && self.first_from(id, Part::Name).is_some()
     }
 
     /// Whether no pending op names a node of the subtree.
     fn spares(&self, document: &Document, top: NodeIx) -> bool {
-        document.subtree(top).all(|ix| self.at(&document.id(ix)).is_none())
+        document.subtree(top).all(|ix| !self.names(&document.id(ix)))
     }
 }
 
@@ -185,47 +151,5 @@ impl Document {
     /// The child of a node, if both are there.
     pub(super) fn child_of(&self, parent: &NodeId, key: &SmallStr) -> Option<NodeIx> {
         self.child(self.find(parent)?, key)
-    }
-
-    /// The places that an op would touch if it were applied now.
-    pub(super) fn touches(&self, op: &Op) -> Touches {
-        let mut touches = Touches::new();
-        match &op.kind {
-            OpKind::Create(create) => {
-                touches.push(Touch::Created(op.id.clone()));
-                touches.push(self.touched_child(&create.parent_id, &create.parent_key));
-            }
-            OpKind::UpdateObject { data } if !data.is_empty() => {
-                let slot = |key: &SmallStr| Slot { node: op.id.clone(), key: key.clone() };
-                touches.extend(data.iter().map(|(key, _)| Touch::Slot(slot(key))));
-            }
-            OpKind::DeleteObjectKey { key } => touches.push(self.touched_child(&op.id, key)),
-            OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
-                touches.push(Touch::Node(op.id.clone()));
-                if let Some(node) = self.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
-                    let Node { parent, key, .. } = self.node(node);
-                    touches.push(self.touched_key(*parent, self.id(*parent), key.as_small_str()));
-                }
-            }
-            OpKind::UpdateObject { .. } | OpKind::UpdateText(_) => {
-                touches.push(Touch::Node(op.id.clone()));
-            }
-        }
-        touches
-    }
-
-    fn touched_child(&self, parent: &NodeId, key: &SmallStr) -> Touch {
-        match self.find(parent) {
-            Some(ix) => self.touched_key(ix, parent.clone(), key),
-            None => Touch::Slot(Slot { node: parent.clone(), key: key.clone() }),
-        }
-    }
-
-    /// A child of a node as a place that is touched.
-    fn touched_key(&self, parent: NodeIx, id: NodeId, key: &SmallStr) -> Touch {
-        match &self.node(parent).body {
-            Body::List(_) => Touch::List(id),
-            _ => Touch::Slot(Slot { node: id, key: key.clone() }),
-        }
     }
 }

@@ -119,7 +119,10 @@ pub(super) struct Pending {
     entries: BTreeMap<u64, Box<Entry>>,
     by_id: BTreeMap<OpId, u64>,
     next: u64,
+    /// What the ops before [`counted_to`](Self::counted_to) touch. It is needed only when somebody
+    /// else's op comes while there are any.
     footprint: Footprint,
+    counted_to: u64,
     /// Own pushes that are not acknowledged: where they end up is not known.
     pushes: BTreeSet<NodeId>,
     /// Texts of which an update is under way.
@@ -136,7 +139,7 @@ impl Prediction {
     pub(crate) fn of(document: &mut Document, op: &Op) -> Self {
         let inverse = document.inverse_of(op);
         let anchor = Anchor::of(document, op);
-        let touches = document.touches(op);
+        let touches = document.touches(op, anchor.as_ref());
         let savepoint = document.savepoint();
         Self { savepoint, touches, inverse, anchor, corrected: None }
     }
@@ -288,7 +291,6 @@ impl Pending {
         if is_push(&entry.op) {
             self.pushes.insert(entry.op.id.clone());
         }
-        self.footprint.add(&entry.touches);
         self.entries.insert(number, Box::new(entry));
     }
 
@@ -296,7 +298,9 @@ impl Pending {
     pub(super) fn remove(&mut self, op_id: &OpId) -> bool {
         let Some(number) = self.by_id.remove(op_id) else { return false };
         if let Some(entry) = self.entries.remove(&number) {
-            self.footprint.remove(&entry.touches);
+            if number < self.counted_to {
+                self.footprint.remove(&entry.touches);
+            }
             if is_push(&entry.op) {
                 self.pushes.remove(&entry.op.id);
             }
@@ -563,7 +567,7 @@ impl Pending {
 
     /// As [`replay`](Self::replay), and shows the document before each op and that op.
     fn replay_watched(&mut self, document: &mut Document, mut seen: impl FnMut(&Document, &Op)) {
-        for entry in self.entries.values_mut() {
+        for (number, entry) in &mut self.entries {
             if entry.delivery == Delivery::Unsent {
                 if let Some(anchor) = &entry.anchor {
                     anchor.place(document, &mut entry.op);
@@ -571,10 +575,12 @@ impl Pending {
             }
             super::text::rebase(document, &mut entry.op);
             seen(document, &entry.op);
-            let touches = document.touches(&entry.op);
+            let touches = document.touches(&entry.op, entry.anchor.as_ref());
             if touches != entry.touches {
-                self.footprint.remove(&entry.touches);
-                self.footprint.add(&touches);
+                if *number < self.counted_to {
+                    self.footprint.remove(&entry.touches);
+                    self.footprint.add(&touches);
+                }
                 entry.touches = touches;
             }
             entry.savepoint = document.savepoint();
@@ -591,6 +597,15 @@ impl Pending {
                 _ => entry.accepted = false,
             }
         }
+    }
+
+    /// What the pending ops touch.
+    fn footprint(&mut self) -> &Footprint {
+        for entry in self.entries.range(self.counted_to..).map(|(_, entry)| entry) {
+            self.footprint.add(&entry.touches);
+        }
+        self.counted_to = self.next;
+        &self.footprint
     }
 
     /// Shortcut: an acknowledgement of the oldest pending op, just as it was predicted. The op is
@@ -620,9 +635,9 @@ impl Pending {
     ///
     /// Equal to the plain way: rolling back and replaying the pending ops neither sees the op nor
     /// changes what it sees.
-    fn is_beneath(&self, document: &mut Document, history: &mut History, op: &Op) -> bool {
+    fn is_beneath(&mut self, document: &mut Document, history: &mut History, op: &Op) -> bool {
         let disjoint = op.op_id.is_none()
-            && (self.footprint.is_disjoint(document, op) || self.shortcuts.are_careless());
+            && (self.footprint().is_disjoint(document, op) || self.shortcuts.are_careless());
         if disjoint {
             let heard = document.apply_beneath(op);
             history.carry(&op.id, applied(op, &heard).to_vec());
