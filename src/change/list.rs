@@ -106,7 +106,7 @@ fn steps_of_many(
     items: impl Iterator<Item = TouchedItem>,
     rank: impl Fn(&Position) -> usize,
 ) -> Vec<Step> {
-    let count = items.size_hint().0;
+    let count = items.size_hint().1.unwrap_or_default();
     let mut olds: Vec<(Position, Option<usize>)> = Vec::with_capacity(count);
     let mut finals: Vec<(Final, Option<Position>)> = Vec::with_capacity(count);
     for TouchedItem { old, new, same } in items {

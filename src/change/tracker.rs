@@ -363,7 +363,7 @@ impl Tracker {
         if !matches!(document.node(list).body, Body::List(_)) {
             return None;
         }
-        let items = touched.iter().map(|Touched { place: item, old, .. }| {
+        let items = touched.iter().filter_map(|Touched { place: item, old, .. }| {
             let now = document.find_packed(*item).filter(|ix| document.node(*ix).parent == list);
             let value = now.map(|ix| New::of(document, ix));
             let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
@@ -372,7 +372,10 @@ impl Tracker {
                 old.as_ref().map(|old| &old.value),
                 new.as_ref().map(|(_, value)| value),
             );
-            TouchedItem { old: old.as_ref().map(|old| old.position.clone()), new, same }
+            let old = old.as_ref().map(|old| &old.position);
+            // One that is where it was is as one that was never touched.
+            let stays = same && old == new.as_ref().map(|(position, _)| position);
+            (!stays).then(|| TouchedItem { old: old.cloned(), new, same })
         });
         let ranks = match touched {
             [one] if one.ix == list && !self.has_skipped => one.since,
