@@ -242,7 +242,7 @@ impl Client {
         let Some(ids) = self.ids.as_mut().filter(|_| self.loaded) else {
             return Err(ClientError::NotLoaded);
         };
-        let mut trail = Trail { ops: Vec::new(), predictions: Some(Vec::new()) };
+        let mut trail = Trail::predicted();
         let (result, changes) = self.document.watch(|document| {
             let mut session = Session { document, ids, trail: &mut trail };
             let result = edit(&mut session);
@@ -280,7 +280,7 @@ impl Client {
     fn run_step(&mut self, step: &Step) -> Option<(Step, Changes)> {
         let ids = self.ids.as_mut()?;
         let history = &self.history;
-        let mut trail = Trail { ops: Vec::new(), predictions: Some(Vec::new()) };
+        let mut trail = Trail::predicted();
         let ((), changes) = self.document.watch(|document| {
             let mut session = Session { document, ids, trail: &mut trail };
             let mut left_out = BTreeSet::new();

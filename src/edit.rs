@@ -162,7 +162,7 @@ impl Document {
         ids: &mut IdSource,
         edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
     ) -> Result<Edited<T>, EditError> {
-        let mut trail = Trail::default();
+        let mut trail = Trail::new();
         let (result, changes) = self.watch(|document| {
             document.atomically(|document| {
                 let session = Session { document, ids, trail: &mut trail };
@@ -196,11 +196,26 @@ pub(crate) struct Session<'a> {
 }
 
 /// What an edit did.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trail {
     pub(crate) ops: Vec<Op>,
     /// What a client needs besides to take each op back, by itself or by undo.
     pub(crate) predictions: Option<Vec<Prediction>>,
+}
+
+impl Trail {
+    /// The most ops that most edits have.
+    const FEW: usize = 2;
+
+    /// For an edit that is final at once.
+    pub(crate) fn new() -> Self {
+        Self { ops: Vec::with_capacity(Self::FEW), predictions: None }
+    }
+
+    /// For an edit that its client may have to take back.
+    pub(crate) fn predicted() -> Self {
+        Self { predictions: Some(Vec::with_capacity(Self::FEW)), ..Self::new() }
+    }
 }
 
 impl Session<'_> {
@@ -234,23 +249,17 @@ impl Session<'_> {
 
     /// Applies an op, given its [`target`](Document::target), and notes it down if it is accepted.
     pub(crate) fn try_op(&mut self, target: Option<NodeIx>, op: Op) -> Outcome {
-        let outcome = match &mut self.trail.predictions {
-            None => self.document.apply_to(target, &op),
-            Some(predictions) => {
-                let prediction = Prediction::of(self.document, &op);
-                let outcome = self.document.apply_to(target, &op);
-                match prediction.came_true(self.document, &outcome) {
-                    Some(prediction) => predictions.push(prediction),
-                    None => return outcome,
-                }
-                outcome
+        if let Some(predictions) = &mut self.trail.predictions {
+            predictions.push(Prediction::of(self.document, &op));
+        }
+        let outcome = self.document.apply_to(target, &op);
+        if let Some(predictions) = &mut self.trail.predictions {
+            let last = predictions.last_mut();
+            if !last.is_some_and(|last| last.came_true(self.document, &outcome)) {
+                predictions.pop();
             }
-        };
+        }
         if outcome.is_accepted() {
-            if self.trail.ops.is_empty() {
-                // Most edits are of one or two.
-                self.trail.ops.reserve_exact(2);
-            }
             self.trail.ops.push(op);
         }
         outcome

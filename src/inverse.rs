@@ -4,15 +4,20 @@
 //! its place in the order like any other. Nodes that it brings back keep their ids, so that older
 //! undo steps still find them.
 
+use smallvec::SmallVec;
+
 use crate::document::{Body, NodeIx};
 use crate::op::{Create, Intent, Op, OpKind, UpdateText};
 use crate::text::{invert, normalize};
 use crate::{Document, Json, NodeId, SmallStr};
 
+/// The ops that take one op back: one, mostly.
+pub(crate) type Inverse = SmallVec<[Op; 1]>;
+
 impl Document {
     /// Ops that take `op` back, were it applied now. They have no op ids.
-    pub(crate) fn inverse_of(&self, op: &Op) -> Vec<Op> {
-        let mut inverse = Vec::new();
+    pub(crate) fn inverse_of(&self, op: &Op) -> Inverse {
+        let mut inverse = Inverse::new();
         match &op.kind {
             OpKind::UpdateObject { data } => {
                 if let Some(object) = self.find(&op.id) {
@@ -44,7 +49,7 @@ impl Document {
         inverse
     }
 
-    fn inverse_of_create(&self, id: &NodeId, create: &Create, inverse: &mut Vec<Op>) {
+    fn inverse_of_create(&self, id: &NodeId, create: &Create, inverse: &mut Inverse) {
         let Some(parent) = self.find(&create.parent_id).filter(|_| !self.contains(id)) else {
             return;
         };
@@ -88,27 +93,27 @@ impl Document {
         node: NodeIx,
         keys: impl Iterator<Item = &'a SmallStr>,
         intent: Intent,
-        ops: &mut Vec<Op>,
+        ops: &mut impl Extend<Op>,
     ) {
         let id = &self.id(node);
-        let mut fields: Vec<(SmallStr, Json)> = Vec::new();
+        let mut fields: SmallVec<[(SmallStr, Json); 1]> = SmallVec::new();
         for key in keys {
             if let Some(child) = self.child(node, key) {
                 self.restore_subtree(child, intent, ops);
             } else if let Some(value) = self.field(node, key) {
                 fields.push((key.clone(), value));
             } else {
-                ops.push(Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() }));
+                ops.extend([Op::new(id.clone(), OpKind::DeleteObjectKey { key: key.clone() })]);
             }
         }
         if !fields.is_empty() {
             let data = fields.into_iter().collect();
-            ops.push(Op::new(id.clone(), OpKind::UpdateObject { data }));
+            ops.extend([Op::new(id.clone(), OpKind::UpdateObject { data })]);
         }
     }
 
     /// Ops that create a subtree anew, as it is now; in a list, its top with `intent`.
-    pub(crate) fn restore_subtree(&self, top: NodeIx, intent: Intent, ops: &mut Vec<Op>) {
+    pub(crate) fn restore_subtree(&self, top: NodeIx, intent: Intent, ops: &mut impl Extend<Op>) {
         for ix in self.subtree(top) {
             let node = self.node(ix);
             let in_list = matches!(self.node(node.parent).body, Body::List(_));
@@ -124,7 +129,7 @@ impl Document {
                 deleted_id: None,
                 content: self.content(ix),
             };
-            ops.push(Op::new(self.id(ix), OpKind::Create(create)));
+            ops.extend([Op::new(self.id(ix), OpKind::Create(create))]);
         }
     }
 

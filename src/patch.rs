@@ -82,7 +82,7 @@ impl Document {
         ids: &mut IdSource,
         patch: &[PatchOperation],
     ) -> Result<Patched, PatchError> {
-        let mut trail = Trail::default();
+        let mut trail = Trail::new();
         let (result, changes) = self.watch(|document| {
             document
                 .atomically(|document| Session { document, ids, trail: &mut trail }.patch(patch))

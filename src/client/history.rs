@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use smallvec::SmallVec;
+
 use crate::document::NodeIx;
+use crate::inverse::Inverse;
 use crate::json::JsonObject;
 use crate::op::OpKind;
 use crate::text::{Order, TextOp, transform};
@@ -55,18 +58,18 @@ impl UndoOptions {
 #[derive(Debug, Default)]
 pub(super) struct Step {
     /// By edit, in the order in which they were made. None is without ops.
-    parts: Vec<Part>,
+    parts: SmallVec<[Part; 1]>,
 }
 
 /// The ops that take an edit back, and when the edit was made.
 #[derive(Debug)]
 struct Part {
-    ops: Vec<Op>,
+    ops: Inverse,
     made_at: u64,
 }
 
 impl Step {
-    pub(super) fn new(ops: Vec<Op>) -> Self {
+    pub(super) fn new(ops: Inverse) -> Self {
         let part = (!ops.is_empty()).then_some(Part { ops, made_at: 0 });
         Self { parts: part.into_iter().collect() }
     }

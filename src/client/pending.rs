@@ -8,6 +8,8 @@ mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::SmallVec;
+
 use super::anchor::Anchor;
 use super::branch::Branches;
 use super::footprint::{Footprint, Touches};
@@ -16,6 +18,7 @@ use super::news::{News, written_by};
 use super::text::{applied, expected, incarnation, is_update_of, text};
 use crate::document::{Savepoint, TextNode};
 use crate::edit::Session;
+use crate::inverse::Inverse;
 use crate::op::{Intent, OpKind, UpdateText};
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
@@ -25,7 +28,7 @@ use crate::{Document, NodeId, Op, OpId, Outcome};
 pub(crate) struct Prediction {
     savepoint: Savepoint,
     touches: Touches,
-    inverse: Vec<Op>,
+    inverse: Inverse,
     anchor: Option<Anchor>,
     /// The op as the server is expected to echo it, if that is not as it is.
     corrected: Option<Box<Op>>,
@@ -144,14 +147,14 @@ impl Prediction {
         Self { savepoint, touches, inverse, anchor, corrected: None }
     }
 
-    /// After it was applied. `None` if it had no effect; there is nothing to take back then.
-    pub(crate) fn came_true(mut self, document: &mut Document, outcome: &Outcome) -> Option<Self> {
+    /// After it was applied: whether it had an effect. If not there is nothing to take back.
+    pub(crate) fn came_true(&mut self, document: &mut Document, outcome: &Outcome) -> bool {
         let Outcome::Accepted { corrected, .. } = outcome else {
             document.rollback(self.savepoint);
-            return None;
+            return false;
         };
         self.corrected.clone_from(corrected);
-        Some(self)
+        true
     }
 }
 
@@ -184,7 +187,7 @@ impl Session<'_> {
     /// takes both ops back.
     ///
     /// In one op it would stay where the item that comes has come already, since that op is ignored then.
-    fn vacate(&mut self, op: &mut Op) -> Option<Vec<Op>> {
+    fn vacate(&mut self, op: &mut Op) -> Option<Inverse> {
         if !self.document.would_change(op) {
             return None;
         }
@@ -247,13 +250,15 @@ impl Pending {
     /// Takes over ops that an edit has applied; returns the step that takes them back.
     pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>, made: Made) -> Step {
         let mut created = BTreeSet::new();
-        let mut inverses = Vec::new();
+        let mut inverses: SmallVec<[Inverse; 1]> = SmallVec::new();
         for (op, prediction) in ops.iter().zip(predictions) {
             let Prediction { savepoint, touches, inverse, anchor, corrected } = prediction;
             // What lies in a node that the same step created goes with it.
             let within = match &op.kind {
                 OpKind::Create(create) => {
-                    created.insert(op.id.clone());
+                    if ops.len() > 1 {
+                        created.insert(op.id.clone());
+                    }
                     created.contains(&create.parent_id)
                 }
                 // Others may be where the item is to be, or come back in its place.
@@ -279,7 +284,10 @@ impl Pending {
             entry.fit();
             self.insert(entry);
         }
-        Step::new(inverses.into_iter().rev().flatten().collect())
+        Step::new(match inverses.len() {
+            1 => inverses.pop().unwrap_or_default(),
+            _ => inverses.into_iter().rev().flatten().collect(),
+        })
     }
 
     fn insert(&mut self, entry: Entry) {
