@@ -45,6 +45,12 @@ impl Footprint {
         }
     }
 
+    /// Forgets all places.
+    pub(super) fn clear(&mut self) {
+        self.places.clear();
+        self.sieve.clear();
+    }
+
     /// Whether somebody else's op touches nothing of it, and nothing of it is in the way.
     pub(super) fn is_disjoint(&self, document: &Document, op: &Op) -> bool {
         // The user has to see the node whose content the op changes: what a pending op deleted may
@@ -82,27 +88,24 @@ impl Footprint {
         if !self.sieve.may_hold(node) {
             return false;
         }
-        let has = |part: Part| self.places.contains_key(&Touch { node: node.clone(), part });
-        let from = |part: Part| self.first_from(node, part);
-        has(Part::Creation)
-            || match part {
-                // Two ops may name one node as long as they touch different keys of it.
-                Part::Name => false,
-                Part::Creation => from(Part::Name).is_some(),
-                Part::Place => has(Part::Place),
-                Part::All => from(Part::All).is_some(),
-                Part::From(key) => {
-                    matches!(from(Part::All), Some(Part::All | Part::From(_)))
-                        || from(Part::At(key.clone())).is_some()
-                }
-                Part::At(key) => {
-                    self.places.contains_key(touch)
-                        || matches!(
-                            self.last_to(node, Part::From(key.clone())),
-                            Some(Part::All | Part::From(_))
-                        )
-                }
+        let first_from = |part: Part| self.first_from(node, part);
+        match part {
+            // Two ops may name one node as long as they touch different keys of it.
+            Part::Name => first_from(Part::Creation) == Some(&Part::Creation),
+            Part::Place => matches!(first_from(Part::Place), Some(Part::Place | Part::Creation)),
+            Part::Creation => first_from(Part::Name).is_some(),
+            Part::All => first_from(Part::Creation).is_some(),
+            Part::From(key) => {
+                let first = first_from(Part::Creation);
+                matches!(first, Some(Part::Creation | Part::All | Part::From(_)))
+                    || first_from(Part::At(key.clone())).is_some()
             }
+            Part::At(key) => {
+                let last = self.last_to(node, Part::From(key.clone()));
+                matches!(last, Some(Part::Creation | Part::All | Part::From(_)))
+                    || self.places.contains_key(touch)
+            }
+        }
     }
 
     /// The first part of a node that is touched, from this one on.

@@ -426,6 +426,11 @@ impl Pending {
 
     /// Takes in what the server ordered.
     pub(super) fn receive(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
+        if ops.len() >= self.entries.len() && ops.iter().all(|op| op.op_id.is_some()) {
+            // All are answered: what each has touched need not be taken out one by one.
+            self.footprint.clear();
+            self.counted_to = 0;
+        }
         let mut ops = ops;
         while let [op, rest @ ..] = ops {
             if self.is_empty() {

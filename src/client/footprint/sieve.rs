@@ -36,13 +36,21 @@ impl Sieve {
         all.for_each(|id| self.count(id));
     }
 
+    /// Removes all ids.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+        self.counts.clear();
+    }
+
     /// Removes an id that is there, once.
     pub(super) fn remove(&mut self, id: &NodeId) {
         self.len -= 1;
+        if self.len == 0 {
+            // With few ids it is small again, and nothing has reached the top.
+            return self.clear();
+        }
         let place = self.place(id);
         match self.counts.get_mut(place) {
-            // With few ids it is small again, and nothing has reached the top.
-            _ if self.len == 0 => self.counts.clear(),
             Some(count) if *count < u8::MAX => *count -= 1,
             _ => {}
         }

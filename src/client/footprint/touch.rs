@@ -15,15 +15,15 @@ pub(in super::super) struct Touch {
     pub(super) part: Part,
 }
 
-/// What of a node is touched. In this order a footprint has those of one node side by side.
+/// What of a node is touched. A [`Footprint`](super::Footprint) relies on this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     /// The op names the node, as its target or as its parent.
     Name,
-    /// The op creates the node.
-    Creation,
     /// The op says where the item goes, or goes itself by where it is.
     Place,
+    /// The op creates the node.
+    Creation,
     /// All positions of a list.
     All,
     /// The positions of a list from this one on.
