@@ -178,11 +178,14 @@ impl Objects {
             Form::Table(table) => self.tables.get_mut(table)?.insert(key.clone(), slot),
             Form::Packed { list, cell } => match self.lists.find(list, key) {
                 Ok(at) => {
-                    let after = self.lists.get(list).len() - at - 1;
-                    let (old, place) = self.take(cell, at);
                     let new = Packed::of(slot, &mut self.leaves);
-                    let cell = self.splice(cell, place, after, new.bytes());
-                    body.set_form(Form::Packed { list, cell });
+                    let (old, place) = self.take(cell, at);
+                    // Mostly it is as wide, and the values behind it stay where they are.
+                    if !self.cells.replace(cell, place.clone(), new.bytes()) {
+                        let after = self.lists.get(list).len() - at - 1;
+                        let cell = self.splice(cell, place, after, new.bytes());
+                        body.set_form(Form::Packed { list, cell });
+                    }
                     Some(old)
                 }
                 Err(at) => match self.lists.share_with(list, at, key) {
@@ -239,12 +242,6 @@ impl Objects {
     /// values. Tells the cell in which all of them are then.
     fn splice(&mut self, cell: Cell, old: Range<usize>, after: usize, new: &[u8]) -> Cell {
         let bytes = self.cells.get_mut(cell);
-        if old.len() == new.len() {
-            if let Some(place) = bytes.get_mut(old) {
-                place.copy_from_slice(new);
-            }
-            return cell;
-        }
         let used = old.end + packed::widths_of(bytes.get(old.end..).unwrap_or_default(), after);
         if Cells::is_unfit(cell, used - old.len() + new.len()) {
             let mut run: SmallVec<[u8; 128]> = SmallVec::new();

@@ -115,6 +115,16 @@ impl Cells {
         class.and_then(|class| class.pages.get_mut(page)?.get_mut(bytes)).unwrap_or_default()
     }
 
+    /// Puts bytes in the place of others, if they are as many.
+    pub(super) fn replace(&mut self, cell: Cell, old: Range<usize>, new: &[u8]) -> bool {
+        let place = self.get_mut(cell).get_mut(old).filter(|place| place.len() == new.len());
+        if let Some(place) = place {
+            place.copy_from_slice(new);
+            return true;
+        }
+        false
+    }
+
     /// Gives a cell back.
     pub(super) fn remove(&mut self, cell: Cell) {
         if cell.class > 0 {
