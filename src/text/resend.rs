@@ -68,6 +68,11 @@ impl History {
         };
         let nothing =
             Outcome::Rectified { base_version: *version, version: *version, ops: [].into() };
+        // A message of a lost connection that comes late, after what was sent on a later version: that
+        // had all of it.
+        if latest.sent().any(|sent| base_version < sent.base_version) {
+            return nothing;
+        }
         let mut steps = Self::MOST_STEPS;
         let known = match self.recognize(latest, base_version, ops, &mut steps) {
             Ok(Some(known)) => known,
@@ -106,14 +111,19 @@ impl History {
             let mut head = sent.ops.to_vec();
             for at in sent.base_version.. {
                 spend(steps, head.len() / SCANNED_AT_ONCE)?;
-                if ops.starts_with(&head) {
+                // What comes late may be less than is known.
+                let known = match at == base_version && head.starts_with(ops) {
+                    true => Some(ops.len()),
+                    false => ops.starts_with(&head).then_some(head.len()),
+                };
+                if let Some(head) = known {
                     // An author who says where it stands is believed. Otherwise the latest
                     // version is likeliest, but not one where less of the update is left.
                     let better = best
                         .as_ref()
-                        .is_none_or(|best| best.version != base_version && best.head <= head.len());
+                        .is_none_or(|best| best.version != base_version && best.head <= head);
                     if better || at == base_version {
-                        best = Some(Known { version: at, head: head.len() });
+                        best = Some(Known { version: at, head });
                     }
                 }
                 let Some(entry) = self.at(at).filter(|_| at < sent.until) else { break };

@@ -295,3 +295,26 @@ fn an_author_who_says_where_it_stands_is_believed() {
     let _ = history.rectify_resent(&mut text, &mut version, &op, 0, &ops);
     assert_eq!(text.to_string(), "A01234-----5679");
 }
+
+/// What was sent first comes late, over a connection that was lost, when what builds on it has come
+/// already; and nothing of that was left.
+#[test]
+fn what_comes_late_is_not_new() {
+    let (author, other) =
+        (OpId::from("1:0"), |clock: u32| OpId::from(format!("2:{clock}").as_str()));
+    let delete = |index, length| TextOp::Delete { index, length };
+    for (base, late) in [(1, [delete(2, 1)]), (0, [delete(0, 1)])] {
+        let (mut history, mut text, mut version) = (History::default(), Text::from("ab"), 0);
+        let mut receive = |op_id: &OpId, base, ops: &[TextOp]| {
+            let outcome = history.rectify_resent(&mut text, &mut version, op_id, base, ops);
+            (outcome, text.to_string())
+        };
+        let _ = receive(&other(0), 0, &[insert(0, "XY")]);
+        let _ = receive(&other(1), 1, &[delete(2, 2), insert(0, "Z")]);
+        let (outcome, _) = receive(&author, 1, &[delete(2, 1), delete(2, 1)]);
+        assert!(matches!(outcome, Outcome::Accepted(accepted) if accepted.ops.is_empty()));
+        let (outcome, text) = receive(&author, base, &late);
+        assert!(matches!(outcome, Outcome::Rectified { base_version: 3, version: 3, .. }));
+        assert_eq!(text, "ZXY", "from {base}");
+    }
+}
