@@ -64,9 +64,24 @@ struct Touched<P, O, N> {
 /// By key, of an object or map; since then there is a field, or none.
 type TouchedKey = Touched<SmallStr, Old, Option<Json>>;
 
-/// By item, of a list; the ranks at which that item went out, or came in, first and last. These are
-/// its ranks before and now, if no other item of the list was touched.
-type TouchedLink = Touched<PackedId, OldItem, (usize, usize)>;
+/// By item, of a list.
+type TouchedLink = Touched<PackedId, OldItem, Moved>;
+
+/// Where an item went out or came in.
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    /// Where the item was the last time.
+    item: NodeIx,
+    /// The ranks at which it went out, or came in, first and last. These are its ranks before and now,
+    /// if no other item of the list was touched.
+    ranks: (usize, usize),
+}
+
+impl Moved {
+    fn at(item: NodeIx, rank: usize) -> Self {
+        Self { item, ranks: (rank, rank) }
+    }
+}
 
 /// A value that was there before.
 #[derive(Clone, Debug)]
@@ -134,7 +149,7 @@ impl Tracker {
     pub(crate) fn attached(&mut self, tree: &Tree, ix: NodeIx, rank: Option<usize>) {
         let node = tree.node(ix);
         let parent = tree.node(node.parent);
-        self.touch_link(parent, node, None, rank);
+        self.touch_link(parent, node, None, rank.map(|rank| Moved::at(ix, rank)));
         if let Some(old) = self.gone.get(&node.id).copied() {
             if old != ix && self.is_created(ix) && self.uncreated.insert(old) {
                 self.recreated(tree, old);
@@ -153,7 +168,8 @@ impl Tracker {
     pub(crate) fn unlinked(&mut self, tree: &Tree, ix: NodeIx, rank: Option<usize>) {
         let node = tree.node(ix);
         let parent = tree.node(node.parent);
-        self.touch_link(parent, node, Some(Old::of(ix, node)), rank);
+        let since = rank.map(|rank| Moved::at(ix, rank));
+        self.touch_link(parent, node, Some(Old::of(ix, node)), since);
     }
 
     /// A subtree was taken out.
@@ -244,14 +260,14 @@ impl Tracker {
         self.freed.push(ix);
     }
 
-    fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>, rank: Option<usize>) {
+    fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>, since: Option<Moved>) {
         if !self.counts(node.parent, parent.id) {
             self.has_skipped = true;
             return;
         }
         if matches!(parent.body, Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            let (ix, place, since) = (node.parent, node.id, rank.map(|rank| (rank, rank)));
+            let (ix, place) = (node.parent, node.id);
             self.items.push(Touched { node: parent.id, ix, place, old, since });
         } else {
             self.touch_key((parent.id, node.parent), node.key.as_small_str(), old);
@@ -316,19 +332,20 @@ impl Tracker {
     }
 
     /// Where a touched node is now, if it is in the tree.
-    fn present<P, O, N>(&self, document: &Document, touched: &Touched<P, O, N>) -> Option<NodeIx> {
+    fn present(&self, document: &Document, node: PackedId, ix: NodeIx) -> Option<NodeIx> {
         // Shortcut: where it was, if nothing has left the tree. Finding it would take as long again as
         // reading it.
         if self.freed.is_empty() && self.detached.is_empty() {
-            debug_assert_eq!(document.find_packed(touched.node), Some(touched.ix));
-            return Some(touched.ix);
+            debug_assert_eq!(document.find_packed(node), Some(ix));
+            return Some(ix);
         }
-        document.find_packed(touched.node)
+        document.find_packed(node)
     }
 
     /// What changed at the keys of one node.
     fn found_at_keys(&self, document: &Document, touched: &[TouchedKey]) -> Option<Found> {
-        let ix = self.present(document, touched.first()?)?;
+        let Touched { node, ix, .. } = touched.first()?;
+        let ix = self.present(document, *node, *ix)?;
         let body = &document.node(ix).body;
         if !matches!(body, Body::Object(_) | Body::Map(_)) {
             return None;
@@ -359,12 +376,17 @@ impl Tracker {
 
     /// What changed among the items of one list.
     fn found_among_items(&self, document: &Document, touched: &[TouchedLink]) -> Option<Found> {
-        let list = self.present(document, touched.first()?)?;
+        let Touched { node, ix, .. } = touched.first()?;
+        let list = self.present(document, *node, *ix)?;
         if !matches!(document.node(list).body, Body::List(_)) {
             return None;
         }
-        let items = touched.iter().filter_map(|Touched { place: item, old, .. }| {
-            let now = document.find_packed(*item).filter(|ix| document.node(*ix).parent == list);
+        let items = touched.iter().filter_map(|Touched { place: id, old, since, .. }| {
+            let now = match since {
+                Some(since) => self.present(document, *id, since.item),
+                None => document.find_packed(*id),
+            };
+            let now = now.filter(|ix| document.node(*ix).parent == list);
             let value = now.map(|ix| New::of(document, ix));
             let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
             let same = self.same(
@@ -378,7 +400,7 @@ impl Tracker {
             (!stays).then(|| TouchedItem { old: old.cloned(), new, same })
         });
         let ranks = match touched {
-            [one] if one.ix == list && !self.has_skipped => one.since,
+            [one] if one.ix == list && !self.has_skipped => one.since.map(|since| since.ranks),
             _ => None,
         };
         let steps = list::steps(items, |position| document.rank_in(list, position), ranks);
@@ -445,7 +467,10 @@ impl Tracker {
             self.touch_replaced_texts(document);
         }
         one_of_each(&mut self.keys, |_, last| last);
-        one_of_each(&mut self.items, |first, last| Some((first?.0, last?.1)));
+        one_of_each(&mut self.items, |first, last| {
+            let (first, last) = (first?, last?);
+            Some(Moved { ranks: (first.ranks.0, last.ranks.1), ..last })
+        });
         let changes = if self.texts.is_empty() && self.keys.len() + self.items.len() == 1 {
             let found = self.found_one(document);
             debug_assert_eq!(

@@ -112,10 +112,9 @@ impl History {
             for at in sent.base_version.. {
                 spend(steps, head.len() / SCANNED_AT_ONCE)?;
                 // What comes late may be less than is known.
-                let known = match at == base_version && head.starts_with(ops) {
-                    true => Some(ops.len()),
-                    false => ops.starts_with(&head).then_some(head.len()),
-                };
+                let all = at == base_version && head.starts_with(ops);
+                let some = ops.starts_with(&head).then_some(head.len());
+                let known = if all { Some(ops.len()) } else { some };
                 if let Some(head) = known {
                     // An author who says where it stands is believed. Otherwise the latest
                     // version is likeliest, but not one where less of the update is left.
