@@ -19,7 +19,8 @@ use livetree::edit::NodeMut;
 use livetree::server::{Reply, ServerOptions, SessionOptions};
 use livetree::testing::generate::Dice;
 use livetree::testing::shapes;
-use livetree::{Actor, Client, Document, Op, Server, ServerMessage};
+use livetree::{Actor, Client, Document, Op, Position, Server, ServerMessage};
+use serde_json::json;
 
 /// So many messages are timed at once.
 const CHUNK: usize = 64;
@@ -71,31 +72,73 @@ fn frame(document: &Document, actor: Actor, clock: usize, shape: usize, x: u32) 
     .into_bytes()
 }
 
-/// Somebody else's op while a client has many edits under way that it does not concern.
+/// Somebody else's ops while a client has many edits under way that they do not concern: fields of
+/// other shapes, or items elsewhere in the one list.
 fn remote_op(c: &mut Criterion<CpuTime>) {
     const SHAPES: usize = 20_000;
-    let mut group = c.benchmark_group("client/remote-op-under-pending");
+    let half = SHAPES / 2;
+    let mut ids = Vec::new();
+    let set = |client: &mut Client, shape| set_x(client, shape, 7);
+    under_pending(c, "client/remote-op-under-pending", SHAPES, set, |client, dice, _| {
+        let document = client.document();
+        if ids.is_empty() {
+            let id = |n| document.at(&format!("/shapes/s{n}")).unwrap().id().unwrap();
+            ids.extend((half..SHAPES).map(id));
+        }
+        format!(r#"{{"type":3,"id":"{}","data":{{"x":{}}}}}"#, dice.pick(&ids), dice.any())
+    });
+    let insert = |client: &mut Client, index: usize| {
+        let edited = client.edit(|root| root.list("order")?.insert(2 * index, "mine"));
+        assert_eq!(edited.unwrap().ops.len(), 1);
+    };
+    under_pending(
+        c,
+        "client/remote-insert-under-pending",
+        2 * SHAPES,
+        insert,
+        |client, _, n| {
+            let document = client.document();
+            let list = document.at("/order").unwrap().as_list().unwrap();
+            // Never two between the same two.
+            let half = list.len() / 2;
+            let at = half + 7919 * n % (half - 1);
+            let position = |at| {
+                let key = document.parent_key_of(&list.id_at(at).unwrap()).unwrap();
+                Position::verbatim(key.into())
+            };
+            let key = Position::make(Some(&position(at)), Some(&position(at + 1)));
+            let op = json!({
+                "type": 8, "id": format!("9:{n}"), "parentId": list.id(), "parentKey": key,
+                "data": "theirs",
+            });
+            op.to_string()
+        },
+    );
+}
+
+/// Times ops of others, each in a message, under own edits made by `edit`; `op` makes one, given a
+/// number of its own.
+fn under_pending(
+    c: &mut Criterion<CpuTime>,
+    name: &str,
+    shapes: usize,
+    edit: impl Fn(&mut Client, usize),
+    mut op: impl FnMut(&Client, &mut Dice, usize) -> String,
+) {
+    let mut group = c.benchmark_group(name);
     group.throughput(Throughput::Elements(1));
     for pending in [0, 10, 10_000] {
         group.bench_function(BenchmarkId::from_parameter(pending), |b| {
-            let mut server = server_of(SHAPES);
-            let (_, mut client) = join(&mut server);
-            for shape in 0..pending {
-                set_x(&mut client, shape, 7);
-            }
-            let mut dice = Dice::seeded(1);
-            let ids: Vec<_> = (SHAPES / 2..SHAPES)
-                .map(|n| client.document().at(&format!("/shapes/s{n}")).unwrap().id().unwrap())
-                .collect();
+            let (_, mut client) = join(&mut server_of(shapes));
+            (0..pending).for_each(|n| edit(&mut client, n));
+            let (mut dice, mut number) = (Dice::seeded(1), 0);
             b.iter_custom(|iterations| {
                 in_chunks(iterations, |count| {
                     let messages: Vec<ServerMessage> = (0..count)
                         .map(|_| {
-                            let text = format!(
-                                r#"{{"type":201,"ops":[{{"type":3,"id":"{}","data":{{"x":{}}}}}]}}"#,
-                                dice.pick(&ids),
-                                dice.any()
-                            );
+                            number += 1;
+                            let op = op(&client, &mut dice, number);
+                            let text = format!(r#"{{"type":201,"ops":[{op}]}}"#);
                             ServerMessage::read_frame(text.as_bytes()).unwrap().remove(0)
                         })
                         .collect();
