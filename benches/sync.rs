@@ -91,29 +91,23 @@ fn remote_op(c: &mut Criterion<CpuTime>) {
         let edited = client.edit(|root| root.list("order")?.insert(2 * index, "mine"));
         assert_eq!(edited.unwrap().ops.len(), 1);
     };
-    under_pending(
-        c,
-        "client/remote-insert-under-pending",
-        2 * SHAPES,
-        insert,
-        |client, _, n| {
-            let document = client.document();
-            let list = document.at("/order").unwrap().as_list().unwrap();
-            // Never two between the same two.
-            let half = list.len() / 2;
-            let at = half + 7919 * n % (half - 1);
-            let position = |at| {
-                let key = document.parent_key_of(&list.id_at(at).unwrap()).unwrap();
-                Position::verbatim(key.into())
-            };
-            let key = Position::make(Some(&position(at)), Some(&position(at + 1)));
-            let op = json!({
-                "type": 8, "id": format!("9:{n}"), "parentId": list.id(), "parentKey": key,
-                "data": "theirs",
-            });
-            op.to_string()
-        },
-    );
+    under_pending(c, "client/remote-insert-under-pending", 2 * SHAPES, insert, |client, _, n| {
+        let document = client.document();
+        let list = document.at("/order").unwrap().as_list().unwrap();
+        // Never two between the same two.
+        let half = list.len() / 2;
+        let at = half + 7919 * n % (half - 1);
+        let position = |at| {
+            let key = document.parent_key_of(&list.id_at(at).unwrap()).unwrap();
+            Position::verbatim(key.into())
+        };
+        let key = Position::make(Some(&position(at)), Some(&position(at + 1)));
+        let op = json!({
+            "type": 8, "id": format!("9:{n}"), "parentId": list.id(), "parentKey": key,
+            "data": "theirs",
+        });
+        op.to_string()
+    });
 }
 
 /// Times ops of others, each in a message, under own edits made by `edit`; `op` makes one, given a

@@ -17,7 +17,9 @@ pub enum UndoPolicy {
     /// Undo restores what was there before the edit, as Liveblocks does.
     #[default]
     Replay,
-    /// Undo leaves alone what somebody else has changed since the edit, and whatever that lies in.
+    /// Undo leaves alone what somebody else has changed since the edit, and whatever that lies in. So it
+    /// does what somebody else may have changed: of more than 65,536 places that others have written
+    /// since, none is remembered.
     KeepForeign,
 }
 
@@ -121,7 +123,12 @@ pub(super) struct History {
     clock: u64,
     /// When somebody else last wrote a place. Kept while there are steps.
     foreign: BTreeMap<Place, u64>,
+    /// When any place at all may have been written last: there were too many to remember.
+    all_foreign: u64,
 }
+
+/// The most places that are remembered as written by others: a few megabytes.
+const MOST_FOREIGN: usize = 1 << 16;
 
 impl History {
     pub(super) fn set_options(&mut self, options: UndoOptions) {
@@ -213,6 +220,10 @@ impl History {
         for place in places(document, op) {
             self.foreign.insert(place, now);
         }
+        if self.foreign.len() > MOST_FOREIGN {
+            self.foreign.clear();
+            self.all_foreign = now;
+        }
     }
 
     /// A text was changed by somebody else: expresses the steps that change it anew.
@@ -257,7 +268,7 @@ impl History {
 
     /// Whether somebody else wrote a place since.
     fn is_foreign(&self, place: &Place, since: u64) -> bool {
-        self.foreign.get(place).is_some_and(|at| *at > since)
+        self.all_foreign > since || self.foreign.get(place).is_some_and(|at| *at > since)
     }
 
     /// Whether somebody else changed what a node holds since.
@@ -335,5 +346,35 @@ pub(super) fn places(document: &Document, op: &Op) -> Vec<Place> {
             parent.map(|(parent, key)| slot(&parent, &key.into())).into_iter().collect()
         }
         OpKind::UpdateText(_) => vec![Place::Text(op.id.clone())],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hours beside people who work, without an edit of one's own.
+    #[test]
+    fn what_others_write_does_not_fill_the_memory() {
+        let mut history = History::default();
+        history.set_options(UndoOptions::default().policy(UndoPolicy::KeepForeign));
+        let document = Document::from_json(br#"{"a":1,"b":2}"#).unwrap();
+        let set = |key: String| {
+            let data = JsonObject::of(key.as_str().into(), crate::Json::Null);
+            Op::new(NodeId::ROOT, OpKind::UpdateObject { data })
+        };
+        let own = set("a".to_owned());
+        history.edited(Step::new(std::iter::once(own.clone()).collect()));
+        let first = history.steps().next().and_then(Step::made_at).unwrap();
+        (0..MOST_FOREIGN).for_each(|n| history.heard(&document, &set(format!("k{n}"))));
+        assert_eq!(history.permitted(&document, &own, first), Some(own.clone()));
+        history.heard(&document, &set("one more".to_owned()));
+        assert!(history.foreign.is_empty());
+        // It may have been among them.
+        let left = history.permitted(&document, &own, first);
+        assert!(left.is_none_or(|op| !document.would_change(&op)));
+        history.edited(Step::new(std::iter::once(own.clone()).collect()));
+        let second = history.steps().nth(1).and_then(Step::made_at).unwrap();
+        assert_eq!(history.permitted(&document, &own, second), Some(own));
     }
 }
