@@ -52,12 +52,10 @@ impl Document {
                 let at = |key: &SmallStr| Part::At(key.clone()).of(op.id.clone());
                 touches.extend(data.iter().map(|(key, _)| at(key)));
             }
-            OpKind::DeleteObjectKey { key } => {
-                touches.push(match self.find(&op.id) {
-                    Some(node) => self.touched_key(node, key),
-                    None => Part::At(key.clone()).of(op.id.clone()),
-                });
-            }
+            OpKind::DeleteObjectKey { key } => match self.find(&op.id) {
+                Some(node) => self.touched_out(node, key, &mut touches),
+                None => touches.push(Part::At(key.clone()).of(op.id.clone())),
+            },
             OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
                 touches.push(Part::Place.of(op.id.clone()));
                 if let Some(node) = self.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
@@ -99,7 +97,7 @@ impl Document {
                     touches.push(self.touched_end(parent, key));
                 }
             }
-            _ => touches.push(self.touched_key(parent, key)),
+            _ => self.touched_out(parent, key, touches),
         }
         if let (Intent::Set, Some(meant)) = (intent, deleted_id) {
             touches.push(Part::Place.of(meant.clone()));
@@ -108,6 +106,13 @@ impl Document {
                 touches.push(self.touched_key(parent, key.as_small_str()));
             }
         }
+    }
+
+    /// What a container has at a key, which goes out. Others may still say that it is to go, as one does
+    /// who puts another item in its place.
+    fn touched_out(&self, parent: NodeIx, key: &SmallStr, touches: &mut Touches) {
+        touches.push(self.touched_key(parent, key));
+        touches.extend(self.child(parent, key).map(|child| Part::Place.of(self.id(child))));
     }
 
     /// What a container has at a key, or will have just there.
