@@ -420,6 +420,33 @@ fn what_a_replacement_finds_in_its_place_can_be_replaced_elsewhere() {
     assert_eq!(pair.one.document().to_json().to_string(), r#"{"l":["mine","1:100","c"]}"#);
 }
 
+/// Nothing lies before an item at the empty position, so what is inserted there goes behind the next one. It
+/// went elsewhere when it was applied again.
+#[test]
+fn an_item_without_room_stays_where_it_is_shown() {
+    let mut pair = Pair::new(r#"{"l":["a",{}],"n":0}"#);
+    let [(_, first), (object, _)] = items(pair.server.document(), &pair.list).try_into().unwrap();
+    assert_eq!(first, "!");
+    let create = Create {
+        parent_id: pair.list.clone(),
+        parent_key: SmallStr::default(),
+        intent: Intent::Set,
+        deleted_id: None,
+        content: NodeContent::Register(Json::from("odd")),
+    };
+    pair.others_send(vec![Op::new(NodeId::from("1:100"), OpKind::Create(create))]);
+    pair.act(|client| drop(client.edit(|root| root.list("l")?.insert(0, "mine")).unwrap()));
+    let shown = pair.one.document().to_json();
+    assert_eq!(shown.to_string(), r#"{"l":["odd","a","mine",{}],"n":0}"#);
+    let data = [("k".into(), Json::from(1_u32))].into_iter().collect();
+    pair.others_send(vec![Op::new(object, OpKind::UpdateObject { data })]);
+    pair.settle(0);
+    assert_eq!(
+        pair.one.document().to_json().to_string(),
+        r#"{"l":["odd","a","mine",{"k":1}],"n":0}"#
+    );
+}
+
 proptest! {
     #![proptest_config(cases(512))]
 
