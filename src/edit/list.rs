@@ -142,9 +142,18 @@ impl Session<'_> {
     }
 
     /// A position between the items now at `index - 1` and `index`.
+    ///
+    /// Before or between positions that are not canonical there may be no room. Then it is the one at which
+    /// an item comes to lie that is meant for there, so that the op says what it does.
     fn position_at(&self, list: NodeIx, index: usize) -> Position {
         let (before, after) = self.document.positions_around(list, index);
-        Position::make(before.as_ref(), after.as_ref())
+        let position = Position::make(before.as_ref(), after.as_ref());
+        let has_room = before.is_none_or(|before| before < position)
+            && after.is_none_or(|after| position < after);
+        if has_room {
+            return position;
+        }
+        self.document.place_at(list, position.as_small_str())
     }
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {

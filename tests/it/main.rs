@@ -1,5 +1,6 @@
 //! One integration binary; each file is named for what it promises.
 
+mod beneath;
 mod cases;
 mod conformance;
 mod convergence;
