@@ -69,8 +69,9 @@ impl History {
         let nothing =
             Outcome::Rectified { base_version: *version, version: *version, ops: [].into() };
         // A message of a lost connection that comes late, after what was sent on a later version: that
-        // had all of it.
-        if latest.sent().any(|sent| base_version < sent.base_version) {
+        // had all of it. Or it is of an earlier life of the text, whose versions are others.
+        let late = latest.sent().any(|sent| base_version < sent.base_version);
+        if late || base_version > *version {
             return nothing;
         }
         let mut steps = Self::MOST_STEPS;

@@ -701,23 +701,3 @@ fn what_is_taken_can_be_loaded() {
     }
     assert!(taken >= 6, "{taken}");
 }
-
-/// Somebody replaces an item that a pending edit has pushed out. It is gone also if the edit is refused.
-#[test]
-fn an_item_that_was_pushed_out_here_can_be_replaced_elsewhere() {
-    let mut room = Room::new(r#"{"l":["a","b","c"]}"#, 2);
-    let reader = room.join(SessionOptions::default().access(Access::ReadOnly));
-    room.client(reader).edit(|root| root.list("l")?.set(0, "mine")).unwrap();
-    room.client(0).edit(|root| root.list("l")?.set(2, "theirs")).unwrap();
-    // Now "c" comes to be where "a" was.
-    room.client(1).edit(|root| root.list("l")?.delete(0)).unwrap();
-    room.client(1).edit(|root| root.list("l")?.move_item(1, 0)).unwrap();
-    room.say(1);
-    room.hear(reader);
-    assert_eq!(room.shown(reader), r#"{"l":["mine","b"]}"#);
-    room.say(0);
-    room.hear(reader);
-    assert_eq!(room.shown(reader), r#"{"l":["mine","b","theirs"]}"#);
-    room.settle();
-    assert_eq!(room.shown(reader), r#"{"l":["b","theirs"]}"#);
-}

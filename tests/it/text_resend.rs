@@ -303,7 +303,7 @@ fn what_comes_late_is_not_new() {
     let (author, other) =
         (OpId::from("1:0"), |clock: u32| OpId::from(format!("2:{clock}").as_str()));
     let delete = |index, length| TextOp::Delete { index, length };
-    for (base, late) in [(1, [delete(2, 1)]), (0, [delete(0, 1)])] {
+    for (base, late) in [(1, [delete(2, 1)]), (0, [delete(0, 1)]), (9, [delete(0, 1)])] {
         let (mut history, mut text, mut version) = (History::default(), Text::from("ab"), 0);
         let mut receive = |op_id: &OpId, base, ops: &[TextOp]| {
             let outcome = history.rectify_resent(&mut text, &mut version, op_id, base, ops);

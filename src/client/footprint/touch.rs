@@ -99,15 +99,7 @@ impl Document {
             }
             _ => self.touched_out(parent, key, touches),
         }
-        if *intent != Intent::Set {
-            return;
-        }
-        // What it finds in its place goes too, and the op of somebody else may mean just that.
-        let there = self.child(parent, key).map(|there| self.id(there));
-        if let Some(there) = there.filter(|there| deleted_id.as_ref() != Some(there)) {
-            touches.push(Part::Place.of(there));
-        }
-        if let Some(meant) = deleted_id {
+        if let (Intent::Set, Some(meant)) = (intent, deleted_id) {
             touches.push(Part::Place.of(meant.clone()));
             let meant = self.find(meant).map(|meant| self.node(meant));
             if let Some(Node { key, .. }) = meant.filter(|meant| meant.parent == parent) {
