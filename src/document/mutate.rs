@@ -272,12 +272,25 @@ impl Document {
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
             stack.extend(self.tree.children(ix));
-            self.ids.insert(self.node(ix).id, ix);
+            let id = self.node(ix).id;
+            if let Some(other) = self.ids.get_packed(id) {
+                self.give_way(other);
+            }
+            self.ids.insert(id, ix);
             if let Some(tracker) = self.tracker.as_mut().filter(|_| revived) {
                 tracker.revived(&self.tree, ix);
             }
         }
         self.link(top);
+    }
+
+    /// Takes out a node whose id one has that comes back. It was created beneath, while that one was out
+    /// of the tree, by an authority that contradicts itself: to it the id was in use all along.
+    #[cold]
+    fn give_way(&mut self, node: NodeIx) {
+        self.suspend_journal(true);
+        self.detach(node);
+        self.suspend_journal(false);
     }
 
     /// Enters a node in its parent.

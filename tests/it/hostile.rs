@@ -3,8 +3,8 @@
 use livetree::NodeId;
 use livetree::testing::model::nodes_of;
 use livetree::{
-    Actor, Document, IdSource, Json, JsonReason, Limits, Lson, MAX_NODE_DEPTH, MAX_POSITION_LEN,
-    Op, Outcome, ReadLimits, Rejection, SerializedNode,
+    Actor, Client, Document, IdSource, Json, JsonReason, Limits, Lson, MAX_NODE_DEPTH,
+    MAX_POSITION_LEN, Op, Outcome, ReadLimits, Rejection, SerializedNode,
 };
 
 fn op(text: &str) -> Op {
@@ -403,4 +403,26 @@ fn versions_of_texts_do_not_overflow() {
         let update = UpdateText { base_version: u64::MAX, version, ops };
         assert!(!document.apply(&Op::new(id.clone(), OpKind::UpdateText(update))).is_accepted());
     }
+}
+
+/// A server that creates a node which is there: a client does not see that while the node lies in what a
+/// pending edit has deleted.
+#[test]
+fn a_node_that_is_created_twice_is_there_once() {
+    let mut client = Client::new();
+    client.connected(Actor(1));
+    let _ = client.poll_message();
+    let hear = |client: &mut Client, frame: &str| client.receive_frame(frame.as_bytes()).unwrap();
+    let nodes = r#"[["root",{}],["0:1",1,"root","l"],["0:2",0,"0:1","!",{}],["0:3",2,"0:2","m"]]"#;
+    hear(&mut client, &format!(r#"{{"type":210,"nodes":{nodes}}}"#));
+    hear(&mut client, r#"{"type":211}"#);
+    client.edit(|root| root.list("l")?.delete(0)).unwrap();
+    let again = r#"{"type":2,"id":"0:3","parentId":"root","parentKey":"x"}"#;
+    let below = r#"{"type":2,"id":"0:4","parentId":"0:3","parentKey":"!"}"#;
+    hear(&mut client, &format!(r#"{{"type":201,"ops":[{again},{below}]}}"#));
+    assert_eq!(client.document().to_json().to_string(), r#"{"l":[],"x":[[]]}"#);
+    let own = client.pending().next().unwrap().op_id.clone().unwrap();
+    hear(&mut client, &format!(r#"{{"type":299,"opIds":["{own}"],"reason":"no"}}"#));
+    client.document().check().unwrap();
+    assert_eq!(client.document().to_json().to_string(), r#"{"l":[{"m":{}}]}"#);
 }
