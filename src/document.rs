@@ -201,6 +201,12 @@ impl Document {
         }
     }
 
+    /// The child of a container that has this id.
+    pub(crate) fn child_by_id(&self, parent: NodeIx, id: &NodeId) -> Option<NodeIx> {
+        // The root is in nothing, and says that it is in itself.
+        self.find(id).filter(|child| *child != NodeIx::ROOT && self.node(*child).parent == parent)
+    }
+
     /// The number of items of a list.
     pub(crate) fn list_len(&self, list: NodeIx) -> usize {
         match &self.node(list).body {

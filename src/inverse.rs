@@ -54,13 +54,8 @@ impl Document {
             return;
         };
         if matches!(self.node(parent).body, Body::List(_)) {
-            let replaced = create.deleted_id.as_ref().and_then(|id| self.find(id));
-            let replaced = replaced.filter(|item| {
-                create.intent == Intent::Set
-                    && *item != NodeIx::ROOT
-                    && self.node(*item).parent == parent
-            });
-            if let Some(item) = replaced {
+            let meant = create.deleted_id.as_ref().filter(|_| create.intent == Intent::Set);
+            if let Some(item) = meant.and_then(|meant| self.child_by_id(parent, meant)) {
                 // In place of the new item, wherever that is by then.
                 self.restore_subtree(item, Intent::Set, inverse);
                 if let Some(Op { kind: OpKind::Create(top), .. }) = inverse.first_mut() {
@@ -82,9 +77,9 @@ impl Document {
 
     /// The op that takes out, alone, the item which a creation in its place names.
     pub(crate) fn pushed_out(&self, create: &Create) -> Option<Op> {
-        let item = self.find(create.deleted_id.as_ref()?).filter(|item| *item != NodeIx::ROOT)?;
-        let within = self.id(self.node(item).parent) == create.parent_id;
-        within.then(|| Op::new(self.id(item), OpKind::DeleteCrdt))
+        let item = create.deleted_id.as_ref()?;
+        self.child_by_id(self.find(&create.parent_id)?, item)?;
+        Some(Op::new(item.clone(), OpKind::DeleteCrdt))
     }
 
     /// Ops that make a container's keys what they are now.

@@ -47,10 +47,9 @@ impl Document {
         if create.parent_key.len() > MAX_POSITION_LEN {
             return Outcome::Rejected(Rejection::PositionTooLong);
         }
-        if let Some(meant) = create.deleted_id.as_ref().and_then(|id| self.find(id)) {
-            if meant != NodeIx::ROOT && self.node(meant).parent == list {
-                self.detach(meant);
-            }
+        let meant = create.deleted_id.as_ref().and_then(|id| self.child_by_id(list, id));
+        if let Some(meant) = meant {
+            self.detach(meant);
         }
         let fix = self.child(list, &create.parent_key).map(|unexpected| {
             let id = self.id(unexpected);

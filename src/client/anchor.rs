@@ -18,24 +18,20 @@ pub(super) enum Anchor {
 impl Anchor {
     /// The anchor of an op that puts an item in a list at a position.
     pub(super) fn of(document: &Document, op: &Op) -> Option<Self> {
-        let (list, key) = match &op.kind {
+        match &op.kind {
             OpKind::Create(Create {
                 intent: Intent::Set, deleted_id: deleted @ Some(_), ..
             }) => {
                 return Some(Self::InPlaceOf(deleted.clone()));
             }
-            OpKind::Create(create) if create.intent == Intent::Insert => {
-                (document.find(&create.parent_id)?, &create.parent_key)
-            }
-            OpKind::SetParentKey { parent_key } => {
-                (document.node(document.find(&op.id)?).parent, parent_key)
-            }
-            _ => return None,
-        };
+            OpKind::Create(create) if create.intent != Intent::Insert => return None,
+            _ => {}
+        }
+        let key = Position::verbatim(key_of(op)?.clone());
+        let list = list_of(document, op)?;
         if !matches!(document.node(list).body, Body::List(_)) {
             return None;
         }
-        let key = Position::verbatim(key.clone());
         let rank = document.rank_in(list, &key);
         let id = |index: Option<usize>| document.list_item(list, index).map(|ix| document.id(ix));
         let mut previous = id(rank.checked_sub(1));
@@ -62,12 +58,10 @@ impl Anchor {
     /// Expresses the op in terms of where its neighbours are now.
     pub(super) fn place(&self, document: &Document, op: &mut Op) {
         let (Some(list), Some(key)) = (list_of(document, op), key_of(op)) else { return };
+        let find = |id: &Option<NodeId>| document.child_by_id(list, id.as_ref()?);
         let position = match self {
-            Self::InPlaceOf(item) => {
-                item_of(document, list, item.as_ref()).map(|item| document.node(item).key.clone())
-            }
+            Self::InPlaceOf(item) => find(item).map(|item| document.node(item).key.clone()),
             Self::Between { previous, next } => {
-                let find = |id: &Option<NodeId>| item_of(document, list, id.as_ref());
                 between(document, list, key, &op.id, find(previous), find(next))
             }
         };
@@ -84,7 +78,7 @@ impl Anchor {
     pub(super) fn loose_in(&self, document: &Document, op: &Op) -> Option<NodeId> {
         let Self::Between { previous, next } = self else { return None };
         let list = list_of(document, op)?;
-        let find = |id: &Option<NodeId>| item_of(document, list, id.as_ref());
+        let find = |id: &Option<NodeId>| document.child_by_id(list, id.as_ref()?);
         let fit = fits(document, key_of(op)?, find(previous), find(next));
         (!fit).then(|| document.id(list))
     }
@@ -106,12 +100,6 @@ fn key_of(op: &Op) -> Option<&SmallStr> {
         | OpKind::SetParentKey { parent_key: key } => Some(key),
         _ => None,
     }
-}
-
-/// The item of a list that has this id.
-fn item_of(document: &Document, list: NodeIx, id: Option<&NodeId>) -> Option<NodeIx> {
-    let item = document.find(id?)?;
-    (item != NodeIx::ROOT && document.node(item).parent == list).then_some(item)
 }
 
 /// Whether a key lies between two items.
@@ -184,11 +172,8 @@ pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
 pub(super) fn in_place_of(document: &Document, mut op: Op) -> Op {
     if let OpKind::Create(create) = &mut op.kind {
         if let Some(item) = &create.deleted_id {
-            let found = document.find(item).filter(|found| {
-                *found != NodeIx::ROOT
-                    && document.id(document.node(*found).parent) == create.parent_id
-            });
-            match found {
+            let list = document.find(&create.parent_id);
+            match list.and_then(|list| document.child_by_id(list, item)) {
                 Some(found) => create.parent_key = document.node(found).key.as_small_str().clone(),
                 None => {
                     create.deleted_id = None;

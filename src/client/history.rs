@@ -17,9 +17,10 @@ pub enum UndoPolicy {
     /// Undo restores what was there before the edit, as Liveblocks does.
     #[default]
     Replay,
-    /// Undo leaves alone what somebody else has changed since the edit, and whatever that lies in. So it
-    /// does what somebody else may have changed: of more than 65,536 places that others have written
-    /// since, none is remembered.
+    /// Undo leaves alone what somebody else has changed since the edit, and whatever that lies in.
+    ///
+    /// Up to 65,536 places are remembered as written by others. Once there are more, any place counts as
+    /// written until then.
     KeepForeign,
 }
 

@@ -256,6 +256,7 @@ impl Pending {
             // What lies in a node that the same step created goes with it.
             let within = match &op.kind {
                 OpKind::Create(create) => {
+                    // Nothing follows a lone one that could lie in it.
                     if ops.len() > 1 {
                         created.insert(op.id.clone());
                     }
@@ -427,7 +428,8 @@ impl Pending {
     /// Takes in what the server ordered.
     pub(super) fn receive(&mut self, document: &mut Document, history: &mut History, ops: &[Op]) {
         if ops.len() >= self.entries.len() && ops.iter().all(|op| op.op_id.is_some()) {
-            // All are answered: what each has touched need not be taken out one by one.
+            // All are answered, most likely: what each has touched need not be taken out one by one. If
+            // some are left, they are counted again when that is needed.
             self.footprint.clear();
             self.counted_to = 0;
         }

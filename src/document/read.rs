@@ -527,10 +527,8 @@ impl<'a> ListRef<'a> {
 
     /// The index of the item with this id. O(log n).
     pub fn index_of(self, id: &NodeId) -> Option<usize> {
-        let item = self.document.find(id)?;
-        let node = self.document.node(item);
-        (item != NodeIx::ROOT && node.parent == self.ix)
-            .then(|| self.document.rank_in(self.ix, &node.key))
+        let item = self.document.child_by_id(self.ix, id)?;
+        Some(self.document.rank_in(self.ix, &self.document.node(item).key))
     }
 }
 

@@ -95,9 +95,8 @@ impl Document {
                 self.restore_keys(parent, std::iter::once(&create.parent_key), Intent::Set, fixes);
             }
             Body::List(_) if create.intent == Intent::Set => {
-                let meant = create.deleted_id.as_ref().and_then(|id| self.find(id));
-                let meant =
-                    meant.filter(|ix| *ix != NodeIx::ROOT && self.node(*ix).parent == parent);
+                let meant = create.deleted_id.as_ref();
+                let meant = meant.and_then(|id| self.child_by_id(parent, id));
                 let there = self.child(parent, &create.parent_key);
                 for item in meant.into_iter().chain(there.filter(|there| Some(*there) != meant)) {
                     self.restore_subtree(item, Intent::Set, fixes);

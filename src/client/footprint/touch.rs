@@ -101,9 +101,8 @@ impl Document {
         }
         if let (Intent::Set, Some(meant)) = (intent, deleted_id) {
             touches.push(Part::Place.of(meant.clone()));
-            let meant = self.find(meant).map(|meant| self.node(meant));
-            if let Some(Node { key, .. }) = meant.filter(|meant| meant.parent == parent) {
-                touches.push(self.touched_key(parent, key.as_small_str()));
+            if let Some(meant) = self.child_by_id(parent, meant) {
+                touches.push(self.touched_key(parent, self.node(meant).key.as_small_str()));
             }
         }
     }
