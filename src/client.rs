@@ -75,6 +75,8 @@ pub struct Client {
     pending: Pending,
     history: History,
     cursors: Cursors,
+    /// Nobody wants to be told of changes.
+    silent: bool,
 }
 
 /// The state of the connection.
@@ -156,6 +158,19 @@ impl Client {
     /// Sets the limits that edits and patches keep.
     pub fn set_limits(&mut self, limits: crate::Limits) {
         self.document.set_limits(limits);
+    }
+
+    /// Whether edits, undo and messages report their net changes, as they do unless this is switched
+    /// off; see [`Document::set_change_reports`]. While there are [cursors](Self::add_cursor), which go by
+    /// the changes, they are reported all the same.
+    pub fn set_change_reports(&mut self, on: bool) {
+        self.silent = !on;
+        self.set_watched();
+    }
+
+    /// Changes are found out if somebody wants to be told, or cursors have to follow them.
+    fn set_watched(&mut self) {
+        self.document.set_change_reports(!self.silent || !self.cursors.is_empty());
     }
 
     /// The ops that are not acknowledged yet, in order.
@@ -337,7 +352,9 @@ impl Client {
     /// ```
     pub fn add_cursor(&mut self, text: &NodeId, index: usize, bias: Bias) -> Option<CursorId> {
         let len = self.document.get(text)?.as_text()?.len();
-        Some(self.cursors.add(text.clone(), index.min(len), bias))
+        let cursor = self.cursors.add(text.clone(), index.min(len), bias);
+        self.set_watched();
+        Some(cursor)
     }
 
     /// The text and the index, in UTF-16 units, of a place that is kept track of. `None` if it was
@@ -351,6 +368,7 @@ impl Client {
     /// Keeps track of a place no longer.
     pub fn remove_cursor(&mut self, cursor: CursorId) {
         self.cursors.remove(cursor);
+        self.set_watched();
     }
 
     /// Whether there is a step to undo.
@@ -478,12 +496,12 @@ impl Client {
         self.loaded = true;
         fresh.set_limits(self.document.limits().clone());
         self.document = fresh;
-        let mut changes = everything(&self.document).from(Origin::Remote);
+        self.set_watched();
         if !later.is_empty() {
             self.update(later);
-            changes = everything(&self.document).from(Origin::Remote);
         }
-        Ok(Received { changes, rejected: Vec::new() })
+        let changes = if self.silent { Changes::default() } else { everything(&self.document) };
+        Ok(Received { changes: changes.from(Origin::Remote), rejected: Vec::new() })
     }
 
     /// Takes over what the server ordered.

@@ -85,6 +85,8 @@ pub struct Document {
     tracker: Option<Box<Tracker>>,
     /// For the next time that they are.
     idle_tracker: Option<Box<Tracker>>,
+    /// Nobody wants to be told of changes.
+    silent: bool,
     limits: Limits,
 }
 
@@ -98,6 +100,7 @@ impl Document {
             journal: Journal::default(),
             tracker: None,
             idle_tracker: None,
+            silent: false,
             limits: Limits::default(),
         }
     }
@@ -137,6 +140,30 @@ impl Document {
     /// Sets the limits that edits and patches of this document keep.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Whether edits and patches report their net [`Changes`](crate::Changes), as they do unless this is
+    /// switched off; the reports are empty then. Finding the changes out takes about as long as making a
+    /// small edit, which a host can save that only passes ops on.
+    ///
+    /// ```
+    /// use livetree::{Actor, Document, IdSource};
+    /// let (mut doc, mut ids) = (Document::new(), IdSource::new(Actor(1)));
+    /// doc.set_change_reports(false);
+    /// let edited = doc.edit(&mut ids, |root| root.set("title", "Roadmap"))?;
+    /// assert_eq!((edited.ops.len(), edited.changes.len()), (1, 0));
+    /// # Ok::<(), livetree::Error>(())
+    /// ```
+    pub fn set_change_reports(&mut self, on: bool) {
+        self.silent = !on;
+        if self.silent {
+            self.idle_tracker = None;
+        }
+    }
+
+    /// Whether edits and patches report their net changes.
+    pub fn has_change_reports(&self) -> bool {
+        !self.silent
     }
 
     pub(crate) fn find(&self, id: &NodeId) -> Option<NodeIx> {
@@ -280,6 +307,7 @@ impl Clone for Document {
             journal: self.journal.clone(),
             tracker: None,
             idle_tracker: None,
+            silent: self.silent,
             limits: self.limits.clone(),
         }
     }

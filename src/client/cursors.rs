@@ -27,6 +27,10 @@ impl Cursors {
         name
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// The text and the index.
     pub(super) fn get(&self, name: CursorId) -> Option<(&NodeId, usize)> {
         let mut found = self.places.iter().map(|(text, places)| (text, places.get(&name)));
@@ -43,7 +47,7 @@ impl Cursors {
 
     /// Takes the places along with what changed.
     pub(super) fn follow(&mut self, changes: &Changes) {
-        if self.places.is_empty() {
+        if self.is_empty() {
             return;
         }
         for update in changes {

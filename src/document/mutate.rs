@@ -398,9 +398,12 @@ impl Document {
         self.free.push(ix);
     }
 
-    /// Runs `change` and reports its net effect.
+    /// Runs `change` and reports its net effect, if that is wanted.
     pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> (T, Changes) {
         debug_assert!(self.tracker.is_none(), "changes are watched already");
+        if self.silent {
+            return (change(self), Changes::default());
+        }
         self.tracker = Some(self.idle_tracker.take().unwrap_or_default());
         let result = change(self);
         let Some(mut tracker) = self.tracker.take() else { return (result, Changes::default()) };

@@ -56,8 +56,9 @@ fn fail<T>(user: usize, what: impl std::fmt::Display) -> Result<T, Failure> {
 pub struct Checks {
     /// What a client shows is the fold of what it heard plus its pending ops.
     pub oracle: bool,
-    /// A second client without shortcuts, told the same, shows and reports the same.
-    pub twin: bool,
+    /// Other clients, one without shortcuts and one without reports, show the same when told the same;
+    /// the first also reports the same, the second nothing.
+    pub twins: bool,
     /// Changes replayed over the JSON from before give the JSON from after.
     pub changes: bool,
     /// Every op has at most one effect and none is lost; the server agrees with the naive model.
@@ -65,8 +66,8 @@ pub struct Checks {
 }
 
 impl Checks {
-    pub const ALL: Self = Self { oracle: true, twin: true, changes: true, audit: true };
-    pub const NONE: Self = Self { oracle: false, twin: false, changes: false, audit: false };
+    pub const ALL: Self = Self { oracle: true, twins: true, changes: true, audit: true };
+    pub const NONE: Self = Self { oracle: false, twins: false, changes: false, audit: false };
 }
 
 /// A rule broken on purpose, to see the harness notice.
@@ -185,13 +186,36 @@ pub struct User {
     pub access: Access,
     name: String,
     protocol: Protocol,
-    twin: Option<Client>,
+    twins: Vec<Twin>,
     oracle: Option<Oracle>,
     /// The document as JSON, as a subscriber to the changes has it.
     mirror: Option<Value>,
     link: Option<Link>,
     /// How many pending ops the books know.
     known_pending: Vec<OpId>,
+}
+
+/// A client that does and hears what another does and hears.
+#[derive(Debug)]
+struct Twin {
+    client: Client,
+    differs: Differs,
+}
+
+/// In what way a twin is different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Differs {
+    HasNoShortcuts,
+    HasNoReports,
+}
+
+impl std::fmt::Display for Differs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::HasNoShortcuts => "without shortcuts",
+            Self::HasNoReports => "without reports",
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -248,12 +272,20 @@ impl World {
             client.set_undo_options(self.setup.undo);
             client
         };
+        let twins = || {
+            let mut silent = make(shortcuts);
+            silent.set_change_reports(false);
+            vec![
+                Twin { client: make(Shortcuts::None), differs: Differs::HasNoShortcuts },
+                Twin { client: silent, differs: Differs::HasNoReports },
+            ]
+        };
         self.users.push(User {
             client: make(shortcuts),
             access,
             name: format!("user {number}"),
             protocol: if number % 4 == 3 { Protocol::V7 } else { Protocol::V8 },
-            twin: checks.twin.then(|| make(Shortcuts::None)),
+            twins: if checks.twins { twins() } else { Vec::new() },
             oracle: checks.oracle.then(Oracle::default),
             mirror: checks.changes.then(|| Value::Object(serde_json::Map::new())),
             link: None,
@@ -297,9 +329,7 @@ impl World {
         }
         who.link = Some(Link::new(actor));
         who.client.connected(actor);
-        if let Some(twin) = &mut who.twin {
-            twin.connected(actor);
-        }
+        who.twins.iter_mut().for_each(|twin| twin.client.connected(actor));
         if let Some(oracle) = &mut who.oracle {
             oracle.connected();
         }
@@ -319,9 +349,7 @@ impl World {
         let Some(Link { actor, up, .. }) = self.users[user].link.take() else { return Ok(()) };
         let who = &mut self.users[user];
         who.client.disconnected();
-        if let Some(twin) = &mut who.twin {
-            twin.disconnected();
-        }
+        who.twins.iter_mut().for_each(|twin| twin.client.disconnected());
         if let Some(oracle) = &mut who.oracle {
             oracle.disconnected();
         }
@@ -457,10 +485,10 @@ impl World {
             let who = &mut self.users[user];
             let Some(link) = &mut who.link else { break };
             let message = who.client.poll_message();
-            if let Some(twin) = &mut who.twin {
+            for Twin { client: twin, differs } in &mut who.twins {
                 let other = twin.poll_message();
                 if !check::says_the_same(message.as_ref(), other.as_ref(), who.client.document()) {
-                    let what = format!("sends {message:?}, without shortcuts {other:?}");
+                    let what = format!("sends {message:?}, {differs} {other:?}");
                     return fail(user, what);
                 }
             }
@@ -479,7 +507,7 @@ impl World {
         Ok(sent)
     }
 
-    /// A batch of edits, here and in the client's twin. Nothing happens before the first load.
+    /// A batch of edits, here and in the client's twins. Nothing happens before the first load.
     pub fn edit(
         &mut self,
         user: usize,

@@ -113,9 +113,9 @@ fn a_rule_broken_on_purpose_is_noticed() {
 /// Not only because the client does other things than its twin: also by what it shows.
 #[test]
 fn a_client_that_rolls_nothing_back_is_noticed() {
-    let checks = Checks { twin: false, ..Checks::ALL };
+    let checks = Checks { twins: false, ..Checks::ALL };
     assert!(is_noticed(&Rules { checks, sabotage: Sabotage::Careless, ..Rules::default() }));
-    let checks = Checks { twin: false, oracle: false, ..Checks::ALL };
+    let checks = Checks { twins: false, oracle: false, ..Checks::ALL };
     assert!(is_noticed(&Rules { checks, sabotage: Sabotage::Careless, ..Rules::default() }));
 }
 

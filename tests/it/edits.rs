@@ -72,6 +72,29 @@ proptest! {
     }
 
     #[test]
+    fn without_reports_an_edit_is_the_same(
+        mut document in document(),
+        dice in prop::collection::vec(dice(40), 0..8),
+        fails in any::<bool>(),
+    ) {
+        let mut silent = document.clone();
+        silent.set_change_reports(false);
+        let mut edited = [&mut document, &mut silent].map(|document| {
+            document.edit(&mut IdSource::new(Actor(1)), |root| {
+                dice.iter().cloned().try_for_each(|mut dice| generate::edit(&mut dice, root))?;
+                if fails { Err(EditError::aborted("no")) } else { Ok(()) }
+            })
+        });
+        if let Ok(edited) = &mut edited[0] {
+            edited.changes = Changes::default();
+        }
+        let [edited, silently] = edited;
+        prop_assert_eq!(edited, silently);
+        prop_assert_eq!(silent.check(), Ok(()));
+        prop_assert!(document.nodes().eq(silent.nodes()));
+    }
+
+    #[test]
     fn changes_of_any_ops_replay_over_the_json(mut document in document(), ops in ops_and_text(30)) {
         let before = json(&document);
         let changes = watch_ops(&mut document, &ops);

@@ -120,6 +120,25 @@ fn cursors_stay_where_they_are() {
     other.remove_cursor(after);
 }
 
+/// Cursors go by the changes; when there are none any more, nothing is reported again.
+#[test]
+fn cursors_stay_where_they_are_though_no_changes_are_wanted() {
+    let mut server = server();
+    let ((a, mut one), (_, mut other)) = (join(&mut server), join(&mut server));
+    other.set_change_reports(false);
+    let id = text_id(other.document());
+    let cursor = other.add_cursor(&id, 6, Bias::After).unwrap();
+    let mut type_in = |other: &mut Client| {
+        one.edit(|root| root.text("t")?.insert(0, "a")).unwrap();
+        let news = exchange(&mut server, a, &mut one);
+        hear(other, news).len()
+    };
+    assert_eq!((type_in(&mut other), other.cursor(cursor)), (1, Some((&id, 7))));
+    other.remove_cursor(cursor);
+    assert_eq!(type_in(&mut other), 0);
+    assert_eq!(text(other.document()), "aaHello world");
+}
+
 /// What is typed while nobody knows what has arrived goes where it was typed, although the letters
 /// around it are no help in finding the place.
 #[test]

@@ -15,6 +15,8 @@ use mesh::Mesh;
 
 /// A document.
 pub(crate) trait Board {
+    /// From here on somebody is told what each transaction changed; without this nobody asks.
+    fn observe(&mut self);
     /// Makes an edit, as a transaction of its own.
     fn edit(&mut self, edit: &Edit);
     /// Makes a patch of three operations, as one transaction.
@@ -25,6 +27,8 @@ pub(crate) trait Board {
 
 /// Several replicas of a document, and the messages between them.
 pub(crate) trait Group {
+    /// From here on somebody at each replica is told what each transaction and message changed.
+    fn observe(&mut self);
     /// Makes an edit on one replica, as a transaction of its own.
     fn edit(&mut self, replica: usize, edit: &Edit);
     /// Puts what is new on a replica into the inboxes of the others, as bytes.

@@ -7,6 +7,8 @@ mod lists;
 mod rooms;
 mod texts;
 
+use crate::engine::{Board, Engine, Group};
+use crate::input::Input;
 use crate::options::Options;
 use crate::report::Bound::{Ahead, AtMost, OfLimit, OfSize};
 use crate::report::{Goal, Row, Unit};
@@ -17,7 +19,16 @@ pub(crate) struct Work {
     pub(crate) unit: Unit,
     pub(crate) sizes: Sizes,
     pub(crate) goals: &'static [Goal],
+    /// Whether somebody is told of every change; if not, no engine has to find out what changed.
+    pub(crate) is_observed: bool,
     pub(crate) run: fn(&mut Measurement),
+}
+
+impl Work {
+    /// The same with somebody who is told of every change.
+    const fn observed(self, name: &'static str, sizes: Sizes) -> Self {
+        Self { name, sizes, goals: &[], is_observed: true, ..self }
+    }
 }
 
 /// At which sizes a work is done.
@@ -40,6 +51,8 @@ impl Sizes {
 
 /// Works on documents of so many shapes.
 const SHAPES: Sizes = Sizes::Of { full: &[100_000], quick: &[10_000] };
+/// Works of so many edits in all.
+const EDITS: Sizes = Sizes::Of { full: &[30_000], quick: &[3_000] };
 /// Works whose cost must not follow the document's size.
 const GROWING: Sizes =
     Sizes::Of { full: &[1_000, 10_000, 100_000, 1_000_000], quick: &[1_000, 10_000] };
@@ -54,7 +67,7 @@ const fn time(
     goals: &'static [Goal],
     run: fn(&mut Measurement),
 ) -> Work {
-    Work { name, unit: Unit::Nanoseconds, sizes, goals, run }
+    Work { name, unit: Unit::Nanoseconds, sizes, goals, is_observed: false, run }
 }
 
 const fn heap(
@@ -63,10 +76,68 @@ const fn heap(
     goals: &'static [Goal],
     run: fn(&mut Measurement),
 ) -> Work {
-    Work { name, unit: Unit::Bytes, sizes, goals, run }
+    Work { name, unit: Unit::Bytes, sizes, goals, is_observed: false, run }
 }
 
 const MICROSECOND: f64 = 1e3;
+
+const FIELD_LOCAL: Work = time(
+    "field-local",
+    SHAPES,
+    &[Goal::every(AtMost(0.3 * MICROSECOND)), Goal::every(Ahead(10.0))],
+    boards::fields,
+);
+
+const FIELD_REMOTE: Work = time(
+    "field-remote",
+    SHAPES,
+    &[Goal::every(AtMost(0.4 * MICROSECOND)), Goal::every(Ahead(10.0))],
+    groups::remote_fields,
+);
+
+const LIST_INSERT: Work = time(
+    "list-insert",
+    GROWING,
+    &[
+        Goal::at(100_000, AtMost(0.4 * MICROSECOND)),
+        Goal::at(1_000_000, OfSize(1_000, LOGARITHMIC)),
+    ],
+    lists::insert,
+);
+
+const LIST_PUSH: Work = time(
+    "list-push",
+    GROWING,
+    &[
+        Goal::at(100_000, AtMost(0.15 * MICROSECOND)),
+        Goal::at(1_000_000, OfSize(1_000, LOGARITHMIC)),
+    ],
+    lists::push,
+);
+
+const LIST_MOVE: Work = time(
+    "list-move",
+    GROWING,
+    &[
+        Goal::at(100_000, AtMost(0.5 * MICROSECOND)),
+        Goal::at(1_000_000, OfSize(1_000, LOGARITHMIC)),
+    ],
+    lists::moves,
+);
+
+const JSON_PATCH: Work = time(
+    "json-patch",
+    GROWING,
+    &[
+        Goal::every(AtMost(MICROSECOND)),
+        Goal::every(OfLimit(1.5)),
+        Goal::at(1_000_000, OfSize(1_000, 2.0)),
+    ],
+    boards::patches,
+);
+
+const THREE_REPLICAS: Work =
+    time("three-replicas", EDITS, &[Goal::every(Ahead(10.0))], groups::three_replicas);
 
 /// All works. Times of loading and writing are those of the whole document, others those of one
 /// operation; heap is that of one shape, node, room or keystroke.
@@ -96,55 +167,12 @@ pub(crate) static WORKS: &[Work] = &[
         &[Goal::every(OfLimit(1.0))],
         documents::write_library_json,
     ),
-    time(
-        "field-local",
-        SHAPES,
-        &[Goal::every(AtMost(0.3 * MICROSECOND)), Goal::every(Ahead(10.0))],
-        boards::fields,
-    ),
-    time(
-        "field-remote",
-        SHAPES,
-        &[Goal::every(AtMost(0.4 * MICROSECOND)), Goal::every(Ahead(10.0))],
-        groups::remote_fields,
-    ),
-    time(
-        "list-insert",
-        GROWING,
-        &[
-            Goal::at(100_000, AtMost(0.4 * MICROSECOND)),
-            Goal::at(1_000_000, OfSize(1_000, LOGARITHMIC)),
-        ],
-        lists::insert,
-    ),
-    time(
-        "list-push",
-        GROWING,
-        &[
-            Goal::at(100_000, AtMost(0.15 * MICROSECOND)),
-            Goal::at(1_000_000, OfSize(1_000, LOGARITHMIC)),
-        ],
-        lists::push,
-    ),
-    time(
-        "list-move",
-        GROWING,
-        &[
-            Goal::at(100_000, AtMost(0.5 * MICROSECOND)),
-            Goal::at(1_000_000, OfSize(1_000, LOGARITHMIC)),
-        ],
-        lists::moves,
-    ),
-    time(
-        "json-patch",
-        GROWING,
-        &[
-            Goal::every(AtMost(MICROSECOND)),
-            Goal::every(OfLimit(1.5)),
-            Goal::at(1_000_000, OfSize(1_000, 2.0)),
-        ],
-        boards::patches,
-    ),
+    FIELD_LOCAL,
+    FIELD_REMOTE,
+    LIST_INSERT,
+    LIST_PUSH,
+    LIST_MOVE,
+    JSON_PATCH,
     time(
         "server-message",
         SHAPES,
@@ -157,12 +185,14 @@ pub(crate) static WORKS: &[Work] = &[
         &[Goal::at(1_000, OfSize(10, 1.5)), Goal::at(10_000, OfSize(10, 1.5))],
         groups::remote_under_pending,
     ),
-    time(
-        "three-replicas",
-        Sizes::Of { full: &[30_000], quick: &[3_000] },
-        &[Goal::every(Ahead(10.0))],
-        groups::three_replicas,
-    ),
+    THREE_REPLICAS,
+    FIELD_LOCAL.observed("observed-field-local", SHAPES),
+    FIELD_REMOTE.observed("observed-field-remote", SHAPES),
+    LIST_INSERT.observed("observed-list-insert", SHAPES),
+    LIST_PUSH.observed("observed-list-push", SHAPES),
+    LIST_MOVE.observed("observed-list-move", SHAPES),
+    JSON_PATCH.observed("observed-json-patch", SHAPES),
+    THREE_REPLICAS.observed("observed-three-replicas", EDITS),
     heap(
         "rooms",
         Sizes::Of { full: &[10_000], quick: &[1_000] },
@@ -199,6 +229,24 @@ impl Measurement {
 
     pub(crate) fn size(&self) -> usize {
         self.row.size
+    }
+
+    /// Loads the engine's document, with an observer if the work has one.
+    pub(crate) fn board(&self, engine: &Engine, input: &Input) -> Box<dyn Board> {
+        let mut board = (engine.board)(input);
+        if self.row.work.is_observed {
+            board.observe();
+        }
+        board
+    }
+
+    /// As many replicas, with observers if the work has them.
+    pub(crate) fn group(&self, engine: &Engine, input: &Input, replicas: usize) -> Box<dyn Group> {
+        let mut group = (engine.group)(input, replicas);
+        if self.row.work.is_observed {
+            group.observe();
+        }
+        group
     }
 
     /// How often a whole document is loaded or written; the median counts.

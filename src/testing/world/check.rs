@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::audit::Fate;
 use super::oracle::Oracle;
 use super::typing::{Texts, texts};
-use super::{Failure, Sabotage, World, fail};
+use super::{Differs, Failure, Sabotage, Twin, World, fail};
 use crate::change::{Update, UpdateDetail};
 use crate::client::{Client, Status};
 use crate::document::ValueRef;
@@ -144,6 +144,16 @@ pub(super) fn says_the_same(
     message.map(comparable) == other.map(comparable)
 }
 
+impl Twin {
+    /// Whether it tells of what it should, when the other client tells of `changes`.
+    fn reports(&self, told: &Changes, changes: &Changes, before: Option<&Value>) -> bool {
+        match self.differs {
+            Differs::HasNoShortcuts => alike(changes, told, before),
+            Differs::HasNoReports => told.is_empty(),
+        }
+    }
+}
+
 impl World {
     fn before(&self, user: usize) -> Option<Before> {
         let document = self.users[user].client.document();
@@ -165,10 +175,10 @@ impl World {
         if let Some(before) = texts_before {
             self.typing.acted(&before, &texts(who.client.document()));
         }
-        if let Some(twin) = &mut who.twin {
-            let other = act(twin).unwrap_or_default();
-            if !alike(&changes, &other, who.mirror.as_ref()) {
-                let what = format!("changes {changes:?}, without shortcuts {other:?}");
+        for twin in &mut who.twins {
+            let other = act(&mut twin.client).unwrap_or_default();
+            if !twin.reports(&other, &changes, who.mirror.as_ref()) {
+                let what = format!("changes {changes:?}, {} {other:?}", twin.differs);
                 return fail(user, what);
             }
         }
@@ -211,16 +221,16 @@ impl World {
             if let Some(audit) = &mut self.audit {
                 refused.iter().filter(dropped).try_for_each(|op| audit.given_up(op))?;
             }
-            if let Some(twin) = &mut who.twin {
-                let other = twin.receive(message.clone());
+            for twin in &mut who.twins {
+                let other = twin.client.receive(message.clone());
                 let same = other.as_ref().is_ok_and(|other| {
                     other.rejected == received.rejected
-                        && alike(&received.changes, &other.changes, who.mirror.as_ref())
+                        && twin.reports(&other.changes, &received.changes, who.mirror.as_ref())
                 });
                 if !same {
                     let what = format!(
-                        "receives {message:?} as {received:?}, without shortcuts {other:?}; \
-                         pending {:?}",
+                        "receives {message:?} as {received:?}, {} {other:?}; pending {:?}",
+                        twin.differs,
                         who.client.pending().collect::<Vec<_>>()
                     );
                     return fail(user, what);
@@ -356,21 +366,21 @@ impl World {
                 return fail(user, format!("{after} is the same, but changed: {changes:?}"));
             }
         }
-        let shown = (who.twin.is_some() || who.oracle.is_some()).then(|| nodes(document));
+        let shown = (!who.twins.is_empty() || who.oracle.is_some()).then(|| nodes(document));
         let Some(shown) = shown else { return Ok(()) };
         if let Err(broken) = document.check() {
             return fail(user, broken);
         }
-        if let Some(twin) = &who.twin {
+        for Twin { client: twin, differs } in &who.twins {
             let other = nodes(twin.document());
             if let Some(difference) = difference(&shown, &other) {
-                return fail(user, format!("not as without shortcuts:{difference}"));
+                return fail(user, format!("not as {differs}:{difference}"));
             }
             let (pending, other) = (who.client.pending(), twin.pending());
             if !pending.map(without_version).eq(other.map(without_version)) {
                 let list = |client: &Client| client.pending().cloned().collect::<Vec<_>>();
                 let what = format!(
-                    "other ops are pending without shortcuts: {:?} but {:?}",
+                    "other ops are pending {differs}: {:?} but {:?}",
                     list(&who.client),
                     list(twin)
                 );

@@ -1,6 +1,7 @@
 //! Automerge. It has no move: an item is deleted and inserted again.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 
 use automerge::hydrate::{List, Map, Value as Hydrated};
 use automerge::transaction::Transactable;
@@ -20,6 +21,7 @@ pub(crate) struct Board {
     items: Option<usize>,
     sent: Vec<ChangeHash>,
     has_unsent: bool,
+    is_observed: bool,
 }
 
 impl Board {
@@ -27,7 +29,7 @@ impl Board {
         let place = |key: &str| Some(document.get(ROOT, key).unwrap()?.1);
         let places = place("shapes").zip(place("order"));
         let sent = document.get_heads();
-        Self { document, places, items: None, sent, has_unsent: false }
+        Self { document, places, items: None, sent, has_unsent: false, is_observed: false }
     }
 
     pub(crate) fn from_json(json: &[u8]) -> Self {
@@ -38,6 +40,13 @@ impl Board {
         document.init_root_from_hydrate(&map).unwrap();
         document.commit();
         Self::new(document)
+    }
+
+    /// Tells what changed, if somebody wants to know.
+    fn tell(&mut self) {
+        if self.is_observed {
+            assert!(!black_box(self.document.diff_incremental()).is_empty());
+        }
     }
 
     fn shape(&self, key: &str) -> ObjId {
@@ -61,6 +70,11 @@ impl Board {
 }
 
 impl super::Board for Board {
+    fn observe(&mut self) {
+        self.document.update_diff_cursor();
+        self.is_observed = true;
+    }
+
     fn edit(&mut self, edit: &Edit) {
         match edit {
             Edit::Field { shape, field, value } => {
@@ -80,6 +94,7 @@ impl super::Board for Board {
         }
         self.document.commit();
         self.has_unsent = true;
+        self.tell();
     }
 
     fn patch(&mut self, patch: &ThreeOps) {
@@ -90,6 +105,7 @@ impl super::Board for Board {
         let end = self.items();
         self.insert(end, &patch.item);
         self.document.commit();
+        self.tell();
     }
 
     fn json(&mut self) -> Vec<u8> {
@@ -112,6 +128,7 @@ impl Replica for Board {
     fn receive(&mut self, message: &[u8]) {
         self.document.load_incremental(message).unwrap();
         self.items = None;
+        self.tell();
         if !self.has_unsent {
             self.sent = self.document.get_heads();
         }

@@ -13,14 +13,15 @@ use crate::edit::{Edit, ThreeOps};
 use crate::input::Input;
 use crate::trace::TextEdit;
 
-/// A document, whose edits report the ops for the others and the net changes.
+/// A document, whose edits report the ops for the others and, if asked to, the net changes.
 pub(crate) struct Live {
     document: Document,
     ids: IdSource,
 }
 
 impl Live {
-    fn new(document: Document) -> Self {
+    fn new(mut document: Document) -> Self {
+        document.set_change_reports(false);
         Self { document, ids: IdSource::new(Actor(1)) }
     }
 
@@ -54,6 +55,10 @@ fn one_op<T>(edited: &Edited<T>) {
 }
 
 impl Board for Live {
+    fn observe(&mut self) {
+        self.document.set_change_reports(true);
+    }
+
     fn edit(&mut self, edit: &Edit) {
         one_op(&self.document.edit(&mut self.ids, |root| make(edit, root)).unwrap());
     }
@@ -83,6 +88,7 @@ impl Star {
             .map(|_| {
                 let actor = server.connect(SessionOptions::default()).unwrap();
                 let mut client = Client::new();
+                client.set_change_reports(false);
                 client.connected(actor);
                 (actor, client)
             })
@@ -103,6 +109,10 @@ fn frame(message: &ServerMessage) -> Vec<u8> {
 }
 
 impl Group for Star {
+    fn observe(&mut self) {
+        self.clients.iter_mut().for_each(|(_, client)| client.set_change_reports(true));
+    }
+
     fn edit(&mut self, replica: usize, edit: &Edit) {
         one_op(&self.clients[replica].1.edit(|root| make(edit, root)).unwrap());
     }

@@ -1,7 +1,11 @@
 //! Loro, with movable lists.
 
+use std::hint::black_box;
+use std::sync::Arc;
+
+use loro::event::Diff;
 use loro::{
-    Container, ExportMode, LoroDoc, LoroMap, LoroMovableList, LoroText, LoroValue,
+    Container, ExportMode, LoroDoc, LoroMap, LoroMovableList, LoroText, LoroValue, Subscription,
     ValueOrContainer, VersionVector,
 };
 use serde_json::Value;
@@ -17,6 +21,7 @@ pub(crate) struct Board {
     places: Option<(LoroMap, LoroMovableList)>,
     sent: VersionVector,
     has_unsent: bool,
+    observer: Option<Subscription>,
 }
 
 impl Board {
@@ -30,7 +35,7 @@ impl Board {
             _ => None,
         };
         let sent = document.oplog_vv();
-        Self { document, root, places, sent, has_unsent: false }
+        Self { document, root, places, sent, has_unsent: false, observer: None }
     }
 
     pub(crate) fn from_json(json: &[u8]) -> Self {
@@ -54,6 +59,15 @@ impl Board {
 }
 
 impl super::Board for Board {
+    fn observe(&mut self) {
+        self.observer = Some(self.document.subscribe_root(Arc::new(|event| {
+            for change in &event.events {
+                assert!(!matches!(black_box(&change.diff), Diff::Unknown));
+                black_box(change.path);
+            }
+        })));
+    }
+
     fn edit(&mut self, edit: &Edit) {
         match edit {
             Edit::Field { shape, field, value } => self.shape(shape).insert(field, *value),

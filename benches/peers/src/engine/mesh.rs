@@ -30,6 +30,10 @@ impl<R: Replica> Mesh<R> {
 }
 
 impl<R: Replica> Group for Mesh<R> {
+    fn observe(&mut self) {
+        self.replicas.iter_mut().for_each(Board::observe);
+    }
+
     fn edit(&mut self, replica: usize, edit: &Edit) {
         self.replicas[replica].edit(edit);
     }

@@ -7,6 +7,9 @@ use super::Board;
 use crate::edit::{Edit, ThreeOps};
 
 impl Board for Value {
+    /// A value has nothing to tell.
+    fn observe(&mut self) {}
+
     fn edit(&mut self, edit: &Edit) {
         edit.apply(self);
     }

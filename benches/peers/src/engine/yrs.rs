@@ -1,10 +1,11 @@
 //! Yrs. It has no move: an item is deleted and inserted again.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::rc::Rc;
 
 use serde_json::Value;
-use yrs::types::ToJson;
+use yrs::types::{DeepObservable, Event, ToJson};
 use yrs::updates::decoder::Decode;
 use yrs::{
     Any, Array, ArrayPrelim, ArrayRef, Doc, GetString, Map, MapPrelim, MapRef, Number, OffsetKind,
@@ -76,6 +77,20 @@ impl Board {
 }
 
 impl super::Board for Board {
+    fn observe(&mut self) {
+        self.root.observe_deep("observer", |transaction, events| {
+            for event in events.iter() {
+                let changes = match event {
+                    Event::Map(event) => event.keys(transaction).len(),
+                    Event::Array(event) => event.delta(transaction).len(),
+                    _ => panic!("there are maps and arrays only"),
+                };
+                assert!(changes > 0);
+                black_box(event.path());
+            }
+        });
+    }
+
     fn edit(&mut self, edit: &Edit) {
         let mut transaction = self.document.transact_mut();
         match edit {

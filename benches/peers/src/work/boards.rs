@@ -48,7 +48,7 @@ fn change<T>(
     let input = Input::shapes(measurement.size());
     let is_for_peers = measurement.size() <= MOST_FOR_PEERS;
     for engine in engine::all().take(if is_for_peers { usize::MAX } else { 1 }) {
-        let mut board = (engine.board)(&input);
+        let mut board = measurement.board(engine, &input);
         let (time, done) = per_item(changes, RUNS, |change| each(&mut *board, change));
         let mut expected = input.value();
         changes[..done].iter().for_each(|change| model(change, &mut expected));

@@ -44,7 +44,7 @@ fn receive(
     const READER: usize = 1;
     for engine in engine::all() {
         let mut dice = Dice::seeded(7);
-        let mut group = (engine.group)(input, 2);
+        let mut group = measurement.group(engine, input, 2);
         let mut expected = input.value();
         for edit in own {
             group.edit(READER, edit);
@@ -124,7 +124,7 @@ pub(super) fn three_replicas(measurement: &mut Measurement) {
     let rounds = measurement.size().div_ceil(REPLICAS * EDITS);
     for engine in engine::all() {
         let mut dice = Dice::seeded(9);
-        let mut group = (engine.group)(&input, REPLICAS);
+        let mut group = measurement.group(engine, &input, REPLICAS);
         let (mut total, mut done) = (0.0, 0);
         while done < rounds && total < BUDGET_NS {
             for replica in 0..REPLICAS {

@@ -40,7 +40,7 @@ fn change(measurement: &mut Measurement, mut make: impl FnMut(usize, usize) -> E
     }
     let input = Input::items(size);
     for engine in engine::all() {
-        let mut board = (engine.board)(&input);
+        let mut board = measurement.board(engine, &input);
         let (time, done) = per_item(&edits, RUNS, |edit| board.edit(edit));
         let order = model(size, &edits[..done]);
         verify(engine.name, &board.json(), &json!({ "shapes": {}, "order": order }));
