@@ -132,6 +132,10 @@ impl Position {
     /// assert!(!Position::verbatim("é".into()).is_canonical());
     /// ```
     pub fn is_canonical(&self) -> bool {
+        Short::new(self).is_some() || self.is_canonical_of_any_length()
+    }
+
+    fn is_canonical_of_any_length(&self) -> bool {
         let digits = self.as_bytes();
         digits.iter().all(|&digit| is_digit(digit)) && digits.last().is_some_and(|&d| d != ZERO)
     }
@@ -538,6 +542,11 @@ impl PartialOrd for Position {
 
 impl Ord for Position {
     fn cmp(&self, other: &Self) -> Ordering {
+        // Shortcut: ASCII that differs among the first eight bytes. A text that ends there has a zero.
+        let prefixes = (self.0.prefix(), other.0.prefix());
+        if (prefixes.0 | prefixes.1) & 0x8080_8080_8080_8080 == 0 && prefixes.0 != prefixes.1 {
+            return prefixes.0.cmp(&prefixes.1);
+        }
         let keys = (self.sort_key(), other.sort_key());
         keys.0
             .cmp(&keys.1)

@@ -21,25 +21,30 @@ impl Document {
         if create.intent == Intent::Set {
             return self.apply_set_in_list(op, create, list);
         }
-        let place = if create.intent == Intent::Push {
+        let is_push = create.intent == Intent::Push;
+        let mut place = if is_push {
             self.place_at_end(list, &create.parent_key)
         } else {
-            self.place_at(list, &create.parent_key)
+            Position::verbatim(create.parent_key.clone()).clamped()
         };
-        if place.len() > MAX_POSITION_LEN {
-            return Outcome::Rejected(Rejection::PositionTooLong);
-        }
-        let corrected = place.as_small_str() != &create.parent_key;
-        let outcome = if corrected {
-            Outcome::Accepted {
-                corrected: Some(Box::new(create.placed_at(op, &place))),
-                fix: Some(Box::new(move_to(op, &place))),
+        // Mostly it is free; what it is instead need not be found out before.
+        let is_long = place.len() > MAX_POSITION_LEN;
+        if is_long || !self.try_attach_item(list, &place, &op.id, &create.content) {
+            if !is_push {
+                place = self.place_at(list, &create.parent_key);
             }
-        } else {
-            Outcome::ACCEPTED
-        };
-        self.attach(list, place, &op.id, &create.content);
-        outcome
+            if place.len() > MAX_POSITION_LEN {
+                return Outcome::Rejected(Rejection::PositionTooLong);
+            }
+            self.attach(list, place.clone(), &op.id, &create.content);
+        }
+        if place.as_small_str() == &create.parent_key {
+            return Outcome::ACCEPTED;
+        }
+        Outcome::Accepted {
+            corrected: Some(Box::new(create.placed_at(op, &place))),
+            fix: Some(Box::new(move_to(op, &place))),
+        }
     }
 
     /// Replaces the item that the sender meant, and then whatever else sits at the position.
@@ -74,20 +79,23 @@ impl Document {
         if self.node(node).key.as_small_str() == parent_key {
             return Outcome::ACCEPTED;
         }
-        // The item still counts as occupying its old place, so it may be its own neighbour.
-        let place = self.place_at(list, parent_key);
-        if place.len() > MAX_POSITION_LEN {
-            return Outcome::Rejected(Rejection::PositionTooLong);
+        let mut place = Position::verbatim(parent_key.clone()).clamped();
+        // Mostly it is free, as above.
+        if place.len() > MAX_POSITION_LEN || !self.try_move_item(node, &place) {
+            // The item still counts as occupying its old place, so it may be its own neighbour.
+            place = self.place_at(list, parent_key);
+            if place.len() > MAX_POSITION_LEN {
+                return Outcome::Rejected(Rejection::PositionTooLong);
+            }
+            let moved = self.try_move_item(node, &place);
+            debug_assert!(moved, "the place is free");
         }
-        let outcome = if place.as_small_str() == parent_key {
-            Outcome::ACCEPTED
-        } else {
-            let moved = move_to(op, &place);
-            let corrected = Op { op_id: op.op_id.clone(), ..moved.clone() };
-            Outcome::Accepted { corrected: Some(Box::new(corrected)), fix: Some(Box::new(moved)) }
-        };
-        self.move_item(node, place);
-        outcome
+        if place.as_small_str() == parent_key {
+            return Outcome::ACCEPTED;
+        }
+        let moved = move_to(op, &place);
+        let corrected = Op { op_id: op.op_id.clone(), ..moved.clone() };
+        Outcome::Accepted { corrected: Some(Box::new(corrected)), fix: Some(Box::new(moved)) }
     }
 
     /// The position itself if it is free, else one between it and the next item.

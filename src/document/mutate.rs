@@ -90,7 +90,8 @@ impl Document {
             }
             Undo::Detached(top) => self.link_subtree(top),
             Undo::Moved { node, from } => {
-                self.put_at(node, from);
+                let taken_back = self.put_at(node, &from);
+                debug_assert!(taken_back.is_some(), "I4: an item moves back to where another is");
             }
             Undo::Text { node, undo } => self.undo_text(node, undo),
         }
@@ -156,21 +157,55 @@ impl Document {
         id: &NodeId,
         content: &NodeContent,
     ) -> NodeIx {
-        let depth = self.node(parent).depth + 1;
-        let body = self.tree.body(content);
-        let id = self.ids.bear(id);
-        self.attach_node(Node { id, parent, key, depth, body })
+        let rank = self.enter(parent, &key, self.next_place());
+        let node = self.new_node(parent, key, id, content);
+        self.attach_entered(node, rank)
     }
 
-    /// Adds a node where its link says, if nothing is there.
+    /// Adds an item to a list; false, and nothing happens, if there is one at this position.
+    pub(crate) fn try_attach_item(
+        &mut self,
+        list: NodeIx,
+        position: &Position,
+        id: &NodeId,
+        content: &NodeContent,
+    ) -> bool {
+        let Some(rank) = self.enter(list, position, self.next_place()) else { return false };
+        let node = self.new_node(list, position.clone(), id, content);
+        self.attach_entered(node, Some(rank));
+        true
+    }
+
+    fn new_node(
+        &mut self,
+        parent: NodeIx,
+        key: Position,
+        id: &NodeId,
+        content: &NodeContent,
+    ) -> Node {
+        let depth = self.node(parent).depth + 1;
+        let body = self.tree.body(content);
+        Node { id: self.ids.bear(id), parent, key, depth, body }
+    }
+
+    /// Adds a node where its link says, where nothing is.
     pub(super) fn attach_node(&mut self, node: Node) -> NodeIx {
+        let rank = self.enter(node.parent, &node.key, self.next_place());
+        self.attach_entered(node, rank)
+    }
+
+    /// Adds a node that has been entered in its parent at this rank, as the one at the next place.
+    fn attach_entered(&mut self, node: Node, rank: Option<usize>) -> NodeIx {
+        debug_assert!(rank.is_some(), "I4: a child was attached where something is");
         let id = node.id;
         let ix = self.allocate(node);
         if let Some(tracker) = &mut self.tracker {
             tracker.created(ix);
         }
         self.ids.insert(id, ix);
-        self.link(ix);
+        if let Some(tracker) = &mut self.tracker {
+            tracker.attached(&self.tree, ix, rank);
+        }
         if self.journal.is_recording() {
             self.journal.record(Undo::Attached(ix));
         }
@@ -196,19 +231,31 @@ impl Document {
         }
     }
 
-    /// Moves a list item to a position of its list that is not taken.
-    pub(crate) fn move_item(&mut self, node: NodeIx, to: Position) {
-        let from = self.put_at(node, to);
+    /// Moves a list item to another position of its list; false, and nothing happens, if that is taken.
+    pub(crate) fn try_move_item(&mut self, node: NodeIx, to: &Position) -> bool {
+        let Some(from) = self.put_at(node, to) else { return false };
         if self.journal.is_recording() {
             self.journal.record(Undo::Moved { node, from });
         }
+        true
     }
 
-    fn put_at(&mut self, node: NodeIx, to: Position) -> Position {
-        self.unlink(node);
-        let from = std::mem::replace(&mut self.node_mut(node).key, to);
-        self.link(node);
-        from
+    /// Tells where the item was; `None`, and nothing happens, if the position is taken.
+    fn put_at(&mut self, ix: NodeIx, to: &Position) -> Option<Position> {
+        let (list, from) = (self.node(ix).parent, self.node(ix).key.clone());
+        let Body::List(order) = &mut self.node_mut(list).body else { return None };
+        let mut order = std::mem::take(&mut **order);
+        let ranks = order.reposition(ix, &from, to, self);
+        self.put_order(list, order);
+        let (before, after) = ranks.ok()?;
+        if let Some(tracker) = &mut self.tracker {
+            tracker.unlinked(&self.tree, ix, Some(before));
+        }
+        self.node_mut(ix).key = to.clone();
+        if let Some(tracker) = &mut self.tracker {
+            tracker.attached(&self.tree, ix, Some(after));
+        }
+        Some(from)
     }
 
     /// Takes an update into a text by way of `take`.
@@ -296,7 +343,17 @@ impl Document {
     /// Enters a node in its parent.
     fn link(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
-        let rank = match &mut self.node_mut(parent).body {
+        let rank = self.enter(parent, &key, ix);
+        debug_assert!(rank.is_some(), "I4: a child was attached where something is");
+        if let Some(tracker) = &mut self.tracker {
+            tracker.attached(&self.tree, ix, rank);
+        }
+    }
+
+    /// Enters the place of a node, which may be yet to come, in a container, and tells its rank; `None` if
+    /// there is something at the key. In an object there must be nothing.
+    fn enter(&mut self, parent: NodeIx, key: &Position, ix: NodeIx) -> Option<usize> {
+        match &mut self.node_mut(parent).body {
             Body::Object(_) => {
                 let object = self.tree.object_mut(parent);
                 let taken = object.is_some_and(|(objects, body)| {
@@ -313,15 +370,11 @@ impl Document {
             }
             Body::List(order) => {
                 let mut order = std::mem::take(&mut **order);
-                let inserted = order.insert(&key, ix, self);
+                let inserted = order.insert(key, ix, self);
                 self.put_order(parent, order);
                 inserted.ok()
             }
             Body::Register(_) | Body::Text(_) | Body::File(_) => None,
-        };
-        debug_assert!(rank.is_some(), "I4: a child was attached where something is");
-        if let Some(tracker) = &mut self.tracker {
-            tracker.attached(&self.tree, ix, rank);
         }
     }
 
@@ -361,14 +414,18 @@ impl Document {
         }
     }
 
-    fn allocate(&mut self, node: Node) -> NodeIx {
-        if let Some(ix) = self.free.pop() {
-            *self.node_mut(ix) = node;
-            return ix;
-        }
+    /// The place that the next node gets.
+    fn next_place(&self) -> NodeIx {
         #[expect(clippy::cast_possible_truncation, reason = "4 billion nodes do not fit in memory")]
-        let ix = NodeIx(self.tree.nodes.len() as u32);
-        self.tree.nodes.push(node);
+        self.free.last().copied().unwrap_or(NodeIx(self.tree.nodes.len() as u32))
+    }
+
+    fn allocate(&mut self, node: Node) -> NodeIx {
+        let ix = self.next_place();
+        match self.free.pop() {
+            Some(ix) => *self.node_mut(ix) = node,
+            None => self.tree.nodes.push(node),
+        }
         ix
     }
 

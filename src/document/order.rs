@@ -144,8 +144,13 @@ impl Order {
         positions: &impl Positions<P>,
     ) -> Result<usize, NodeIx> {
         let probe = Probe::new(position, positions);
-        let edge = Edge { first: true, last: true };
-        let (rank, right) = self.root.insert(&probe, ix, edge)?;
+        // Shortcut: lists grow at their end more often than anywhere else.
+        let is_last = self.root.last().is_none_or(|last| last.key() < probe.key);
+        let (rank, right) = if is_last {
+            (self.len, self.root.push(Slot::new(probe.key, ix)))
+        } else {
+            self.root.insert(&probe, ix, Edge { first: true, last: true })?
+        };
         if let Some(right) = right {
             let left = mem::take(&mut self.root);
             self.root = Node::inner(vec![left, right]);
@@ -169,6 +174,29 @@ impl Order {
             }
         }
         Some(removed)
+    }
+
+    /// Moves the item at one position to another: its ranks before and after. Or does nothing and tells
+    /// which node is there, perhaps this one itself.
+    pub(crate) fn reposition<P: Sortable + ?Sized>(
+        &mut self,
+        ix: NodeIx,
+        from: &P,
+        to: &P,
+        positions: &impl Positions<P>,
+    ) -> Result<(usize, usize), NodeIx> {
+        // Shortcut: enter it a second time, which says whether the place is taken, and then take the first
+        // one out. Two keys that are exact are found without asking where the node is.
+        if from.sort_key().is_exact() && to.sort_key().is_exact() {
+            let after = self.insert(to, ix, positions)?;
+            let (before, _) = self.remove(from, positions).ok_or(ix)?;
+            return Ok(if from < to { (before, after - 1) } else { (before - 1, after) });
+        }
+        if let Some(taken) = self.find(to, positions) {
+            return Err(taken);
+        }
+        let (before, _) = self.remove(from, positions).ok_or(ix)?;
+        Ok((before, self.insert(to, ix, positions)?))
     }
 
     /// The node at exactly this position.
@@ -260,13 +288,7 @@ impl Order {
 
     /// The item with the greatest position.
     pub(crate) fn last(&self) -> Option<NodeIx> {
-        let mut node = &self.root;
-        loop {
-            node = match node {
-                Node::Leaf(slots) => return slots.last().map(|slot| slot.ix),
-                Node::Inner(inner) => inner.kids.last()?,
-            }
-        }
+        self.root.last().map(|last| last.ix)
     }
 
     /// The item with the least position greater than this one, whether or not that is taken.

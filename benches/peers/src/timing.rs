@@ -5,7 +5,7 @@ use std::hint::black_box;
 use cpu_time::ThreadTime;
 
 /// A measurement stops early, after whole runs, when it has taken this long.
-pub(crate) const BUDGET_NS: f64 = 60e9;
+pub(crate) const BUDGET_NS: f64 = 30e9;
 
 /// What `work` returns, and the nanoseconds it took.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {

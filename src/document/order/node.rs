@@ -91,6 +91,29 @@ impl Node {
         }
     }
 
+    /// Adds a slot behind all others, as [`insert`](Self::insert) does, without a search.
+    pub(super) fn push(&mut self, slot: Slot) -> Option<Self> {
+        let edge = Edge { first: false, last: true };
+        match self {
+            Self::Leaf(slots) => insert_slot(slots, slots.len(), slot, edge).map(Self::Leaf),
+            Self::Inner(inner) => {
+                let end = inner.kids.len();
+                let right = inner.kids.last_mut()?.push(slot);
+                inner.update(end - 1, |count| *count += 1);
+                let right = right.and_then(|kid| inner.insert_kid(end, kid, edge));
+                right.map(|right| Self::Inner(Box::new(right)))
+            }
+        }
+    }
+
+    /// The last slot of the tree.
+    pub(super) fn last(&self) -> Option<Slot> {
+        match self {
+            Self::Leaf(slots) => slots.last().copied(),
+            Self::Inner(inner) => inner.kids.last()?.last(),
+        }
+    }
+
     pub(super) fn remove<P: Sortable + ?Sized>(
         &mut self,
         probe: &Probe<'_, P, impl Positions<P>>,
@@ -309,9 +332,9 @@ fn insert_slot(slots: &mut Vec<Slot>, at: usize, slot: Slot, edge: Edge) -> Opti
         return Some(mem::replace(slots, left));
     }
     let cut = slots.len() / 2;
-    let mut right = slots.split_off(cut);
+    let mut right = Vec::with_capacity(CAP - CAP / 4);
+    right.extend(slots.drain(cut..));
     let (leaf, at) = if at < cut { (&mut *slots, at) } else { (&mut right, at - cut) };
-    grow(leaf);
     leaf.insert(at, slot);
     slots.shrink_to(CAP - CAP / 4);
     Some(right)

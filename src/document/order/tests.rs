@@ -52,6 +52,22 @@ impl Model {
         assert_eq!(self.order.remove(position, &self.positions), expected);
     }
 
+    /// Moves whatever is at one position to another; the node of that one takes its place.
+    fn reposition(&mut self, from: &Position, to: &Position) {
+        let Ok(before) = self.sorted.binary_search(from) else { return };
+        let ix = self.ix(to);
+        let expected = match self.sorted.binary_search(to) {
+            Ok(_) => Err(ix),
+            Err(_) => {
+                self.sorted.remove(before);
+                let after = self.sorted.partition_point(|position| position < to);
+                self.sorted.insert(after, to.clone());
+                Ok((before, after))
+            }
+        };
+        assert_eq!(self.order.reposition(ix, from, to, &self.positions), expected);
+    }
+
     fn check(&self) {
         self.order.check(&self.positions).unwrap();
         assert_eq!(self.order.len(), self.sorted.len());
@@ -103,6 +119,7 @@ fn positions(count: Range<usize>) -> impl Strategy<Value = Vec<Position>> {
 enum Step {
     Insert(Index),
     Remove(Index),
+    Reposition(Index, Index),
     /// Removes or inserts a whole stretch, in either direction.
     Stretch {
         insert: bool,
@@ -116,6 +133,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => any::<Index>().prop_map(Step::Insert),
         4 => any::<Index>().prop_map(Step::Remove),
+        4 => any::<(Index, Index)>().prop_map(|(from, to)| Step::Reposition(from, to)),
         1 => (any::<bool>(), any::<bool>(), any::<Index>(), 0..60usize)
             .prop_map(|(insert, ascending, from, len)| Step::Stretch { insert, ascending, from, len }),
     ]
@@ -140,6 +158,7 @@ proptest! {
             match step {
                 Step::Insert(at) => model.insert(at.get(&all)),
                 Step::Remove(at) => model.remove(at.get(&all)),
+                Step::Reposition(from, to) => model.reposition(from.get(&all), to.get(&all)),
                 Step::Stretch { insert, ascending, from, len } => {
                     let from = from.index(all.len());
                     let mut stretch = all[from..all.len().min(from + len)].to_vec();

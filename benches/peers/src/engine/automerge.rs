@@ -45,7 +45,7 @@ impl Board {
     /// Tells what changed, if somebody wants to know.
     fn tell(&mut self) {
         if self.is_observed {
-            assert!(!black_box(self.document.diff_incremental()).is_empty());
+            black_box(self.document.diff_incremental());
         }
     }
 

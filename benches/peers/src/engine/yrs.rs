@@ -80,12 +80,11 @@ impl super::Board for Board {
     fn observe(&mut self) {
         self.root.observe_deep("observer", |transaction, events| {
             for event in events.iter() {
-                let changes = match event {
-                    Event::Map(event) => event.keys(transaction).len(),
-                    Event::Array(event) => event.delta(transaction).len(),
+                match event {
+                    Event::Map(event) => drop(black_box(event.keys(transaction))),
+                    Event::Array(event) => drop(black_box(event.delta(transaction))),
                     _ => panic!("there are maps and arrays only"),
-                };
-                assert!(changes > 0);
+                }
                 black_box(event.path());
             }
         });
