@@ -36,7 +36,7 @@ pub(crate) use keyed::Keyed;
 use node::Children;
 pub(crate) use node::{Body, Node, NodeIx};
 pub(crate) use objects::{Object, Slot, field_bytes};
-use order::Positions;
+use order::{Finger, Positions};
 pub(crate) use text_node::TextNode;
 pub(crate) use tree::Tree;
 
@@ -87,6 +87,8 @@ pub struct Document {
     idle_tracker: Option<Box<Tracker>>,
     /// Nobody wants to be told of changes.
     silent: bool,
+    /// For the op that comes of a look into a list by index.
+    finger: Finger,
     limits: Limits,
 }
 
@@ -101,6 +103,7 @@ impl Document {
             tracker: None,
             idle_tracker: None,
             silent: false,
+            finger: Finger::default(),
             limits: Limits::default(),
         }
     }
@@ -250,14 +253,23 @@ impl Document {
         }
     }
 
-    /// The positions between which a new item of a list goes that is to have this index.
+    /// As [`list_item`](Self::list_item), of an item that is about to be moved or taken out.
+    pub(crate) fn seek_item(&mut self, list: NodeIx, index: usize) -> Option<NodeIx> {
+        let Body::List(order) = &self.tree.node(list).body else { return None };
+        let (item, spot) = order.seek(index)?;
+        self.finger.item = spot;
+        Some(item)
+    }
+
+    /// The positions between which an item goes that is about to be put at this index of a list.
     pub(crate) fn positions_around(
-        &self,
+        &mut self,
         list: NodeIx,
         index: usize,
     ) -> (Option<Position>, Option<Position>) {
-        let Body::List(order) = &self.node(list).body else { return (None, None) };
-        let (before, after) = order.around(index);
+        let Body::List(order) = &self.tree.node(list).body else { return (None, None) };
+        let (before, after, gap) = order.around(index);
+        self.finger.gap = gap;
         (before.map(|item| item.position(self)), after.map(|item| item.position(self)))
     }
 
@@ -308,6 +320,7 @@ impl Clone for Document {
             tracker: None,
             idle_tracker: None,
             silent: self.silent,
+            finger: Finger::default(),
             limits: self.limits.clone(),
         }
     }

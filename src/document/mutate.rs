@@ -244,8 +244,8 @@ impl Document {
     fn put_at(&mut self, ix: NodeIx, to: &Position) -> Option<Position> {
         let (list, from) = (self.node(ix).parent, self.node(ix).key.clone());
         let Body::List(order) = &mut self.node_mut(list).body else { return None };
-        let mut order = std::mem::take(&mut **order);
-        let ranks = order.reposition(ix, &from, to, self);
+        let (mut order, finger) = (std::mem::take(&mut **order), std::mem::take(&mut self.finger));
+        let ranks = order.reposition(ix, &from, to, self, finger);
         self.put_order(list, order);
         let (before, after) = ranks.ok()?;
         if let Some(tracker) = &mut self.tracker {
@@ -364,13 +364,13 @@ impl Document {
             Body::Map(order) => {
                 // The order compares keys of other nodes, so it is taken out meanwhile.
                 let mut order = std::mem::take(&mut **order);
-                let inserted = order.insert(key.as_bytes(), ix, self);
+                let inserted = order.insert(key.as_bytes(), ix, self, None);
                 self.put_order(parent, order);
                 inserted.ok()
             }
             Body::List(order) => {
-                let mut order = std::mem::take(&mut **order);
-                let inserted = order.insert(key, ix, self);
+                let (mut order, gap) = (std::mem::take(&mut **order), self.finger.gap.take());
+                let inserted = order.insert(key, ix, self, gap);
                 self.put_order(parent, order);
                 inserted.ok()
             }
@@ -390,13 +390,14 @@ impl Document {
             }
             Body::Map(order) => {
                 let mut order = std::mem::take(&mut **order);
-                let removed = order.remove(key.as_bytes(), self);
+                let removed = order.remove(key.as_bytes(), self, None);
                 self.put_order(parent, order);
                 removed.map(|(rank, _)| rank)
             }
             Body::List(order) => {
                 let mut order = std::mem::take(&mut **order);
-                let removed = order.remove(&key, self);
+                let known = self.finger.item.take().map(|spot| (ix, spot));
+                let removed = order.remove(&key, self, known);
                 self.put_order(parent, order);
                 removed.map(|(rank, _)| rank)
             }

@@ -21,9 +21,11 @@ use super::NodeIx;
 use crate::Position;
 use crate::position::SortKey;
 
+mod finger;
 mod iter;
 mod node;
 
+pub(crate) use finger::{Finger, Spot};
 pub(crate) use iter::Iter;
 use node::{Edge, Node};
 
@@ -76,6 +78,8 @@ struct Probe<'a, P: ?Sized, All> {
     key: SortKey,
     position: &'a P,
     positions: &'a All,
+    /// Where it is, if that is known.
+    spot: Option<Spot>,
 }
 
 impl Order {
@@ -136,20 +140,26 @@ impl Order {
 
     /// Adds a node and tells its rank; or does nothing and tells which node is at `position`.
     ///
-    /// The position of `ix` itself is not looked up. Cheapest at the end.
+    /// The position of `ix` itself is not looked up. Cheapest at the end, and where the `gap` is known.
     pub(crate) fn insert<P: Sortable + ?Sized>(
         &mut self,
         position: &P,
         ix: NodeIx,
         positions: &impl Positions<P>,
+        gap: Option<Spot>,
     ) -> Result<usize, NodeIx> {
-        let probe = Probe::new(position, positions);
+        let mut probe = Probe::new(position, positions);
         // Shortcut: lists grow at their end more often than anywhere else.
         let is_last = self.root.last().is_none_or(|last| last.key() < probe.key);
         let (rank, right) = if is_last {
             (self.len, self.root.push(Slot::new(probe.key, ix)))
         } else {
-            self.root.insert(&probe, ix, Edge { first: true, last: true })?
+            probe.spot = gap.filter(|gap| gap.is_gap_for(probe.key, &self.root));
+            debug_assert!(
+                probe.spot.is_none() || self.find(position, positions).is_none(),
+                "there is no item where the gap is"
+            );
+            self.root.insert(&probe, ix, Edge { first: true, last: true }, 0)?
         };
         if let Some(right) = right {
             let left = mem::take(&mut self.root);
@@ -159,13 +169,24 @@ impl Order {
         Ok(rank)
     }
 
-    /// Removes the item at `position`; tells the rank it had, and the node.
+    /// Removes the item at `position`, which is perhaps known to be this node at that spot; tells the rank
+    /// it had, and the node.
     pub(crate) fn remove<P: Sortable + ?Sized>(
         &mut self,
         position: &P,
         positions: &impl Positions<P>,
+        known: Option<(NodeIx, Spot)>,
     ) -> Option<(usize, NodeIx)> {
-        let removed = self.root.remove(&Probe::new(position, positions))?;
+        let mut probe = Probe::new(position, positions);
+        // Keys that are not exact may be there more than once.
+        let known = known
+            .filter(|(ix, spot)| probe.key.is_exact() && spot.is_of(*ix, probe.key, &self.root));
+        debug_assert!(
+            known.is_none_or(|(ix, _)| self.find(position, positions) == Some(ix)),
+            "the item is at the position"
+        );
+        probe.spot = known.map(|(_, spot)| spot);
+        let removed = self.root.remove(&probe, 0)?;
         self.len -= 1;
         while let Node::Inner(inner) = &mut self.root {
             match inner.kids.len() {
@@ -184,19 +205,21 @@ impl Order {
         from: &P,
         to: &P,
         positions: &impl Positions<P>,
+        finger: Finger,
     ) -> Result<(usize, usize), NodeIx> {
         // Shortcut: enter it a second time, which says whether the place is taken, and then take the first
         // one out. Two keys that are exact are found without asking where the node is.
         if from.sort_key().is_exact() && to.sort_key().is_exact() {
-            let after = self.insert(to, ix, positions)?;
-            let (before, _) = self.remove(from, positions).ok_or(ix)?;
+            let after = self.insert(to, ix, positions, finger.gap)?;
+            let known = finger.item.map(|spot| (ix, spot));
+            let (before, _) = self.remove(from, positions, known).ok_or(ix)?;
             return Ok(if from < to { (before, after - 1) } else { (before - 1, after) });
         }
         if let Some(taken) = self.find(to, positions) {
             return Err(taken);
         }
-        let (before, _) = self.remove(from, positions).ok_or(ix)?;
-        Ok((before, self.insert(to, ix, positions)?))
+        let (before, _) = self.remove(from, positions, None).ok_or(ix)?;
+        Ok((before, self.insert(to, ix, positions, None)?))
     }
 
     /// The node at exactly this position.
@@ -241,40 +264,51 @@ impl Order {
     }
 
     /// The item of a rank.
-    pub(crate) fn get(&self, mut rank: usize) -> Option<NodeIx> {
+    pub(crate) fn get(&self, rank: usize) -> Option<NodeIx> {
+        self.seek(rank).map(|(item, _)| item)
+    }
+
+    /// The item of a rank, and where it is if the way there can be told.
+    pub(crate) fn seek(&self, mut rank: usize) -> Option<(NodeIx, Option<Spot>)> {
         let mut node = &self.root;
+        let mut spot = Some(Spot::default());
         loop {
             node = match node {
-                Node::Leaf(slots) => return slots.get(rank).map(|slot| slot.ix),
+                Node::Leaf(slots) => {
+                    return slots.get(rank).map(|slot| (slot.ix, spot.and_then(|s| s.then(rank))));
+                }
                 Node::Inner(inner) => {
                     let (at, rest) = inner.seek(rank)?;
                     rank = rest;
+                    spot = spot.and_then(|spot| spot.then(at + 1));
                     inner.kid(at)
                 }
             }
         }
     }
 
-    /// The items before and at a rank: those between which a new item of that rank goes.
-    pub(crate) fn around(&self, rank: usize) -> (Option<Slot>, Option<Slot>) {
+    /// The items before and at a rank, between which a new item of that rank goes, and where that is if the
+    /// way there can be told.
+    pub(crate) fn around(&self, rank: usize) -> (Option<Slot>, Option<Slot>, Option<Spot>) {
         let Some(mut rank) = rank.checked_sub(1) else {
-            return (None, self.root.slots().first().copied());
+            return (None, self.root.slots().first().copied(), None);
         };
         let mut node = &self.root;
-        let mut next = None;
+        let (mut next, mut spot) = (None, Some(Spot::default()));
         loop {
             let slots = node.slots();
             let (at, rest) = match node {
                 Node::Leaf(_) => (rank, 0),
                 Node::Inner(inner) => match inner.seek(rank) {
                     Some(found) => found,
-                    None => return (None, None),
+                    None => return (None, None, None),
                 },
             };
             next = slots.get(at + 1).copied().or(next);
+            spot = spot.and_then(|spot| spot.then(at + 1));
             rank = rest;
             node = match node {
-                Node::Leaf(_) => return (slots.get(at).copied(), next),
+                Node::Leaf(_) => return (slots.get(at).copied(), next, spot),
                 Node::Inner(inner) => inner.kid(at),
             };
         }
@@ -395,7 +429,14 @@ impl Slot {
 
 impl<'a, P: Sortable + ?Sized, All: Positions<P>> Probe<'a, P, All> {
     fn new(position: &'a P, positions: &'a All) -> Self {
-        Self { key: position.sort_key(), position, positions }
+        Self { key: position.sort_key(), position, positions, spot: None }
+    }
+
+    /// As [`search`](Self::search), on this level of the way down; without one if the way is known.
+    fn place(&self, slots: &[Slot], level: u32) -> Result<usize, usize> {
+        let Some(spot) = self.spot else { return self.search(slots) };
+        let at = spot.at(level);
+        if slots.get(at).is_some_and(|slot| slot.key() == self.key) { Ok(at) } else { Err(at) }
     }
 
     /// The place of the position among slots in ascending order; as an error, the place it would

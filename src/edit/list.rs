@@ -135,9 +135,9 @@ impl ListMut<'_> {
 }
 
 impl Session<'_> {
-    fn item(&self, list: NodeIx, index: usize) -> Result<NodeIx, EditError> {
+    fn item(&mut self, list: NodeIx, index: usize) -> Result<NodeIx, EditError> {
         self.document
-            .list_item(list, Some(index))
+            .seek_item(list, index)
             .ok_or_else(|| EditError::IndexPastEnd { index, len: self.document.list_len(list) })
     }
 
@@ -145,7 +145,7 @@ impl Session<'_> {
     ///
     /// Before or between positions that are not canonical there may be no room. Then it is the one at which
     /// an item comes to lie that is meant for there, so that the op says what it does.
-    fn position_at(&self, list: NodeIx, index: usize) -> Position {
+    fn position_at(&mut self, list: NodeIx, index: usize) -> Position {
         let (before, after) = self.document.positions_around(list, index);
         let position = Position::make(before.as_ref(), after.as_ref());
         let has_room = before.is_none_or(|before| before < position)

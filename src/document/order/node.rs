@@ -67,9 +67,10 @@ impl Node {
         probe: &Probe<'_, P, impl Positions<P>>,
         ix: NodeIx,
         edge: Edge,
+        level: u32,
     ) -> Result<(usize, Option<Self>), NodeIx> {
         let slots = self.slots();
-        let end = match probe.search(slots) {
+        let end = match probe.place(slots, level) {
             Err(end) => end,
             Ok(at) => return Err(slots.get(at).map_or(ix, |slot| slot.ix)),
         };
@@ -83,7 +84,7 @@ impl Node {
                     last: edge.last && at + 1 == inner.kids.len(),
                 };
                 let before = inner.count_before(at);
-                let (rank, right) = inner.kid_mut(at).insert(probe, ix, kid_edge)?;
+                let (rank, right) = inner.kid_mut(at).insert(probe, ix, kid_edge, level + 1)?;
                 inner.update(at, |count| *count += 1);
                 let right = right.and_then(|kid| inner.insert_kid(at + 1, kid, edge));
                 Ok((before + rank, right.map(|right| Self::Inner(Box::new(right)))))
@@ -117,10 +118,11 @@ impl Node {
     pub(super) fn remove<P: Sortable + ?Sized>(
         &mut self,
         probe: &Probe<'_, P, impl Positions<P>>,
+        level: u32,
     ) -> Option<(usize, NodeIx)> {
         match self {
             Self::Leaf(slots) => {
-                let at = probe.search(slots).ok()?;
+                let at = probe.place(slots, level).ok()?;
                 let slot = slots.remove(at);
                 if slots.len() + CAP / 2 < slots.capacity() {
                     slots.shrink_to(slots.len() + CAP / 8);
@@ -128,10 +130,10 @@ impl Node {
                 Some((at, slot.ix))
             }
             Self::Inner(inner) => {
-                let at =
-                    probe.search(&inner.heads).or_else(|end| end.checked_sub(1).ok_or(())).ok()?;
+                let place = probe.place(&inner.heads, level);
+                let at = place.or_else(|end| end.checked_sub(1).ok_or(())).ok()?;
                 let before = inner.count_before(at);
-                let (rank, ix) = inner.kid_mut(at).remove(probe)?;
+                let (rank, ix) = inner.kid_mut(at).remove(probe, level + 1)?;
                 inner.update(at, |count| *count -= 1);
                 inner.tidy(at);
                 Some((before + rank, ix))
@@ -224,19 +226,21 @@ impl Inner {
 
     /// The kid that holds the item of a rank, and the item's rank in there.
     pub(super) fn seek(&self, mut rank: usize) -> Option<(usize, usize)> {
-        // Eight at a time to begin with, since sums of that many are quick.
-        for (chunk, start) in self.counts.chunks(8).zip((0..).step_by(8)) {
-            let sum = chunk.iter().sum::<u32>() as usize;
-            if rank >= sum {
-                rank -= sum;
-                continue;
+        let mut at = 0;
+        // Eight at a time to begin with, since sums of just that many are quick.
+        for chunk in self.counts.chunks_exact(8) {
+            match rank.checked_sub(chunk.iter().sum::<u32>() as usize) {
+                None => break,
+                Some(rest) => rank = rest,
             }
-            for (&count, at) in chunk.iter().zip(start..) {
-                match rank.checked_sub(count as usize) {
-                    None => return Some((at, rank)),
-                    Some(rest) => rank = rest,
-                }
+            at += 8;
+        }
+        for &count in self.counts.iter().skip(at) {
+            match rank.checked_sub(count as usize) {
+                None => return Some((at, rank)),
+                Some(rest) => rank = rest,
             }
+            at += 1;
         }
         None
     }

@@ -18,13 +18,32 @@ struct Model {
     positions: Vec<Position>,
     order: Order,
     sorted: Vec<Position>,
+    /// Where things were that were looked up some time ago.
+    finger: Finger,
+    turn: usize,
 }
 
 impl Model {
     fn new(mut positions: Vec<Position>) -> Self {
         positions.sort();
         positions.dedup();
-        Self { positions, order: Order::new(), sorted: Vec::new() }
+        let (order, sorted, finger) = Default::default();
+        Self { positions, order, sorted, finger, turn: 0 }
+    }
+
+    /// In turns none, one that points to where positions are or would be, and one that did so a while ago.
+    fn finger(&mut self, item: &Position, gap: &Position) -> Finger {
+        self.turn += 1;
+        let (Ok(item) | Err(item)) = self.sorted.binary_search(item);
+        let (Ok(gap) | Err(gap)) = self.sorted.binary_search(gap);
+        let item = self.order.seek(item).and_then(|(_, spot)| spot);
+        let fresh = Finger { item, gap: self.order.around(gap).2 };
+        match self.turn % 4 {
+            0 => Finger::default(),
+            1 => fresh,
+            2 => mem::replace(&mut self.finger, fresh),
+            _ => self.finger,
+        }
     }
 
     fn ix(&self, position: &Position) -> NodeIx {
@@ -32,7 +51,7 @@ impl Model {
     }
 
     fn insert(&mut self, position: &Position) {
-        let ix = self.ix(position);
+        let (ix, gap) = (self.ix(position), self.finger(position, position).gap);
         let expected = match self.sorted.binary_search(position) {
             Ok(_) => Err(ix),
             Err(rank) => {
@@ -40,24 +59,28 @@ impl Model {
                 Ok(rank)
             }
         };
-        assert_eq!(self.order.insert(position, ix, &self.positions), expected);
+        assert_eq!(self.order.insert(position, ix, &self.positions, gap), expected);
     }
 
     fn remove(&mut self, position: &Position) {
         let ix = self.ix(position);
+        let known = self.finger(position, position).item.map(|spot| (ix, spot));
         let expected = self.sorted.binary_search(position).ok().map(|rank| {
             self.sorted.remove(rank);
             (rank, ix)
         });
-        assert_eq!(self.order.remove(position, &self.positions), expected);
+        assert_eq!(self.order.remove(position, &self.positions, known), expected);
     }
 
     /// Moves whatever is at one position to another; the node of that one takes its place.
     fn reposition(&mut self, from: &Position, to: &Position) {
         let Ok(before) = self.sorted.binary_search(from) else { return };
-        let ix = self.ix(to);
+        // Of keys that are not exact the node is asked for its position, which never changes here.
+        let is_exact = from.sort_key().is_exact() && to.sort_key().is_exact();
+        let ix = self.ix(if is_exact { from } else { to });
+        let finger = self.finger(from, to);
         let expected = match self.sorted.binary_search(to) {
-            Ok(_) => Err(ix),
+            Ok(_) => Err(self.ix(to)),
             Err(_) => {
                 self.sorted.remove(before);
                 let after = self.sorted.partition_point(|position| position < to);
@@ -65,7 +88,11 @@ impl Model {
                 Ok((before, after))
             }
         };
-        assert_eq!(self.order.reposition(ix, from, to, &self.positions), expected);
+        assert_eq!(self.order.reposition(ix, from, to, &self.positions, finger), expected);
+        if expected.is_ok() && is_exact {
+            self.order.remove(to, &self.positions, None).unwrap();
+            self.order.insert(to, self.ix(to), &self.positions, None).unwrap();
+        }
     }
 
     fn check(&self) {
@@ -94,7 +121,7 @@ impl Model {
             assert_eq!(order.get(rank), self.sorted.get(rank).map(|p| self.ix(p)));
             let at = |rank: usize| self.sorted.get(rank).map(|p| (self.ix(p), p.clone()));
             let around = (rank.checked_sub(1).and_then(at), at(rank));
-            let (before, after) = order.around(rank);
+            let (before, after, _) = order.around(rank);
             let item = |slot: Slot| (slot.ix, slot.position(positions));
             assert_eq!((before.map(item), after.map(item)), around);
             let rest = self.sorted.get(rank..).unwrap_or_default();
@@ -198,10 +225,10 @@ fn lists_that_grow_at_an_end_have_full_leaves() {
     let mut forwards = Order::new();
     let mut backwards = Order::new();
     for ix in ixs() {
-        forwards.insert(positions.position(ix), ix, &positions).unwrap();
+        forwards.insert(positions.position(ix), ix, &positions, None).unwrap();
     }
     for ix in ixs().rev() {
-        backwards.insert(positions.position(ix), ix, &positions).unwrap();
+        backwards.insert(positions.position(ix), ix, &positions, None).unwrap();
     }
     for order in [forwards, backwards, Order::from_sorted(ixs(), &positions)] {
         order.check(&positions).unwrap();
