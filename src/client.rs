@@ -30,7 +30,7 @@ pub use pending::Shortcuts;
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Session, Trail};
-use crate::message::{ClientMessage, MessageError, ServerMessage, lone_op};
+use crate::message::{ClientMessage, MessageError, ServerMessage, lone_update};
 use crate::op::{OpKind, Sender};
 use crate::patch::{PatchError, Patched};
 use crate::text::Bias;
@@ -419,8 +419,8 @@ impl Client {
     /// frame has been taken in but is not told, so the host should connect anew.
     pub fn receive_frame(&mut self, frame: &[u8]) -> Result<Vec<Received>, ClientError> {
         if matches!(self.link, Link::Online) {
-            if let Some(op) = lone_op(frame, Sender::Server) {
-                let received = self.update(std::slice::from_ref(&op));
+            if let Some(ops) = lone_update(frame, Sender::Server) {
+                let received = self.update(&ops);
                 self.cursors.follow(&received.changes);
                 return Ok(vec![received]);
             }

@@ -239,14 +239,17 @@ fn limits(sender: Sender) -> ReadLimits {
 /// How many ops a message gets room for ahead, so that no frame buys more than it has text for.
 const MOST_AT_ONCE: usize = 64;
 
-/// The ops of an array that has begun.
-fn read_ops(reader: &mut Reader<'_>, sender: Sender) -> Result<Vec<Op>, MessageError> {
-    // Many messages hold one op.
-    let mut ops = Vec::with_capacity(1);
-    let start = reader.offset();
+/// The ops of an array that has begun, after those that were read already from `start` on.
+fn read_ops(
+    reader: &mut Reader<'_>,
+    sender: Sender,
+    start: usize,
+    mut ops: Vec<Op>,
+) -> Result<Vec<Op>, MessageError> {
     while reader.next_item()? {
         if ops.len() == 1 {
-            // And others many: as many as there is text for, if they are as long as the first.
+            // Some messages hold one op, and others many: as many as there is text for, if they are as
+            // long as the first.
             let each = (reader.offset() - start).max(1);
             ops.reserve_exact((reader.rest_len() / each + 1).min(MOST_AT_ONCE));
         }
@@ -263,9 +266,9 @@ fn malformed(code: Option<u64>, reason: &'static str) -> MessageError {
     MessageError::Malformed { code: code.unwrap_or_default(), reason }
 }
 
-/// Shortcut: the op of a frame that holds one message with one op, written as most are. Equal to
-/// `read_all`, without a list of messages and one of ops.
-pub(crate) fn lone_op(frame: &[u8], sender: Sender) -> Option<Op> {
+/// Shortcut: the ops of a frame that holds one message of ops and nothing else. Equal to `read_all`, without
+/// a list of messages, and for one op without one of ops. What is wrong with a frame is told the general way.
+pub(crate) fn lone_update(frame: &[u8], sender: Sender) -> Option<SmallVec<[Op; 1]>> {
     let start = frame.strip_prefix(b"[").unwrap_or(frame);
     // Nothing else needs to be looked at twice.
     if !start.starts_with(br#"{"type":201,"ops":["#) {
@@ -274,9 +277,15 @@ pub(crate) fn lone_op(frame: &[u8], sender: Sender) -> Option<Op> {
     let mut reader = Reader::new(frame, limits(sender));
     let in_array = reader.literally(b"[");
     reader.literally(br#"{"type":201,"ops":["#);
-    let op = Op::read_plain(&mut reader, sender)?;
-    let ends = reader.literally(b"]}") && (!in_array || reader.literally(b"]"));
-    (ends && reader.end().is_ok()).then_some(op)
+    let start = reader.offset();
+    let first = Op::read_plain(&mut reader, sender)?;
+    let ops = if reader.literally(b"]") {
+        SmallVec::from_buf([first])
+    } else {
+        read_ops(&mut reader, sender, start, vec![first]).ok()?.into()
+    };
+    let ends = reader.literally(b"}") && (!in_array || reader.literally(b"]"));
+    (ends && reader.end().is_ok()).then_some(ops)
 }
 
 impl RawMessage {
@@ -285,7 +294,8 @@ impl RawMessage {
         // Shortcut: how nearly every message begins. Equal to what follows.
         if reader.literally(br#"{"type":201,"ops":["#) {
             message.code = Some(UPDATE_STORAGE);
-            message.ops = Some(read_ops(reader, sender)?);
+            let start = reader.offset();
+            message.ops = Some(read_ops(reader, sender, start, Vec::with_capacity(1))?);
         } else if reader.peek_kind()? == Kind::Object {
             reader.begin_object()?;
         } else {
@@ -295,7 +305,8 @@ impl RawMessage {
             // Ops are read straight from the bytes: they are what most messages consist of.
             if key == "ops" && reader.peek_kind()? == Kind::Array {
                 reader.begin_array()?;
-                message.ops = Some(read_ops(reader, sender)?);
+                let start = reader.offset();
+                message.ops = Some(read_ops(reader, sender, start, Vec::with_capacity(1))?);
                 continue;
             }
             if key == "type" {
@@ -439,23 +450,34 @@ mod tests {
         }
     }
 
-    /// The shortcut for frames of one op reads what is read without it.
+    /// The shortcut for frames of one message reads what is read without it.
     #[test]
-    fn a_lone_op_is_read_as_any_other() {
+    fn a_lone_update_is_read_as_any_other() {
         let (one, more) = (r#"{"type":5,"opId":"1:1","id":"1:1"}"#, r#"{"type":5,"id":"x"}"#);
         let mut taken = 0;
         for begin in ["", "[", "[[", " "] {
             for end in ["", "]", "]]", " ", " ]", "x", ",1]"] {
-                for ops in [one, more, "", "1", &format!("{one},{more}"), &format!("{one},")] {
+                for ops in [
+                    one,
+                    more,
+                    "",
+                    "1",
+                    &format!("{one},{more}"),
+                    &format!("{one},{more},{one}"),
+                    &format!("{one},{{}}"),
+                    &format!("{one}, {more}"),
+                    &format!("{one},"),
+                ] {
                     let frame = format!("{begin}{{\"type\":201,\"ops\":[{ops}]}}{end}");
-                    let Some(op) = lone_op(frame.as_bytes(), Sender::Server) else { continue };
+                    let ops = lone_update(frame.as_bytes(), Sender::Server);
+                    let Some(ops) = ops else { continue };
                     taken += 1;
-                    let message = ServerMessage::UpdateStorage { ops: vec![op] };
+                    let message = ServerMessage::UpdateStorage { ops: ops.into_vec() };
                     assert_eq!(ServerMessage::read_frame(frame.as_bytes()), Ok(vec![message]));
                 }
             }
         }
-        // With one op, as such or in an array, and with or without white space at the end.
-        assert_eq!(taken, 3);
+        // As such or in an array, and with or without white space at the end.
+        assert_eq!(taken, 4 * 3);
     }
 }

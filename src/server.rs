@@ -20,7 +20,7 @@ pub use session::{Access, Protocol, SessionOptions};
 
 use crate::document::NodeIx;
 use crate::log::OpLog;
-use crate::message::{ClientMessage, MessageError, ServerMessage, lone_op};
+use crate::message::{ClientMessage, MessageError, ServerMessage, lone_update};
 use crate::op::{Intent, NodeContent, NodeKind, OpKind, Sender, UpdateText};
 use crate::patch::{PatchError, Patched};
 use crate::position::Position;
@@ -351,9 +351,9 @@ impl Server {
         frame: &[u8],
         now: u64,
     ) -> Result<Reply, ServerError> {
-        if let Some(op) = lone_op(frame, Sender::Client) {
+        if let Some(ops) = lone_update(frame, Sender::Client) {
             self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
-            return Ok(self.update(from, [op], now));
+            return Ok(self.update(from, ops, now));
         }
         let mut messages = ClientMessage::read_all(frame)?.into_iter();
         let Some(first) = messages.next() else { return Ok(Reply::default()) };
