@@ -30,6 +30,7 @@ pub use pending::Shortcuts;
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Session, Trail};
+use crate::inverse::Inverse;
 use crate::message::{ClientMessage, MessageError, ServerMessage, lone_update};
 use crate::op::{OpKind, Sender};
 use crate::patch::{PatchError, Patched};
@@ -268,8 +269,8 @@ impl Client {
         });
         let value = result?;
         let predictions = trail.predictions.unwrap_or_default();
-        let step = self.pending.adopt(&trail.ops, predictions, Made::Anew);
-        self.history.edited(step);
+        let inverse = self.pending.adopt(&trail.ops, predictions, Made::Anew);
+        self.history.edited(inverse);
         self.cursors.follow(&changes);
         Ok((value, trail.ops, changes.from(Origin::Local)))
     }
@@ -292,7 +293,7 @@ impl Client {
         Some(changes.from(Origin::Redo))
     }
 
-    fn run_step(&mut self, step: &Step) -> Option<(Step, Changes)> {
+    fn run_step(&mut self, step: &Step) -> Option<(Inverse, Changes)> {
         let ids = self.ids.as_mut()?;
         let history = &self.history;
         let mut trail = Trail::predicted();

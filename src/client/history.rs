@@ -72,9 +72,12 @@ struct Part {
 }
 
 impl Step {
-    pub(super) fn new(ops: Inverse) -> Self {
-        let part = (!ops.is_empty()).then_some(Part { ops, made_at: 0 });
-        Self { parts: part.into_iter().collect() }
+    /// The step of one edit, which was made at this time; `ops` take it back.
+    fn new(ops: Inverse, made_at: u64) -> Self {
+        if ops.is_empty() {
+            return Self::default();
+        }
+        Self { parts: SmallVec::from_buf([Part { ops, made_at }]) }
     }
 
     /// The ops, the latest edit first, each with when that was made.
@@ -89,11 +92,6 @@ impl Step {
 
     fn is_empty(&self) -> bool {
         self.parts.is_empty()
-    }
-
-    fn at(mut self, now: u64) -> Self {
-        self.parts.iter_mut().for_each(|part| part.made_at = now);
-        self
     }
 
     /// When the first of the edits was made.
@@ -145,16 +143,16 @@ impl History {
         !self.redo.is_empty()
     }
 
-    /// An edit was made; `step` takes it back.
-    pub(super) fn edited(&mut self, step: Step) {
-        if step.is_empty() || self.disabled {
+    /// An edit was made; `inverse` takes it back.
+    pub(super) fn edited(&mut self, inverse: Inverse) {
+        if inverse.is_empty() || self.disabled {
             return;
         }
         self.redo.clear();
-        let step = step.at(self.tick());
+        let now = self.tick();
         match &mut self.open {
-            Some(open) => open.parts.extend(step.parts),
-            None => self.undo.push_back(step),
+            Some(open) => open.parts.push(Part { ops: inverse, made_at: now }),
+            None => self.undo.push_back(Step::new(inverse, now)),
         }
         self.trim();
     }
@@ -191,14 +189,14 @@ impl History {
         self.redo.pop()
     }
 
-    pub(super) fn undone(&mut self, step: Step) {
+    pub(super) fn undone(&mut self, inverse: Inverse) {
         let now = self.tick();
-        self.redo.push(step.at(now));
+        self.redo.push(Step::new(inverse, now));
     }
 
-    pub(super) fn redone(&mut self, step: Step) {
+    pub(super) fn redone(&mut self, inverse: Inverse) {
         let now = self.tick();
-        self.undo.push_back(step.at(now));
+        self.undo.push_back(Step::new(inverse, now));
         self.trim();
     }
 
@@ -365,7 +363,7 @@ mod tests {
             Op::new(NodeId::ROOT, OpKind::UpdateObject { data })
         };
         let own = set("a".to_owned());
-        history.edited(Step::new(std::iter::once(own.clone()).collect()));
+        history.edited(std::iter::once(own.clone()).collect());
         let first = history.steps().next().and_then(Step::made_at).unwrap();
         (0..MOST_FOREIGN).for_each(|n| history.heard(&document, &set(format!("k{n}"))));
         assert_eq!(history.permitted(&document, &own, first), Some(own.clone()));
@@ -374,7 +372,7 @@ mod tests {
         // It may have been among them.
         let left = history.permitted(&document, &own, first);
         assert!(left.is_none_or(|op| !document.would_change(&op)));
-        history.edited(Step::new(std::iter::once(own.clone()).collect()));
+        history.edited(std::iter::once(own.clone()).collect());
         let second = history.steps().nth(1).and_then(Step::made_at).unwrap();
         assert_eq!(history.permitted(&document, &own, second), Some(own));
     }

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::anchor::Anchor;
 use super::branch::Branches;
 use super::footprint::{Footprint, Touches};
-use super::history::{History, Step};
+use super::history::History;
 use super::news::{News, written_by};
 use super::text::{applied, expected, incarnation, is_update_of, text};
 use crate::document::{Savepoint, TextNode};
@@ -247,8 +247,13 @@ impl Pending {
         self.entries.values().any(|entry| entry.is_late(op))
     }
 
-    /// Takes over ops that an edit has applied; returns the step that takes them back.
-    pub(super) fn adopt(&mut self, ops: &[Op], predictions: Vec<Prediction>, made: Made) -> Step {
+    /// Takes over ops that an edit has applied; returns what takes them back.
+    pub(super) fn adopt(
+        &mut self,
+        ops: &[Op],
+        predictions: Vec<Prediction>,
+        made: Made,
+    ) -> Inverse {
         let mut created = BTreeSet::new();
         let mut inverses: SmallVec<[Inverse; 1]> = SmallVec::new();
         for (op, prediction) in ops.iter().zip(predictions) {
@@ -285,10 +290,10 @@ impl Pending {
             entry.fit();
             self.insert(entry);
         }
-        Step::new(match inverses.len() {
+        match inverses.len() {
             1 => inverses.pop().unwrap_or_default(),
             _ => inverses.into_iter().rev().flatten().collect(),
-        })
+        }
     }
 
     fn insert(&mut self, entry: Entry) {
