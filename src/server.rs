@@ -546,7 +546,9 @@ impl Server {
         Ok(())
     }
 
-    /// Applies a JSON Patch; connected clients hear of it as of any other update.
+    /// Applies a JSON Patch; connected clients hear of it as of any other update. A host that does not look
+    /// at [`Patched::changes`] switches off the [change reports](Document::set_change_reports) of the document
+    /// that it gives to [`new`](Self::new).
     ///
     /// # Errors
     /// As [`Document::patch`]; the document is then unchanged and nobody hears anything.

@@ -80,7 +80,9 @@ fn replay<'a>(
 }
 
 /// The engine with this server's rules.
-fn server(document: Document, config: &Config) -> Server {
+fn server(mut document: Document, config: &Config) -> Server {
+    // Clients find out for themselves what a patch changed.
+    document.set_change_reports(false);
     let limits = Limits::default().object_size(config.max_message).value_size(config.max_message);
     let options = ServerOptions::default()
         .limits(limits)
