@@ -224,31 +224,28 @@ impl Session<'_> {
     }
 
     /// Names an op on a node, applies it and notes it down.
+    #[inline]
     pub(crate) fn apply(&mut self, node: NodeIx, kind: OpKind) -> Result<(), EditError> {
-        self.perform(Some(node), self.id(node), kind)
+        self.perform(Some(node), Op::new(self.id(node), kind))
     }
 
     /// Names an op, given its [`target`](Document::target), applies it and notes it down.
     pub(crate) fn perform(
         &mut self,
         target: Option<NodeIx>,
-        id: NodeId,
-        kind: OpKind,
+        mut op: Op,
     ) -> Result<(), EditError> {
-        let op = Op { op_id: Some(self.ids.op_id()), id, kind };
+        op.op_id = Some(self.ids.op_id());
         self.document.limits().check(self.document, target, &op)?;
-        self.document.limits().check_number(self.trail.ops.len() + 1)?;
-        match self.try_op(target, op) {
-            Outcome::Rejected(rejection) => Err(rejection.into()),
-            outcome => {
-                debug_assert!(outcome.is_accepted(), "an edit made an op without meaning");
-                Ok(())
-            }
-        }
+        let number = self.trail.ops.len() + 1;
+        self.document.limits().check_number(number)?;
+        self.try_op(target, op)?;
+        debug_assert_eq!(self.trail.ops.len(), number, "an edit made an op without meaning");
+        Ok(())
     }
 
     /// Applies an op, given its [`target`](Document::target), and notes it down if it is accepted.
-    pub(crate) fn try_op(&mut self, target: Option<NodeIx>, op: Op) -> Outcome {
+    pub(crate) fn try_op(&mut self, target: Option<NodeIx>, op: Op) -> Result<(), Rejection> {
         if let Some(predictions) = &mut self.trail.predictions {
             predictions.push(Prediction::of(self.document, &op));
         }
@@ -259,10 +256,12 @@ impl Session<'_> {
                 predictions.pop();
             }
         }
-        if outcome.is_accepted() {
-            self.trail.ops.push(op);
+        match &outcome {
+            Outcome::Rejected(rejection) => return Err(rejection.clone()),
+            Outcome::Accepted { .. } => self.trail.ops.push(op),
+            Outcome::Ignored | Outcome::Rectified { .. } => {}
         }
-        outcome
+        Ok(())
     }
 
     pub(crate) fn id(&self, node: NodeIx) -> NodeId {

@@ -106,11 +106,17 @@ impl Id {
         }
     }
 
+    #[inline]
     fn minted(actor: Actor, clock: u64) -> Self {
         match u32::try_from(clock) {
             Ok(clock) => Self::Minted { actor: actor.0, clock },
-            Err(_) => Self::Other(arcstr::format!("{actor}:{clock}")),
+            Err(_) => Self::minted_late(actor, clock),
         }
+    }
+
+    #[cold]
+    fn minted_late(actor: Actor, clock: u64) -> Self {
+        Self::Other(arcstr::format!("{actor}:{clock}"))
     }
 }
 
@@ -187,6 +193,7 @@ macro_rules! id_type {
 
         impl $name {
             /// The id that `actor` mints at `clock`: `"<actor>:<clock>"`.
+            #[inline]
             pub fn minted(actor: Actor, clock: u64) -> Self {
                 Self(Id::minted(actor, clock))
             }

@@ -35,7 +35,7 @@ use crate::SmallStr;
 ///
 /// Reading limits how deep a value may be nested. One built by hand may be deeper and can be
 /// written, but is dropped and compared recursively.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Default, PartialEq)]
 pub enum Json {
     /// `null`
     #[default]
@@ -50,6 +50,20 @@ pub enum Json {
     Array(Arc<Vec<Json>>),
     /// An object, shared between clones.
     Object(Arc<JsonObject>),
+}
+
+/// As a derived one, but texts and what is shared are cloned apart: in one piece with those, a number would
+/// be put together from parts that a processor cannot read at once as soon as they are written.
+impl Clone for Json {
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Null => Self::Null,
+            Self::Bool(value) => Self::Bool(*value),
+            Self::Number(number) => Self::Number(*number),
+            Self::String(_) | Self::Array(_) | Self::Object(_) => self.share(),
+        }
+    }
 }
 
 /// A finite IEEE double; `-0` is `0`.
@@ -122,8 +136,21 @@ impl FromIterator<(SmallStr, Json)> for JsonObject {
     }
 }
 
+impl Json {
+    #[inline(never)]
+    fn share(&self) -> Self {
+        match self {
+            Self::String(text) => Self::String(text.clone()),
+            Self::Array(items) => Self::Array(items.clone()),
+            Self::Object(entries) => Self::Object(entries.clone()),
+            Self::Null | Self::Bool(_) | Self::Number(_) => self.clone(),
+        }
+    }
+}
+
 impl JsonObject {
     /// An object of one entry.
+    #[inline]
     pub(crate) fn of(key: SmallStr, value: Json) -> Self {
         Self { entries: SmallVec::from_buf([(key, value)]) }
     }
@@ -173,7 +200,10 @@ impl Json {
 
     /// The number, or `null` if it is infinite or not a number, as JSON writers do.
     pub fn number(value: f64) -> Self {
-        Number::new(value).map_or(Self::Null, Self::Number)
+        match Number::new(value) {
+            Some(number) => Self::Number(number),
+            None => Self::Null,
+        }
     }
 
     /// The value at `key`, if this is an object that has it.

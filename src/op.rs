@@ -162,6 +162,7 @@ impl NodeContent {
 
 impl Op {
     /// An op without an op id.
+    #[inline]
     pub fn new(id: NodeId, kind: OpKind) -> Self {
         Self { op_id: None, id, kind }
     }

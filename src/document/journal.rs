@@ -69,6 +69,7 @@ impl Journal {
         self.suspended = suspended;
     }
 
+    #[inline]
     pub(super) fn record(&mut self, undo: Undo) {
         debug_assert!(self.is_recording(), "I8: the journal is empty without a savepoint");
         self.entries.push_back(undo);

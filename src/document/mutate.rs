@@ -100,7 +100,7 @@ impl Document {
     /// Sets a JSON field of an object, in place of whatever is at the key.
     pub(crate) fn set_in_place(&mut self, node: NodeIx, key: &SmallStr, value: &Json) {
         let Some((objects, body)) = self.tree.object_mut(node) else { return };
-        match objects.insert(body, key, Slot::Json(value.clone())) {
+        match objects.insert(body, key, value) {
             Some(child @ Slot::Child(ix)) => {
                 // To take it out is a change of its own, and comes first.
                 objects.insert(body, key, child);
@@ -133,6 +133,8 @@ impl Document {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "so that the entry is made where it is kept")]
+    #[inline(always)]
     fn record_field(&mut self, node: NodeIx, key: SmallStr, old: Option<Json>) {
         if self.journal.is_recording() {
             self.journal.record(Undo::Field { node, key, old });
@@ -142,7 +144,7 @@ impl Document {
     fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<&Json>) -> Option<Json> {
         let (objects, body) = self.tree.object_mut(node)?;
         let old = field(match value {
-            Some(value) => objects.insert(body, key, Slot::Json(value.clone())),
+            Some(value) => objects.insert(body, key, value),
             None => objects.remove(body, key),
         });
         self.watch_field(node, key, old.as_ref(), value);
@@ -459,10 +461,9 @@ impl Document {
     /// Runs `change` and reports its net effect, if that is wanted.
     pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> (T, Changes) {
         debug_assert!(self.tracker.is_none(), "changes are watched already");
-        if self.silent {
-            return (change(self), Changes::default());
+        if !self.silent {
+            self.tracker = Some(self.idle_tracker.take().unwrap_or_default());
         }
-        self.tracker = Some(self.idle_tracker.take().unwrap_or_default());
         let result = change(self);
         let Some(mut tracker) = self.tracker.take() else { return (result, Changes::default()) };
         let changes = tracker.finish(self);

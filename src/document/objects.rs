@@ -31,6 +31,50 @@ pub(crate) enum Slot {
     Child(NodeIx),
 }
 
+/// What can be put at a key: a slot, or a field that is only lent and mostly need not be copied.
+pub(super) trait Value {
+    /// The size of the JSON field that this is at `key`, if it is one.
+    fn field_bytes(&self, key: &SmallStr) -> u32;
+    fn pack(self, leaves: &mut Leaves) -> Packed;
+    fn into_slot(self) -> Slot;
+}
+
+impl Value for Slot {
+    fn field_bytes(&self, key: &SmallStr) -> u32 {
+        match self {
+            Self::Json(value) => add(0, key, value),
+            Self::Child(_) => 0,
+        }
+    }
+
+    fn pack(self, leaves: &mut Leaves) -> Packed {
+        match self {
+            Self::Json(value) => {
+                Packed::short(&value).unwrap_or_else(|| Packed::leaf(leaves.insert(value)))
+            }
+            Self::Child(child) => Packed::child(child),
+        }
+    }
+
+    fn into_slot(self) -> Slot {
+        self
+    }
+}
+
+impl Value for &Json {
+    fn field_bytes(&self, key: &SmallStr) -> u32 {
+        add(0, key, self)
+    }
+
+    fn pack(self, leaves: &mut Leaves) -> Packed {
+        Packed::short(self).unwrap_or_else(|| Packed::leaf(leaves.insert(self.clone())))
+    }
+
+    fn into_slot(self) -> Slot {
+        Slot::Json(self.clone())
+    }
+}
+
 /// Values that are not packed: longer texts, arrays and JSON objects.
 type Leaves = Slab<Json>;
 
@@ -156,7 +200,7 @@ impl Objects {
     fn pack(&mut self, slots: impl Iterator<Item = Slot>) -> Cell {
         let mut run: SmallVec<[u8; 128]> = SmallVec::new();
         for slot in slots {
-            run.extend_from_slice(Packed::of(slot, &mut self.leaves).bytes());
+            run.extend_from_slice(slot.pack(&mut self.leaves).bytes());
         }
         self.cells.add(&run)
     }
@@ -171,14 +215,16 @@ impl Objects {
         &mut self,
         body: &mut ObjectBody,
         key: &SmallStr,
-        slot: Slot,
+        value: impl Value,
     ) -> Option<Slot> {
-        let added = slot.field_bytes(key);
+        let added = value.field_bytes(key);
         let old = match body.form() {
-            Form::Table(table) => self.tables.get_mut(table)?.insert(key.clone(), slot),
+            Form::Table(table) => {
+                self.tables.get_mut(table)?.insert(key.clone(), value.into_slot())
+            }
             Form::Packed { list, cell } => match self.lists.find(list, key) {
                 Ok(at) => {
-                    let new = Packed::of(slot, &mut self.leaves);
+                    let new = value.pack(&mut self.leaves);
                     let (old, place) = self.take(cell, at);
                     // Mostly it is as wide, and the values behind it stay where they are.
                     if !self.cells.replace(cell, place.clone(), new.bytes()) {
@@ -190,7 +236,7 @@ impl Objects {
                 }
                 Err(at) => match self.lists.share_with(list, at, key) {
                     Some(longer) => {
-                        let new = Packed::of(slot, &mut self.leaves);
+                        let new = value.pack(&mut self.leaves);
                         let after = self.lists.get(list).len() - at;
                         let start = packed::widths_of(self.cells.get(cell), at);
                         let cell = self.splice(cell, start..start, after, new.bytes());
@@ -198,7 +244,7 @@ impl Objects {
                         body.set_form(Form::Packed { list: longer, cell });
                         None
                     }
-                    None => self.as_table_mut(body)?.insert(key.clone(), slot),
+                    None => self.as_table_mut(body)?.insert(key.clone(), value.into_slot()),
                 },
             },
         };
@@ -452,14 +498,6 @@ impl Slot {
         match self {
             Self::Child(child) => Some(*child),
             Self::Json(_) => None,
-        }
-    }
-
-    /// Size of the JSON field that this is at `key`, if it is one.
-    fn field_bytes(&self, key: &SmallStr) -> u32 {
-        match self {
-            Self::Json(value) => add(0, key, value),
-            Self::Child(_) => 0,
         }
     }
 }

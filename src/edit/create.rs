@@ -7,7 +7,7 @@ use crate::document::NodeIx;
 use crate::json::JsonObject;
 use crate::op::{Create, Intent, NodeContent, OpKind};
 use crate::position::Position;
-use crate::{Json, Lson, NodeId, SmallStr};
+use crate::{Json, Lson, NodeId, Op, SmallStr};
 
 /// Where a new node goes.
 pub(crate) struct Place {
@@ -54,7 +54,7 @@ impl Session<'_> {
         let Place { parent, parent_id, parent_key, intent, deleted_id } = place;
         let parent = parent.or_else(|| self.document.find(&parent_id));
         let create = Create { parent_id, parent_key, intent, deleted_id, content };
-        self.perform(parent, id, OpKind::Create(create))
+        self.perform(parent, Op::new(id, OpKind::Create(create)))
     }
 
     /// Creates a value, and what is in it, as a node. Returns nothing but keeps the order of ops:

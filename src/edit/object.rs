@@ -109,6 +109,7 @@ impl Session<'_> {
         self.apply(object, OpKind::UpdateObject { data })
     }
 
+    #[inline]
     pub(crate) fn set_slot(
         &mut self,
         object: NodeIx,

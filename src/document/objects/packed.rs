@@ -11,7 +11,7 @@
 //! | 128 to 191 | an integer of 14 bits, the upper ones in the tag |
 //! | 192 to 255 | an integer of 6 bits |
 
-use super::{Leaves, Slot};
+use super::Slot;
 use crate::document::NodeIx;
 use crate::json::Number;
 use crate::json::write::{write_json, write_str_bytes};
@@ -57,7 +57,7 @@ const fn widths() -> [u8; 256] {
 }
 
 /// A value in its packed form.
-pub(super) struct Packed {
+pub(in super::super) struct Packed {
     bytes: [u8; WIDEST + 1],
     len: u8,
 }
@@ -100,20 +100,24 @@ impl Packed {
         }
     }
 
-    /// Packs a value; what is not short becomes a leaf.
-    pub(super) fn of(slot: Slot, leaves: &mut Leaves) -> Self {
-        let value = match slot {
-            Slot::Child(child) => return Self::new(CHILD, child.0.to_le_bytes()),
-            Slot::Json(value) => value,
-        };
-        let short = match &value {
+    /// A value that is short; any other has to become a leaf.
+    pub(super) fn short(value: &Json) -> Option<Self> {
+        match value {
             Json::Null => Some(Self::new(NULL, [])),
             Json::Bool(value) => Some(Self::new(if *value { TRUE } else { FALSE }, [])),
             Json::Number(number) => Some(Self::number(*number)),
             Json::String(text) => Self::text(text),
             Json::Array(_) | Json::Object(_) => None,
-        };
-        short.unwrap_or_else(|| Self::new(LEAF, leaves.insert(value).to_le_bytes()))
+        }
+    }
+
+    /// The leaf of this number.
+    pub(super) fn leaf(number: u32) -> Self {
+        Self::new(LEAF, number.to_le_bytes())
+    }
+
+    pub(super) fn child(child: NodeIx) -> Self {
+        Self::new(CHILD, child.0.to_le_bytes())
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -194,11 +198,12 @@ pub(super) fn unpack(bytes: &[u8], leaf: impl FnOnce(u32) -> Option<Json>) -> Sl
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Leaves, Value};
     use super::*;
 
     fn round_trip(value: &Json) -> usize {
         let mut leaves = Leaves::default();
-        let packed = Packed::of(Slot::Json(value.clone()), &mut leaves);
+        let packed = value.pack(&mut leaves);
         assert_eq!(width(packed.bytes()), packed.bytes().len());
         match unpack(packed.bytes(), |number| leaves.get(number).cloned()) {
             Slot::Json(again) => assert_eq!(again, *value),

@@ -10,7 +10,7 @@ use crate::edit::create::Place;
 use crate::edit::{EditError, Session};
 use crate::op::{Intent, OpKind};
 use crate::position::Position;
-use crate::{Document, Json, Lson, NodeId, SmallStr};
+use crate::{Document, Json, Lson, NodeId, Op, SmallStr};
 
 /// What becomes the item at one index of the wanted list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +185,8 @@ impl Session<'_> {
         for id in ids {
             let position = Position::make(end.as_ref(), None);
             let parent_key = position.as_small_str().clone();
-            self.perform(self.document.find(&id), id, OpKind::SetParentKey { parent_key })?;
+            let target = self.document.find(&id);
+            self.perform(target, Op::new(id, OpKind::SetParentKey { parent_key }))?;
             end = Some(position);
         }
         Ok(())
