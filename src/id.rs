@@ -28,7 +28,7 @@ impl fmt::Display for Actor {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 enum Id {
     Root,
     Initial { clock: u32 },
@@ -36,7 +36,25 @@ enum Id {
     Other(ArcStr),
 }
 
+/// As a derived one, but a text is cloned apart, as in [`Json`](crate::Json).
+impl Clone for Id {
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Root => Self::Root,
+            Self::Initial { clock } => Self::Initial { clock: *clock },
+            Self::Minted { actor, clock } => Self::Minted { actor: *actor, clock: *clock },
+            Self::Other(text) => Self::share(text),
+        }
+    }
+}
+
 impl Id {
+    #[inline(never)]
+    fn share(text: &ArcStr) -> Self {
+        Self::Other(text.clone())
+    }
+
     fn parse(text: &str) -> Self {
         Self::packed(text.as_bytes()).unwrap_or_else(|| Self::Other(ArcStr::from(text)))
     }

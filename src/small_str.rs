@@ -27,17 +27,31 @@ const INLINE: usize = 14;
 /// assert_eq!(key, "title");
 /// assert_eq!(size_of::<SmallStr>(), 16);
 /// ```
-#[derive(Clone)]
 pub struct SmallStr(Repr);
 
 /// Text is inline exactly when it fits, so equal texts have equal representations.
-#[derive(Clone)]
 enum Repr {
     Inline { len: u8, bytes: [u8; INLINE] },
     Shared(ArcStr),
 }
 
+/// As a derived one, but what is shared is cloned apart, as in [`Json`](crate::Json).
+impl Clone for SmallStr {
+    #[inline]
+    fn clone(&self) -> Self {
+        match &self.0 {
+            Repr::Inline { len, bytes } => Self(Repr::Inline { len: *len, bytes: *bytes }),
+            Repr::Shared(text) => Self::share(text),
+        }
+    }
+}
+
 impl SmallStr {
+    #[inline(never)]
+    fn share(text: &ArcStr) -> Self {
+        Self(Repr::Shared(text.clone()))
+    }
+
     /// The empty string.
     pub const EMPTY: Self = Self(Repr::Inline { len: 0, bytes: [0; INLINE] });
 
