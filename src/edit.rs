@@ -230,11 +230,7 @@ impl Session<'_> {
     }
 
     /// Names an op, given its [`target`](Document::target), applies it and notes it down.
-    pub(crate) fn perform(
-        &mut self,
-        target: Option<NodeIx>,
-        mut op: Op,
-    ) -> Result<(), EditError> {
+    pub(crate) fn perform(&mut self, target: Option<NodeIx>, mut op: Op) -> Result<(), EditError> {
         op.op_id = Some(self.ids.op_id());
         self.document.limits().check(self.document, target, &op)?;
         let number = self.trail.ops.len() + 1;
