@@ -245,11 +245,12 @@ impl Document {
     /// Tells where the item was; `None`, and nothing happens, if the position is taken.
     fn put_at(&mut self, ix: NodeIx, to: &Position) -> Option<Position> {
         let (list, from) = (self.node(ix).parent, self.node(ix).key.clone());
-        let Body::List(order) = &mut self.node_mut(list).body else { return None };
-        let (mut order, finger) = (std::mem::take(&mut **order), std::mem::take(&mut self.finger));
-        let ranks = order.reposition(ix, &from, to, self, finger);
-        self.put_order(list, order);
-        let (before, after) = ranks.ok()?;
+        let finger = std::mem::take(&mut self.finger);
+        let ranks = self.with_body(list, |body, document| match body {
+            Body::List(order) => order.reposition(ix, &from, to, document, finger).ok(),
+            _ => None,
+        });
+        let (before, after) = ranks?;
         if let Some(tracker) = &mut self.tracker {
             tracker.unlinked(&self.tree, ix, Some(before));
         }
@@ -355,55 +356,32 @@ impl Document {
     /// Enters the place of a node, which may be yet to come, in a container, and tells its rank; `None` if
     /// there is something at the key. In an object there must be nothing.
     fn enter(&mut self, parent: NodeIx, key: &Position, ix: NodeIx) -> Option<usize> {
-        match &mut self.node_mut(parent).body {
-            Body::Object(_) => {
-                let object = self.tree.object_mut(parent);
-                let taken = object.is_some_and(|(objects, body)| {
-                    objects.insert(body, key.as_small_str(), Slot::Child(ix)).is_some()
-                });
-                (!taken).then_some(0)
-            }
-            Body::Map(order) => {
-                // The order compares keys of other nodes, so it is taken out meanwhile.
-                let mut order = std::mem::take(&mut **order);
-                let inserted = order.insert(key.as_bytes(), ix, self, None);
-                self.put_order(parent, order);
-                inserted.ok()
-            }
-            Body::List(order) => {
-                let (mut order, gap) = (std::mem::take(&mut **order), self.finger.gap.take());
-                let inserted = order.insert(key, ix, self, gap);
-                self.put_order(parent, order);
-                inserted.ok()
-            }
-            Body::Register(_) | Body::Text(_) | Body::File(_) => None,
+        if let Some((objects, body)) = self.tree.object_mut(parent) {
+            let taken = objects.insert(body, key.as_small_str(), Slot::Child(ix)).is_some();
+            return (!taken).then_some(0);
         }
+        let gap = self.finger.gap.take();
+        self.with_body(parent, |body, document| match body {
+            Body::Map(order) => order.insert(key.as_bytes(), ix, document, None).ok(),
+            Body::List(order) => order.insert(key, ix, document, gap).ok(),
+            _ => None,
+        })
     }
 
     /// Takes a node out of its parent; the node keeps saying where it was.
     fn unlink(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
-        let rank = match &mut self.node_mut(parent).body {
-            Body::Object(_) => {
-                let object = self.tree.object_mut(parent);
-                let found =
-                    object.and_then(|(objects, body)| objects.remove(body, key.as_small_str()));
-                found.map(|_| 0)
-            }
-            Body::Map(order) => {
-                let mut order = std::mem::take(&mut **order);
-                let removed = order.remove(key.as_bytes(), self, None);
-                self.put_order(parent, order);
-                removed.map(|(rank, _)| rank)
-            }
-            Body::List(order) => {
-                let mut order = std::mem::take(&mut **order);
+        let rank = match self.tree.object_mut(parent) {
+            Some((objects, body)) => objects.remove(body, key.as_small_str()).map(|_| 0),
+            None => {
                 let known = self.finger.item.take().map(|spot| (ix, spot));
-                let removed = order.remove(&key, self, known);
-                self.put_order(parent, order);
+                let removed = self.with_body(parent, |body, document| match body {
+                    Body::Map(order) => order.remove(key.as_bytes(), document, None),
+                    Body::List(order) => order.remove(&key, document, known),
+                    _ => None,
+                });
                 removed.map(|(rank, _)| rank)
             }
-            Body::Register(_) | Body::Text(_) | Body::File(_) => None,
         };
         debug_assert!(rank.is_some(), "I3: a child was not in its parent");
         if let Some(tracker) = &mut self.tracker {
@@ -411,10 +389,14 @@ impl Document {
         }
     }
 
-    fn put_order(&mut self, parent: NodeIx, order: super::order::Order) {
-        if let Body::List(place) | Body::Map(place) = &mut self.node_mut(parent).body {
-            **place = order;
-        }
+    /// Runs `change` on the body of a container, which is taken out meanwhile: its order looks at the keys
+    /// of other nodes.
+    #[inline]
+    fn with_body<T>(&mut self, ix: NodeIx, change: impl FnOnce(&mut Body, &Self) -> T) -> T {
+        let mut body = std::mem::replace(&mut self.node_mut(ix).body, Body::Register(Json::Null));
+        let result = change(&mut body, self);
+        self.node_mut(ix).body = body;
+        result
     }
 
     /// The place that the next node gets.

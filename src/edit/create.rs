@@ -31,11 +31,13 @@ impl Session<'_> {
     }
 
     /// At a key of an object or map, or a free position of a list.
+    #[inline]
     pub(crate) fn place(&self, parent: NodeIx, key: SmallStr) -> Place {
         Place { parent: Some(parent), ..Place::at(self.id(parent), key) }
     }
 
     /// An id that names no node. Peers can give their nodes ids in the name of any actor.
+    #[inline]
     fn fresh_id(&mut self) -> NodeId {
         loop {
             let id = self.ids.node_id();
@@ -45,6 +47,7 @@ impl Session<'_> {
         }
     }
 
+    #[inline]
     fn create_node(
         &mut self,
         id: NodeId,
@@ -117,6 +120,7 @@ impl Session<'_> {
 
 impl Place {
     /// As [`Session::place`], below a node that is yet to be created.
+    #[inline]
     fn at(parent_id: NodeId, parent_key: SmallStr) -> Self {
         Self { parent: None, parent_id, parent_key, intent: Intent::Insert, deleted_id: None }
     }
