@@ -253,14 +253,24 @@ fn apply(c: &mut Criterion<CpuTime>) {
 
 /// Through handles: an id is minted, an op made and applied, and the net changes reported.
 fn edit(c: &mut Criterion<CpuTime>) {
+    edits(c, "edit", true);
+}
+
+/// The same where nobody wants to be told of changes.
+fn edit_silently(c: &mut Criterion<CpuTime>) {
+    edits(c, "edit-silently", false);
+}
+
+fn edits(c: &mut Criterion<CpuTime>, name: &str, reports: bool) {
     for case in ["field", "field-nearby", "list-insert", "list-move", "list-push"] {
         let nearby = case.ends_with(NEARBY);
-        let mut group = c.benchmark_group(format!("edit/{case}"));
+        let mut group = c.benchmark_group(format!("{name}/{case}"));
         group.throughput(Throughput::Elements(1));
         for size in SIZES {
             group.bench_function(BenchmarkId::from_parameter(size), |b| {
                 let mut fixture = fixture(size).lock().unwrap();
                 let len = fixture.items.len();
+                fixture.document.set_change_reports(reports);
                 b.iter_custom(|iterations| {
                     fixture.time(
                         iterations,
@@ -288,6 +298,7 @@ fn edit(c: &mut Criterion<CpuTime>) {
                         },
                     )
                 });
+                fixture.document.set_change_reports(true);
             });
         }
     }
@@ -438,6 +449,6 @@ fn excalidraw() -> Vec<u8> {
 criterion_group! {
     name = benches;
     config = cpu_time::criterion();
-    targets = apply, edit, patches, rollback, convert
+    targets = apply, edit, edit_silently, patches, rollback, convert
 }
 criterion_main!(benches);
