@@ -51,6 +51,8 @@ impl Sizes {
 
 /// Works on documents of so many shapes.
 const SHAPES: Sizes = Sizes::Of { full: &[100_000], quick: &[10_000] };
+/// The same with observers, whom one engine tells what changed in time that follows the document's size.
+const OBSERVED: Sizes = Sizes::Of { full: &[100_000], quick: &[1_000] };
 /// Works of so many edits in all.
 const EDITS: Sizes = Sizes::Of { full: &[30_000], quick: &[3_000] };
 /// Works whose cost must not follow the document's size.
@@ -186,12 +188,12 @@ pub(crate) static WORKS: &[Work] = &[
         groups::remote_under_pending,
     ),
     THREE_REPLICAS,
-    FIELD_LOCAL.observed("observed-field-local", SHAPES),
-    FIELD_REMOTE.observed("observed-field-remote", SHAPES),
-    LIST_INSERT.observed("observed-list-insert", SHAPES),
-    LIST_PUSH.observed("observed-list-push", SHAPES),
-    LIST_MOVE.observed("observed-list-move", SHAPES),
-    JSON_PATCH.observed("observed-json-patch", SHAPES),
+    FIELD_LOCAL.observed("observed-field-local", OBSERVED),
+    FIELD_REMOTE.observed("observed-field-remote", OBSERVED),
+    LIST_INSERT.observed("observed-list-insert", OBSERVED),
+    LIST_PUSH.observed("observed-list-push", OBSERVED),
+    LIST_MOVE.observed("observed-list-move", OBSERVED),
+    JSON_PATCH.observed("observed-json-patch", OBSERVED),
     THREE_REPLICAS.observed("observed-three-replicas", EDITS),
     heap(
         "rooms",
