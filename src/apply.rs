@@ -116,7 +116,7 @@ impl Document {
             }
             (OpKind::UpdateText(update), Some(node)) => self.apply_update_text(op, node, update),
             (OpKind::UpdateObject { data }, Some(node)) => {
-                if matches!(self.node(node).body, Body::Object(_)) {
+                if matches!(self.body(node), Body::Object(_)) {
                     for (key, value) in data.iter() {
                         self.set_in_place(node, key, value);
                     }

@@ -88,9 +88,9 @@ impl Differ<'_> {
         let before = self.prev.node(ix);
         // A move would change the spelling of a position that is not canonical.
         let movable =
-            after.key.is_canonical() && matches!(self.prev.node(parent).body, Body::List(_));
+            after.key.is_canonical() && matches!(self.prev.body(parent), Body::List(_));
         let reachable = before.parent == parent && (movable || before.key == after.key);
-        let compatible = match (&before.body, &after.body) {
+        let compatible = match (self.prev.body(ix), self.next.body(child)) {
             (Body::Register(before), Body::Register(after)) => before == after,
             (Body::File(before), Body::File(after)) => before == after,
             (Body::Text(before), Body::Text(after)) => {
@@ -126,7 +126,7 @@ impl Differ<'_> {
     /// Updates a text.
     fn text(&mut self, before: NodeIx, after: NodeIx) {
         if let (Body::Text(old), Body::Text(new)) =
-            (&self.prev.node(before).body, &self.next.node(after).body)
+            (self.prev.body(before), self.next.body(after))
         {
             if !same_text(old, new) {
                 if let Some(ops) = text_update(old, new) {
@@ -176,7 +176,7 @@ impl Differ<'_> {
     /// items swap places in a ring, one steps aside to a position that neither list has.
     fn moves(&mut self, before: NodeIx, after: NodeIx) {
         let (Body::List(_), Body::List(items)) =
-            (&self.prev.node(before).body, &self.next.node(after).body)
+            (self.prev.body(before), self.next.body(after))
         else {
             return;
         };
@@ -222,10 +222,9 @@ impl Differ<'_> {
     fn create(&mut self, parent: NodeIx, top: NodeIx, replaced: &BTreeSet<NodeIx>) {
         for ix in self.next.subtree(top) {
             let node = self.next.node(ix);
-            let container = self.next.node(node.parent);
             let mut intent = Intent::Insert;
             let mut deleted_id = None;
-            if matches!(container.body, Body::List(_)) {
+            if matches!(self.next.body(node.parent), Body::List(_)) {
                 let holder =
                     if ix == top { self.prev.child(parent, node.key.as_small_str()) } else { None };
                 if let Some(holder) = holder.filter(|holder| replaced.contains(holder)) {

@@ -120,7 +120,7 @@ impl Document {
 
     /// The kind of the node with this id.
     pub fn kind(&self, id: &NodeId) -> Option<NodeKind> {
-        Some(self.node(self.find(id)?).body.kind())
+        Some(self.body(self.find(id)?).kind())
     }
 
     /// The id of a node's parent; `None` for the root and for unknown ids.
@@ -191,6 +191,19 @@ impl Document {
         self.tree.node_mut(ix)
     }
 
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// What a node holds.
+    pub(crate) fn body(&self, ix: NodeIx) -> &Body {
+        self.tree.body(ix)
+    }
+
+    fn body_mut(&mut self, ix: NodeIx) -> &mut Body {
+        self.tree.body_mut(ix)
+    }
+
     /// A node's children, in order of their keys or positions.
     pub(crate) fn children(&self, ix: NodeIx) -> Children<'_> {
         self.tree.children(ix)
@@ -216,7 +229,7 @@ impl Document {
 
     /// The child at a key of an object or map, by the key's text.
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
-        match &self.node(parent).body {
+        match self.body(parent) {
             Body::Object(_) => self.object(parent)?.child_at(key),
             Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
@@ -225,7 +238,7 @@ impl Document {
 
     /// The item at an index of a list.
     pub(crate) fn list_item(&self, list: NodeIx, index: Option<usize>) -> Option<NodeIx> {
-        match &self.node(list).body {
+        match self.body(list) {
             Body::List(order) => order.get(index?),
             _ => None,
         }
@@ -239,7 +252,7 @@ impl Document {
 
     /// The number of items of a list.
     pub(crate) fn list_len(&self, list: NodeIx) -> usize {
-        match &self.node(list).body {
+        match self.body(list) {
             Body::List(order) => order.len(),
             _ => 0,
         }
@@ -247,7 +260,7 @@ impl Document {
 
     /// The position of a list's last item.
     pub(crate) fn last_position(&self, list: NodeIx) -> Option<&Position> {
-        match &self.node(list).body {
+        match self.body(list) {
             Body::List(order) => order.last().map(|last| &self.node(last).key),
             _ => None,
         }
@@ -255,7 +268,7 @@ impl Document {
 
     /// As [`list_item`](Self::list_item), of an item that is about to be moved or taken out.
     pub(crate) fn seek_item(&mut self, list: NodeIx, index: usize) -> Option<NodeIx> {
-        let Body::List(order) = &self.tree.node(list).body else { return None };
+        let Body::List(order) = self.tree.body(list) else { return None };
         let (item, spot) = order.seek(index)?;
         self.finger.item = spot;
         Some(item)
@@ -267,7 +280,7 @@ impl Document {
         list: NodeIx,
         index: usize,
     ) -> (Option<Position>, Option<Position>) {
-        let Body::List(order) = &self.tree.node(list).body else { return (None, None) };
+        let Body::List(order) = self.tree.body(list) else { return (None, None) };
         let (before, after, gap) = order.around(index);
         self.finger.gap = gap;
         (before.map(|item| item.position(self)), after.map(|item| item.position(self)))
@@ -275,7 +288,7 @@ impl Document {
 
     /// The child at a key of an object or map, or at a position of a list.
     pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
-        match &self.node(parent).body {
+        match self.body(parent) {
             Body::Object(_) => self.object(parent)?.child(key),
             Body::Map(entries) => entries.find(key.as_bytes(), self),
             Body::List(order) => order.find(&Position::verbatim(key.clone()), self),

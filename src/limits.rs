@@ -202,7 +202,7 @@ impl Limits {
         key: &SmallStr,
     ) -> Result<(), LimitError> {
         let (len, limit) = (key.as_bytes().len(), self.position_len);
-        if len > limit && matches!(document.node(parent).body, Body::List(_)) {
+        if len > limit && matches!(document.body(parent), Body::List(_)) {
             return Err(LimitError::PositionLen { node: node.clone(), len, limit });
         }
         Ok(())

@@ -17,7 +17,7 @@ impl Document {
             return self.apply_create_again(op, create);
         }
         let Some(parent) = parent else { return Outcome::Ignored };
-        let parent_kind = self.node(parent).body.kind();
+        let parent_kind = self.body(parent).kind();
         let register = create.content.kind() == NodeKind::Register;
         if !parent_kind.is_container() || (parent_kind == NodeKind::Object && register) {
             return Outcome::Ignored;
@@ -38,7 +38,7 @@ impl Document {
     fn apply_create_again(&self, op: &Op, create: &Create) -> Outcome {
         let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
         let node = self.node(node);
-        let in_list = matches!(self.node(node.parent).body, Body::List(_));
+        let in_list = matches!(self.body(node.parent), Body::List(_));
         if create.intent != Intent::Push || !in_list {
             return Outcome::Ignored;
         }

@@ -73,7 +73,7 @@ impl Document {
         parent_key: &SmallStr,
     ) -> Outcome {
         let list = self.node(node).parent;
-        if node == NodeIx::ROOT || !matches!(self.node(list).body, Body::List(_)) {
+        if node == NodeIx::ROOT || !matches!(self.body(list), Body::List(_)) {
             return Outcome::Ignored;
         }
         if self.node(node).key.as_small_str() == parent_key {
@@ -104,7 +104,7 @@ impl Document {
     /// and `! `); then it is the first room further on. After the last item there always is some.
     pub(crate) fn place_at(&self, list: NodeIx, key: &SmallStr) -> Position {
         let mut place = Position::verbatim(key.clone()).clamped();
-        let Body::List(order) = &self.node(list).body else { return place };
+        let Body::List(order) = self.body(list) else { return place };
         let mut taken = &place.clone();
         while order.find(&place, self).is_some() {
             let next = order.next_after(taken, self).map(|next| &self.node(next).key);

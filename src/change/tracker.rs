@@ -6,7 +6,7 @@ use super::few::Few;
 use super::list::{self, TouchedItem};
 use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode, Tree};
+use crate::document::{Body, Keyed, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{Accepted, Splices, Text};
@@ -147,9 +147,8 @@ impl Tracker {
 
     /// The node at `ix` has been entered in its parent, in a list at this rank.
     pub(crate) fn attached(&mut self, tree: &Tree, ix: NodeIx, rank: Option<usize>) {
+        self.touch_link(tree, ix, None, rank.map(|rank| Moved::at(ix, rank)));
         let node = tree.node(ix);
-        let parent = tree.node(node.parent);
-        self.touch_link(parent, node, None, rank.map(|rank| Moved::at(ix, rank)));
         if let Some(old) = self.gone.get(&node.id).copied() {
             if old != ix && self.is_created(ix) && self.uncreated.insert(old) {
                 self.recreated(tree, old);
@@ -166,10 +165,8 @@ impl Tracker {
     /// The node at `ix`, which says where it was, has been taken out of its parent, out of a list at
     /// this rank.
     pub(crate) fn unlinked(&mut self, tree: &Tree, ix: NodeIx, rank: Option<usize>) {
-        let node = tree.node(ix);
-        let parent = tree.node(node.parent);
         let since = rank.map(|rank| Moved::at(ix, rank));
-        self.touch_link(parent, node, Some(Old::of(ix, node)), since);
+        self.touch_link(tree, ix, Some(Old::of(tree, ix)), since);
     }
 
     /// A subtree was taken out.
@@ -187,12 +184,10 @@ impl Tracker {
     /// A node from before, which was taken out, is about to be created again: notes down all that
     /// it held, as if its creation had been taken back.
     fn recreated(&mut self, tree: &Tree, old: NodeIx) {
-        let node = tree.node(old);
-        self.uncreated_ids.insert(node.id);
+        self.uncreated_ids.insert(tree.node(old).id);
         self.touch_content(tree, old, true);
         for child in tree.children(old) {
-            let below = tree.node(child);
-            self.touch_link(node, below, Some(Old::of(child, below)), None);
+            self.touch_link(tree, child, Some(Old::of(tree, child)), None);
             self.note_gone(tree, child);
         }
     }
@@ -206,14 +201,13 @@ impl Tracker {
     /// The node at `ix` is about to be put back; it had been taken out before changes were
     /// watched. It may continue one that took its id meanwhile.
     pub(crate) fn revived(&mut self, tree: &Tree, ix: NodeIx) {
-        let node = tree.node(ix);
-        if !self.uncreated_ids.contains(&node.id) {
+        if !self.uncreated_ids.contains(&tree.node(ix).id) {
             self.revived.insert(ix);
             return;
         }
         self.touch_content(tree, ix, false);
         for child in tree.children(ix) {
-            self.touch_link(node, tree.node(child), None, None);
+            self.touch_link(tree, child, None, None);
         }
     }
 
@@ -260,12 +254,15 @@ impl Tracker {
         self.freed.push(ix);
     }
 
-    fn touch_link(&mut self, parent: &Node, node: &Node, old: Option<Old>, since: Option<Moved>) {
+    /// Touches the place of a node in its parent.
+    fn touch_link(&mut self, tree: &Tree, ix: NodeIx, old: Option<Old>, since: Option<Moved>) {
+        let node = tree.node(ix);
+        let parent = tree.node(node.parent);
         if !self.counts(node.parent, parent.id) {
             self.has_skipped = true;
             return;
         }
-        if matches!(parent.body, Body::List(_)) {
+        if matches!(tree.body(node.parent), Body::List(_)) {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
             let (ix, place) = (node.parent, node.id);
             self.items.push(Touched { node: parent.id, ix, place, old, since });
@@ -276,15 +273,15 @@ impl Tracker {
 
     /// Touches all that a create op gives a node; it `was_there` or is about to be.
     fn touch_content(&mut self, tree: &Tree, ix: NodeIx, was_there: bool) {
-        let node = tree.node(ix);
-        match &node.body {
+        let id = tree.node(ix).id;
+        match tree.body(ix) {
             Body::Object(_) => {
                 for (key, value) in tree.fields(ix) {
                     let old = was_there.then_some(Old::Json(value));
-                    self.touch_key((node.id, ix), key, old);
+                    self.touch_key((id, ix), key, old);
                 }
             }
-            Body::Text(text) => self.touch_text(node.id, text),
+            Body::Text(text) => self.touch_text(id, text),
             Body::List(_) | Body::Map(_) | Body::Register(_) | Body::File(_) => {}
         }
     }
@@ -295,12 +292,11 @@ impl Tracker {
             (None, None) => true,
             (Some(Old::Json(old)), Some(New::Json(new))) => old == new,
             (Some(Old::Node { id, ix, kind }), Some(New::Node(new))) => {
-                let node = document.node(*new);
                 let continues =
                     ix == new || self.uncreated.contains(ix) && !self.revived.contains(new);
                 continues
-                    && *id == node.id
-                    && *kind == node.body.kind()
+                    && *id == document.node(*new).id
+                    && *kind == document.body(*new).kind()
                     && self.is_text_change(document, *new)
             }
             _ => false,
@@ -310,10 +306,9 @@ impl Tracker {
     /// Whether text operations lead from what a text was to what it is; trivially so for any other
     /// node. They always make a text whose segments are normalised, and not all texts are.
     fn is_text_change(&self, document: &Document, ix: NodeIx) -> bool {
-        let node = document.node(ix);
-        match &node.body {
+        match document.body(ix) {
             Body::Text(text) => {
-                self.texts.get(&node.id).is_none_or(|touched| touched.leads_to(text.text()))
+                self.texts.get(&document.node(ix).id).is_none_or(|touched| touched.leads_to(text.text()))
             }
             _ => true,
         }
@@ -326,8 +321,8 @@ impl Tracker {
         let replaced: Vec<NodeIx> =
             texts.filter(|ix| !self.is_text_change(document, *ix)).collect();
         for ix in replaced {
-            let node = document.node(ix);
-            self.touch_link(document.node(node.parent), node, Some(Old::of(ix, node)), None);
+            let tree = document.tree();
+            self.touch_link(tree, ix, Some(Old::of(tree, ix)), None);
         }
     }
 
@@ -346,7 +341,7 @@ impl Tracker {
     fn found_at_keys(&self, document: &Document, touched: &[TouchedKey]) -> Option<Found> {
         let Touched { node, ix, .. } = touched.first()?;
         let ix = self.present(document, *node, *ix)?;
-        let body = &document.node(ix).body;
+        let body = document.body(ix);
         if !matches!(body, Body::Object(_) | Body::Map(_)) {
             return None;
         }
@@ -378,7 +373,7 @@ impl Tracker {
     fn found_among_items(&self, document: &Document, touched: &[TouchedLink]) -> Option<Found> {
         let Touched { node, ix, .. } = touched.first()?;
         let list = self.present(document, *node, *ix)?;
-        if !matches!(document.node(list).body, Body::List(_)) {
+        if !matches!(document.body(list), Body::List(_)) {
             return None;
         }
         let items = touched.iter().filter_map(|Touched { place: id, old, since, .. }| {
@@ -429,7 +424,7 @@ impl Tracker {
         let items = items.filter_map(|touched| self.found_among_items(document, touched));
         let texts = self.texts.iter().filter_map(|(id, touched)| {
             let ix = document.find_packed(*id)?;
-            let Body::Text(text) = &document.node(ix).body else { return None };
+            let Body::Text(text) = document.body(ix) else { return None };
             let ops = touched.changes_to(text.text())?;
             Some(Found { ix, detail: UpdateDetail::Text(ops), fresh: Vec::new() })
         });
@@ -584,18 +579,18 @@ impl UpdateDetail {
 }
 
 impl Old {
-    fn of(ix: NodeIx, node: &Node) -> Self {
-        match &node.body {
+    fn of(tree: &Tree, ix: NodeIx) -> Self {
+        match tree.body(ix) {
             Body::Register(value) => Self::Json(value.clone()),
             Body::File(file) => Self::Json(file.to_json()),
-            body => Self::Node { id: node.id, ix, kind: body.kind() },
+            body => Self::Node { id: tree.node(ix).id, ix, kind: body.kind() },
         }
     }
 }
 
 impl New {
     fn of(document: &Document, ix: NodeIx) -> Self {
-        match &document.node(ix).body {
+        match document.body(ix) {
             Body::Register(value) => Self::Json(value.clone()),
             Body::File(file) => Self::Json(file.to_json()),
             _ => Self::Node(ix),
@@ -604,7 +599,7 @@ impl New {
 
     /// What an object or map has at a key.
     fn at_key(document: &Document, ix: NodeIx, key: &SmallStr) -> Option<Self> {
-        match &document.node(ix).body {
+        match document.body(ix) {
             Body::Object(_) => document.object(ix)?.get(key).map(|slot| match slot {
                 Slot::Json(value) => Self::Json(value),
                 Slot::Child(child) => Self::of(document, child),

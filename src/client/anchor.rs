@@ -29,7 +29,7 @@ impl Anchor {
         }
         let key = Position::verbatim(key_of(op)?.clone());
         let list = list_of(document, op)?;
-        if !matches!(document.node(list).body, Body::List(_)) {
+        if !matches!(document.body(list), Body::List(_)) {
             return None;
         }
         let rank = document.rank_in(list, &key);
@@ -146,7 +146,7 @@ fn between(
 /// An undo that puts an item where another is by now: said as it comes out, so that its neighbours
 /// are those it will have.
 pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
-    let is_list = |ix: &NodeIx| matches!(document.node(*ix).body, Body::List(_));
+    let is_list = |ix: &NodeIx| matches!(document.body(*ix), Body::List(_));
     let item = document.find(&op.id);
     match &mut op.kind {
         OpKind::Create(create) if create.intent == Intent::Insert && item.is_none() => {

@@ -83,7 +83,7 @@ impl Expected {
 }
 
 pub(super) fn text<'a>(document: &'a Document, id: &NodeId) -> Option<&'a TextNode> {
-    match &document.node(document.find(id)?).body {
+    match document.body(document.find(id)?) {
         Body::Text(text) => Some(text),
         _ => None,
     }

@@ -84,8 +84,8 @@ impl Builder {
         };
         self.clock =
             self.clock.checked_add(1).ok_or_else(|| SinkError("too many nodes".to_owned()))?;
-        let node = Node { id: PackedId::initial(self.clock), parent, key, depth, body };
-        Ok(document.attach_node(node))
+        let node = Node { id: PackedId::initial(self.clock), parent, key, depth };
+        Ok(document.attach_node(node, body))
     }
 
     fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {
@@ -104,7 +104,7 @@ impl Sink for Builder {
     }
 
     fn json(&mut self, parent: NodeIx, place: Place<'_>, value: Json) -> Result<(), SinkError> {
-        match (place, &self.document.node(parent).body) {
+        match (place, self.document.body(parent)) {
             (Place::Key(key), Body::Object(_)) => self.set_json(parent, key, value),
             _ => {
                 self.add(parent, place, Body::Register(value))?;
@@ -144,7 +144,7 @@ impl Sink for Builder {
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
         if let Some((objects, body)) = self.document.tree.object_mut(node) {
             objects.settle(body);
-        } else if let Body::Map(order) = &mut self.document.node_mut(node).body {
+        } else if let Body::Map(order) = self.document.body_mut(node) {
             order.repack();
         }
         Ok(())

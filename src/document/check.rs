@@ -43,18 +43,18 @@ impl Document {
             if !self.journal.is_empty() {
                 return Err("I8: the journal is not empty without a savepoint".to_owned());
             }
-            if self.tracker.is_none() && live + self.free.len() != self.tree.nodes.len() {
+            if self.tracker.is_none() && live + self.free.len() != self.tree.len() {
                 return Err(format!(
                     "I2: {} places leak",
-                    self.tree.nodes.len() - self.free.len() - live
+                    self.tree.len() - self.free.len() - live
                 ));
             }
         }
-        let texts = self.tree.nodes.iter().filter(|node| node.id.is_text()).count();
+        let texts = self.tree.nodes().filter(|node| node.id.is_text()).count();
         if texts != self.ids.bearers_of_texts() {
             return Err(format!("I2: {texts} nodes bear the texts that are kept as ids"));
         }
-        self.tree.objects.check(self.tree.nodes.iter().filter_map(|node| match &node.body {
+        self.tree.objects.check(self.tree.bodies().filter_map(|body| match body {
             Body::Object(body) => Some(body),
             _ => None,
         }))
@@ -62,8 +62,7 @@ impl Document {
 
     /// What concerns one container and its children.
     fn check_children(&self, ix: NodeIx) -> Result<(), String> {
-        let node = self.node(ix);
-        match &node.body {
+        match self.body(ix) {
             Body::Object(body) => {
                 let object = self.tree.objects.view(body);
                 let bytes: usize = object.fields().map(|(k, v)| field_bytes(k, &v)).sum();
@@ -72,7 +71,7 @@ impl Document {
                 }
                 let register = object.iter().any(|(_, slot)| {
                     slot.child()
-                        .is_some_and(|child| matches!(self.node(child).body, Body::Register(_)))
+                        .is_some_and(|child| matches!(self.body(child), Body::Register(_)))
                 });
                 if register {
                     return Err(format!("I4: a register lies under the object {}", self.id(ix)));
@@ -98,7 +97,7 @@ impl Document {
     #[inline]
     pub(crate) fn debug_check(&self) {
         #[cfg(debug_assertions)]
-        if self.tree.nodes.len() <= 64 {
+        if self.tree.len() <= 64 {
             debug_assert_eq!(self.check(), Ok(()));
         }
     }

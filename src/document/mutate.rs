@@ -160,8 +160,8 @@ impl Document {
         content: &NodeContent,
     ) -> NodeIx {
         let rank = self.enter(parent, &key, self.next_place());
-        let node = self.new_node(parent, key, id, content);
-        self.attach_entered(node, rank)
+        let (node, body) = self.new_node(parent, key, id, content);
+        self.attach_entered(node, body, rank)
     }
 
     /// Adds an item to a list; false, and nothing happens, if there is one at this position.
@@ -173,8 +173,8 @@ impl Document {
         content: &NodeContent,
     ) -> bool {
         let Some(rank) = self.enter(list, position, self.next_place()) else { return false };
-        let node = self.new_node(list, position.clone(), id, content);
-        self.attach_entered(node, Some(rank));
+        let (node, body) = self.new_node(list, position.clone(), id, content);
+        self.attach_entered(node, body, Some(rank));
         true
     }
 
@@ -184,23 +184,23 @@ impl Document {
         key: Position,
         id: &NodeId,
         content: &NodeContent,
-    ) -> Node {
+    ) -> (Node, Body) {
         let depth = self.node(parent).depth + 1;
-        let body = self.tree.body(content);
-        Node { id: self.ids.bear(id), parent, key, depth, body }
+        let body = self.tree.new_body(content);
+        (Node { id: self.ids.bear(id), parent, key, depth }, body)
     }
 
     /// Adds a node where its link says, where nothing is.
-    pub(super) fn attach_node(&mut self, node: Node) -> NodeIx {
+    pub(super) fn attach_node(&mut self, node: Node, body: Body) -> NodeIx {
         let rank = self.enter(node.parent, &node.key, self.next_place());
-        self.attach_entered(node, rank)
+        self.attach_entered(node, body, rank)
     }
 
     /// Adds a node that has been entered in its parent at this rank, as the one at the next place.
-    fn attach_entered(&mut self, node: Node, rank: Option<usize>) -> NodeIx {
+    fn attach_entered(&mut self, node: Node, body: Body, rank: Option<usize>) -> NodeIx {
         debug_assert!(rank.is_some(), "I4: a child was attached where something is");
         let id = node.id;
-        let ix = self.allocate(node);
+        let ix = self.allocate(node, body);
         if let Some(tracker) = &mut self.tracker {
             tracker.created(ix);
         }
@@ -269,7 +269,7 @@ impl Document {
     ) -> Option<text::Outcome> {
         let touched = self.tracker.as_ref().map(|t| t.has_touched_text(self.node(node).id));
         let before = if touched == Some(true) { self.watched_text(node) } else { None };
-        let Body::Text(text) = &mut self.node_mut(node).body else { return None };
+        let Body::Text(text) = self.body_mut(node) else { return None };
         let outcome = take(text);
         if let text::Outcome::Accepted(accepted) = &outcome {
             match &mut self.tracker {
@@ -290,7 +290,7 @@ impl Document {
         debug_assert!(!self.journal.has_savepoints(), "nothing takes this back");
         let Some(node) = self.find(id) else { return };
         let before = self.watched_text(node);
-        if let Body::Text(old) = &mut self.node_mut(node).body {
+        if let Body::Text(old) = self.body_mut(node) {
             **old = text;
             self.track_text(node, before, || Splices::Everything);
         }
@@ -298,7 +298,7 @@ impl Document {
 
     fn undo_text(&mut self, node: NodeIx, undo: TextUndo) {
         let before = self.watched_text(node);
-        if let Body::Text(text) = &mut self.node_mut(node).body {
+        if let Body::Text(text) = self.body_mut(node) {
             let splices = text.take_back(undo);
             self.track_text(node, before, || splices);
         }
@@ -306,7 +306,7 @@ impl Document {
 
     /// A text as it is, if changes are watched. Cloning it costs next to nothing.
     fn watched_text(&self, node: NodeIx) -> Option<Text> {
-        let Body::Text(text) = &self.node(node).body else { return None };
+        let Body::Text(text) = self.body(node) else { return None };
         self.tracker.is_some().then(|| text.text().clone())
     }
 
@@ -393,31 +393,33 @@ impl Document {
     /// of other nodes.
     #[inline]
     fn with_body<T>(&mut self, ix: NodeIx, change: impl FnOnce(&mut Body, &Self) -> T) -> T {
-        let mut body = std::mem::replace(&mut self.node_mut(ix).body, Body::Register(Json::Null));
+        let mut body = std::mem::replace(self.body_mut(ix), Body::Register(Json::Null));
         let result = change(&mut body, self);
-        self.node_mut(ix).body = body;
+        *self.body_mut(ix) = body;
         result
     }
 
     /// The place that the next node gets.
     fn next_place(&self) -> NodeIx {
         #[expect(clippy::cast_possible_truncation, reason = "4 billion nodes do not fit in memory")]
-        self.free.last().copied().unwrap_or(NodeIx(self.tree.nodes.len() as u32))
+        self.free.last().copied().unwrap_or(NodeIx(self.tree.len() as u32))
     }
 
-    fn allocate(&mut self, node: Node) -> NodeIx {
+    fn allocate(&mut self, node: Node, body: Body) -> NodeIx {
         let ix = self.next_place();
         match self.free.pop() {
-            Some(ix) => *self.node_mut(ix) = node,
-            None => self.tree.nodes.push(node),
+            Some(ix) => {
+                *self.node_mut(ix) = node;
+                *self.body_mut(ix) = body;
+            }
+            None => self.tree.push(node, body),
         }
         ix
     }
 
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
-        self.tree.nodes.shrink_to_fit();
-        self.tree.objects.shrink();
+        self.tree.shrink();
     }
 
     fn free_subtree(&mut self, top: NodeIx) {

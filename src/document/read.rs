@@ -157,7 +157,7 @@ impl Document {
 
     pub(crate) fn value(&self, ix: NodeIx) -> ValueRef<'_> {
         let document = self;
-        match &self.node(ix).body {
+        match self.body(ix) {
             Body::Object(_) => ValueRef::Object(ObjectRef { document, ix }),
             Body::Map(_) => ValueRef::Map(MapRef { document, ix }),
             Body::List(_) => ValueRef::List(ListRef { document, ix }),
@@ -186,7 +186,7 @@ impl Document {
 
     /// How many items of a list lie before a position.
     pub(crate) fn rank_in(&self, list: NodeIx, position: &Position) -> usize {
-        match &self.node(list).body {
+        match self.body(list) {
             Body::List(order) => order.rank(position, self).unwrap_or_else(|rank| rank),
             _ => 0,
         }
@@ -197,7 +197,7 @@ impl Document {
         let below_root = self.ancestors(ix).take_while(|ix| *ix != NodeIx::ROOT);
         Path::from_last(below_root.map(|ix| {
             let node = self.node(ix);
-            match self.node(node.parent).body {
+            match self.body(node.parent) {
                 Body::List(_) => PathStep::Index(self.rank_in(node.parent, &node.key)),
                 _ => PathStep::Key(node.key.as_small_str().clone()),
             }
@@ -460,7 +460,7 @@ impl<'a> ObjectRef<'a> {
 
 impl<'a> MapRef<'a> {
     fn order(self) -> Option<&'a Order> {
-        match &self.document.node(self.ix).body {
+        match self.document.body(self.ix) {
             Body::Map(order) => Some(order),
             _ => None,
         }
@@ -491,7 +491,7 @@ impl<'a> MapRef<'a> {
 
 impl<'a> ListRef<'a> {
     fn order(self) -> Option<&'a Order> {
-        match &self.document.node(self.ix).body {
+        match self.document.body(self.ix) {
             Body::List(order) => Some(order),
             _ => None,
         }
@@ -534,7 +534,7 @@ impl<'a> ListRef<'a> {
 
 impl<'a> TextRef<'a> {
     fn text(self) -> Option<&'a TextNode> {
-        match &self.document.node(self.ix).body {
+        match self.document.body(self.ix) {
             Body::Text(text) => Some(text),
             _ => None,
         }

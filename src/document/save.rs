@@ -75,7 +75,7 @@ impl Document {
     /// Recursion is bounded by [`MAX_NODE_DEPTH`](super::MAX_NODE_DEPTH).
     fn write_node(&self, ix: NodeIx, notation: Notation, out: &mut Vec<u8>) {
         let plain = notation == Notation::PlainLson;
-        let name: &[u8] = match &self.node(ix).body {
+        let name: &[u8] = match self.body(ix) {
             Body::Register(value) => return write_json(value, out),
             Body::Object(_) => br#"{"liveblocksType":"LiveObject","data":"#,
             Body::Map(_) => br#"{"liveblocksType":"LiveMap","data":"#,
@@ -86,7 +86,7 @@ impl Document {
         if plain {
             out.extend_from_slice(name);
         }
-        match &self.node(ix).body {
+        match self.body(ix) {
             Body::Object(body) => {
                 let entries = self.tree.objects.view(body).iter();
                 write_entries(entries, out, |slot, out| match slot.child() {

@@ -11,14 +11,24 @@ use crate::{Json, SmallStr};
 /// All nodes: those in the tree, and those that were taken out and are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
-    pub(super) nodes: Vec<Node>,
+    nodes: Vec<Node>,
+    /// Of each node, at the same place.
+    bodies: Vec<Body>,
     pub(super) objects: Objects,
 }
+
+// Documents consist of little else.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Node>() == 32 && size_of::<Body>() == 16);
 
 impl Tree {
     /// A root without fields.
     pub(super) fn new() -> Self {
-        Self { nodes: vec![Node::root()], objects: Objects::default() }
+        Self {
+            nodes: vec![Node::root()],
+            bodies: vec![Body::Object(ObjectBody::EMPTY)],
+            objects: Objects::default(),
+        }
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
@@ -31,9 +41,47 @@ impl Tree {
         &mut self.nodes[ix.0 as usize]
     }
 
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    pub(crate) fn body(&self, ix: NodeIx) -> &Body {
+        &self.bodies[ix.0 as usize]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    pub(super) fn body_mut(&mut self, ix: NodeIx) -> &mut Body {
+        &mut self.bodies[ix.0 as usize]
+    }
+
+    /// The number of places, those of nodes that are no more included.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Adds a node at the next place.
+    pub(super) fn push(&mut self, node: Node, body: Body) {
+        self.nodes.push(node);
+        self.bodies.push(body);
+    }
+
+    /// All nodes, and what is left of those that are no more.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
+    /// The bodies of all nodes, in the same order.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &Body> {
+        self.bodies.iter()
+    }
+
+    /// Gives back memory that further growth would have used.
+    pub(super) fn shrink(&mut self) {
+        self.nodes.shrink_to_fit();
+        self.bodies.shrink_to_fit();
+        self.objects.shrink();
+    }
+
     /// What an object holds; `None` for any other node.
     pub(crate) fn object(&self, ix: NodeIx) -> Option<Object<'_>> {
-        match &self.node(ix).body {
+        match self.body(ix) {
             Body::Object(body) => Some(self.objects.view(body)),
             _ => None,
         }
@@ -42,7 +90,7 @@ impl Tree {
     /// An object, for changing it; `None` for any other node.
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     pub(super) fn object_mut(&mut self, ix: NodeIx) -> Option<(&mut Objects, &mut ObjectBody)> {
-        match &mut self.nodes[ix.0 as usize].body {
+        match &mut self.bodies[ix.0 as usize] {
             Body::Object(body) => Some((&mut self.objects, body)),
             _ => None,
         }
@@ -55,7 +103,7 @@ impl Tree {
 
     /// The children, in order of their keys or positions.
     pub(crate) fn children(&self, ix: NodeIx) -> Children<'_> {
-        match &self.node(ix).body {
+        match self.body(ix) {
             Body::Object(body) => Children::Object(self.objects.view(body).iter()),
             Body::Map(order) | Body::List(order) => Children::Ordered(Box::new(order.iter())),
             Body::Register(_) | Body::Text(_) | Body::File(_) => Children::None,
@@ -63,7 +111,7 @@ impl Tree {
     }
 
     /// The body of a node with this content and no children.
-    pub(super) fn body(&mut self, content: &NodeContent) -> Body {
+    pub(super) fn new_body(&mut self, content: &NodeContent) -> Body {
         match content {
             NodeContent::Object(fields) => Body::Object(self.objects.add(fields)),
             NodeContent::List => Body::List(Box::default()),
@@ -78,7 +126,7 @@ impl Tree {
 
     /// The content without children, as a create op or a serialised node carries it.
     pub(crate) fn content(&self, ix: NodeIx) -> NodeContent {
-        match &self.node(ix).body {
+        match self.body(ix) {
             Body::Object(_) => {
                 let fields = self.fields(ix).map(|(key, value)| (key.clone(), value));
                 NodeContent::Object(Arc::new(fields.collect()))
@@ -95,7 +143,7 @@ impl Tree {
 
     /// Empties the place of a node that is no more.
     pub(super) fn clear(&mut self, ix: NodeIx) {
-        let body = std::mem::replace(&mut self.node_mut(ix).body, Body::Register(Json::Null));
+        let body = std::mem::replace(self.body_mut(ix), Body::Register(Json::Null));
         if let Body::Object(body) = body {
             self.objects.free(&body);
         }

@@ -129,7 +129,7 @@ impl ListMut<'_> {
         let document = &self.session.document;
         document
             .list_item(self.node, Some(index))
-            .filter(|item| document.node(*item).body.kind() == wanted)
+            .filter(|item| document.body(*item).kind() == wanted)
             .ok_or_else(|| self.session.wrong_kind(self.node, &index.to_string(), wanted))
     }
 }

@@ -37,7 +37,7 @@ impl Session<'_> {
         }
         let mut work = vec![(node, target)];
         while let Some((node, target)) = work.pop() {
-            match (&self.document.node(node).body, target) {
+            match (self.document.body(node), target) {
                 (Body::List(_), Json::Array(items)) => {
                     self.reconcile_list(node, items, &mut work)?;
                 }
@@ -68,7 +68,7 @@ impl Session<'_> {
         work: &mut Work<'t>,
     ) -> Result<(), EditError> {
         let Plan { surplus, fields, nodes } = self.plan(node, target, work);
-        let object = matches!(self.document.node(node).body, Body::Object(_));
+        let object = matches!(self.document.body(node), Body::Object(_));
         for key in &surplus {
             if object {
                 self.delete_slot(node, key)?;
@@ -89,7 +89,7 @@ impl Session<'_> {
     fn plan<'t>(&self, node: NodeIx, target: &'t JsonObject, work: &mut Work<'t>) -> Plan {
         let document = &*self.document;
         let mut plan = Plan::default();
-        let object = matches!(document.node(node).body, Body::Object(_));
+        let object = matches!(document.body(node), Body::Object(_));
         let mut put = |key: &SmallStr, old: Option<&ValueRef<'_>>, value: &Json| match replacement(
             old, value,
         ) {
@@ -125,7 +125,7 @@ impl Session<'_> {
 
     /// Changes the text, or replaces it where no text update leads to exactly those segments.
     fn reconcile_text(&mut self, node: NodeIx, target: &Json) -> Result<(), EditError> {
-        let Body::Text(content) = &self.document.node(node).body else { return Ok(()) };
+        let Body::Text(content) = self.document.body(node) else { return Ok(()) };
         let Ok(after) = Segment::list_from_json(target) else { return Ok(()) };
         let (before, version) = (content.segments(), content.version());
         if before == after {
@@ -138,7 +138,7 @@ impl Session<'_> {
         }
         let parent = self.document.node(node).parent;
         let mut place = self.place(parent, self.document.node(node).key.as_small_str().clone());
-        if matches!(self.document.node(parent).body, Body::List(_)) {
+        if matches!(self.document.body(parent), Body::List(_)) {
             place.intent = Intent::Set;
             place.deleted_id = Some(self.id(node));
         }

@@ -187,7 +187,7 @@ impl TextMut<'_> {
 impl Session<'_> {
     /// Changes a text; what has no effect on it is left out.
     pub(crate) fn update_text(&mut self, node: NodeIx, ops: &[TextOp]) -> Result<(), EditError> {
-        let Body::Text(text) = &self.document.node(node).body else { return Ok(()) };
+        let Body::Text(text) = self.document.body(node) else { return Ok(()) };
         let mut ops = normalize(text.text(), ops);
         ops.retain(|op| match op {
             TextOp::Insert { text, .. } => !text.is_empty(),

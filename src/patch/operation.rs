@@ -263,11 +263,11 @@ impl<'a, 'p> Patcher<'a, 'p> {
     }
 
     fn kind(&self, node: NodeIx) -> NodeKind {
-        self.session.document.node(node).body.kind()
+        self.session.document.body(node).kind()
     }
 
     fn segments(&self, text: NodeIx) -> (Vec<Segment>, u64) {
-        match &self.session.document.node(text).body {
+        match self.session.document.body(text) {
             Body::Text(text) => (text.segments(), text.version()),
             _ => (Vec::new(), 0),
         }

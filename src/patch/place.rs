@@ -39,11 +39,11 @@ pub(super) fn resolve<'p>(
         if walk.is_done() {
             return Ok(Place::Child { parent, token });
         }
-        let child = match &document.node(parent).body {
+        let child = match document.body(parent) {
             Body::List(_) => document.list_item(parent, index_of(&token)),
             _ => document.child_by_key(parent, &token),
         };
-        match child.map(|child| (child, document.node(child).body.kind())) {
+        match child.map(|child| (child, document.body(child).kind())) {
             Some((child, NodeKind::Object | NodeKind::Map | NodeKind::List)) => parent = child,
             Some((text, NodeKind::Text)) => return Ok(Place::InText { text, inside: walk }),
             _ => return Err(no_parent(document, parent, &token, walk)),
@@ -72,7 +72,7 @@ pub(super) fn existing<'d>(
 
 /// As [`existing`], without the value.
 pub(super) fn exists(document: &Document, parent: NodeIx, token: &str) -> Result<(), PatchReason> {
-    let exists = match &document.node(parent).body {
+    let exists = match document.body(parent) {
         Body::Object(_) => document.object(parent).is_some_and(|object| object.contains_at(token)),
         Body::List(_) => document.list_item(parent, index_of(token)).is_some(),
         _ => document.child_by_key(parent, token).is_some(),

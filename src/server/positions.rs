@@ -48,7 +48,7 @@ impl Server {
         let node = self.document.node(item);
         node.key.len() > self.options.position_len
             && item != NodeIx::ROOT
-            && matches!(self.document.node(node.parent).body, Body::List(_))
+            && matches!(self.document.body(node.parent), Body::List(_))
     }
 
     /// Gives the items around `item` short positions, in their order.

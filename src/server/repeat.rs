@@ -75,7 +75,7 @@ impl Document {
             OpKind::Create(create) => match here {
                 Some(node) => {
                     create.parent_key = self.node(node).key.as_small_str().clone();
-                    if matches!(self.node(self.node(node).parent).body, Body::List(_)) {
+                    if matches!(self.body(self.node(node).parent), Body::List(_)) {
                         fixes.push(self.put_back(node));
                     }
                 }
@@ -90,7 +90,7 @@ impl Document {
     fn undo_create(&self, id: &NodeId, create: &Create, fixes: &mut Vec<Op>) {
         fixes.push(Op::new(id.clone(), OpKind::DeleteCrdt));
         let Some(parent) = self.find(&create.parent_id) else { return };
-        match &self.node(parent).body {
+        match self.body(parent) {
             Body::Object(_) | Body::Map(_) => {
                 self.restore_keys(parent, std::iter::once(&create.parent_key), Intent::Set, fixes);
             }

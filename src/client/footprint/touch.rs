@@ -89,7 +89,7 @@ impl Document {
             touches.push(Part::At(key.clone()).of(parent_id.clone()));
             return;
         };
-        let in_list = matches!(self.node(parent).body, Body::List(_));
+        let in_list = matches!(self.body(parent), Body::List(_));
         match intent {
             Intent::Insert | Intent::Push if in_list => {
                 touches.push(self.touched_place(parent, key));
@@ -116,7 +116,7 @@ impl Document {
 
     /// What a container has at a key, or will have just there.
     fn touched_key(&self, parent: NodeIx, key: &SmallStr) -> Touch {
-        let (node, in_list) = (self.id(parent), matches!(self.node(parent).body, Body::List(_)));
+        let (node, in_list) = (self.id(parent), matches!(self.body(parent), Body::List(_)));
         // Only canonical positions are in the order of their bytes.
         if in_list && !Position::verbatim(key.clone()).is_canonical() {
             return Part::All.of(node);
