@@ -10,8 +10,8 @@ mod text;
 
 use thiserror::Error;
 
-use crate::document::{Body, NodeIx};
-use crate::op::{Op, OpKind};
+use crate::document::NodeIx;
+use crate::op::{NodeKind, Op, OpKind};
 use crate::{Document, SmallStr};
 
 /// What became of an op that was applied.
@@ -116,7 +116,7 @@ impl Document {
             }
             (OpKind::UpdateText(update), Some(node)) => self.apply_update_text(op, node, update),
             (OpKind::UpdateObject { data }, Some(node)) => {
-                if matches!(self.body(node), Body::Object(_)) {
+                if self.kind_at(node) == NodeKind::Object {
                     for (key, value) in data.iter() {
                         self.set_in_place(node, key, value);
                     }

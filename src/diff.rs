@@ -87,8 +87,7 @@ impl Differ<'_> {
         let ix = self.prev.find(&self.next.id(child)).filter(|ix| *ix != NodeIx::ROOT)?;
         let before = self.prev.node(ix);
         // A move would change the spelling of a position that is not canonical.
-        let movable =
-            after.key.is_canonical() && matches!(self.prev.body(parent), Body::List(_));
+        let movable = after.key.is_canonical() && self.prev.is_list(parent);
         let reachable = before.parent == parent && (movable || before.key == after.key);
         let compatible = match (self.prev.body(ix), self.next.body(child)) {
             (Body::Register(before), Body::Register(after)) => before == after,
@@ -96,7 +95,7 @@ impl Differ<'_> {
             (Body::Text(before), Body::Text(after)) => {
                 same_text(before, after) || text_update(before, after).is_some()
             }
-            (before, after) => before.kind() == after.kind(),
+            _ => before.kind == after.kind,
         };
         (reachable && compatible).then_some(ix)
     }
@@ -125,8 +124,7 @@ impl Differ<'_> {
 
     /// Updates a text.
     fn text(&mut self, before: NodeIx, after: NodeIx) {
-        if let (Body::Text(old), Body::Text(new)) =
-            (self.prev.body(before), self.next.body(after))
+        if let (Body::Text(old), Body::Text(new)) = (self.prev.body(before), self.next.body(after))
         {
             if !same_text(old, new) {
                 if let Some(ops) = text_update(old, new) {
@@ -175,8 +173,7 @@ impl Differ<'_> {
     /// A move to a position that is taken would be diverted, so whoever holds it moves first. Where
     /// items swap places in a ring, one steps aside to a position that neither list has.
     fn moves(&mut self, before: NodeIx, after: NodeIx) {
-        let (Body::List(_), Body::List(items)) =
-            (self.prev.body(before), self.next.body(after))
+        let (Body::List(_), Body::List(items)) = (self.prev.body(before), self.next.body(after))
         else {
             return;
         };
@@ -224,7 +221,7 @@ impl Differ<'_> {
             let node = self.next.node(ix);
             let mut intent = Intent::Insert;
             let mut deleted_id = None;
-            if matches!(self.next.body(node.parent), Body::List(_)) {
+            if self.next.is_list(node.parent) {
                 let holder =
                     if ix == top { self.prev.child(parent, node.key.as_small_str()) } else { None };
                 if let Some(holder) = holder.filter(|holder| replaced.contains(holder)) {

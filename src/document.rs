@@ -36,9 +36,9 @@ pub(crate) use keyed::Keyed;
 use node::Children;
 pub(crate) use node::{Body, Node, NodeIx};
 pub(crate) use objects::{Object, Slot, field_bytes};
-use order::{Finger, Positions};
+use order::{Finger, Order};
 pub(crate) use text_node::TextNode;
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Nodes, Tree};
 
 use crate::change::Tracker;
 use crate::op::{NodeContent, NodeKind};
@@ -120,7 +120,7 @@ impl Document {
 
     /// The kind of the node with this id.
     pub fn kind(&self, id: &NodeId) -> Option<NodeKind> {
-        Some(self.body(self.find(id)?).kind())
+        Some(self.kind_at(self.find(id)?))
     }
 
     /// The id of a node's parent; `None` for the root and for unknown ids.
@@ -195,13 +195,32 @@ impl Document {
         &self.tree
     }
 
-    /// What a node holds.
-    pub(crate) fn body(&self, ix: NodeIx) -> &Body {
+    /// What a node holds; of a register this makes the value.
+    pub(crate) fn body(&self, ix: NodeIx) -> Body<'_> {
         self.tree.body(ix)
     }
 
-    fn body_mut(&mut self, ix: NodeIx) -> &mut Body {
-        self.tree.body_mut(ix)
+    pub(crate) fn kind_at(&self, ix: NodeIx) -> NodeKind {
+        self.tree.kind(ix)
+    }
+
+    pub(crate) fn is_list(&self, ix: NodeIx) -> bool {
+        self.kind_at(ix) == NodeKind::List
+    }
+
+    /// The items of a list; `None` for any other node.
+    pub(crate) fn list(&self, ix: NodeIx) -> Option<&Order> {
+        self.tree.list(ix)
+    }
+
+    /// A text; `None` for any other node.
+    pub(crate) fn text(&self, ix: NodeIx) -> Option<&TextNode> {
+        self.tree.text(ix)
+    }
+
+    /// Where the positions and keys of nodes are.
+    pub(crate) fn positions(&self) -> &Nodes {
+        self.tree.positions()
     }
 
     /// A node's children, in order of their keys or positions.
@@ -229,19 +248,16 @@ impl Document {
 
     /// The child at a key of an object or map, by the key's text.
     pub(crate) fn child_by_key(&self, parent: NodeIx, key: &str) -> Option<NodeIx> {
-        match self.body(parent) {
-            Body::Object(_) => self.object(parent)?.child_at(key),
-            Body::Map(entries) => entries.find(key.as_bytes(), self),
-            Body::List(_) | Body::Register(_) | Body::Text(_) | Body::File(_) => None,
+        match self.kind_at(parent) {
+            NodeKind::Object => self.object(parent)?.child_at(key),
+            NodeKind::Map => self.tree.map(parent)?.find(key.as_bytes(), self.positions()),
+            _ => None,
         }
     }
 
     /// The item at an index of a list.
     pub(crate) fn list_item(&self, list: NodeIx, index: Option<usize>) -> Option<NodeIx> {
-        match self.body(list) {
-            Body::List(order) => order.get(index?),
-            _ => None,
-        }
+        self.list(list)?.get(index?)
     }
 
     /// The child of a container that has this id.
@@ -252,24 +268,17 @@ impl Document {
 
     /// The number of items of a list.
     pub(crate) fn list_len(&self, list: NodeIx) -> usize {
-        match self.body(list) {
-            Body::List(order) => order.len(),
-            _ => 0,
-        }
+        self.list(list).map_or(0, Order::len)
     }
 
     /// The position of a list's last item.
     pub(crate) fn last_position(&self, list: NodeIx) -> Option<&Position> {
-        match self.body(list) {
-            Body::List(order) => order.last().map(|last| &self.node(last).key),
-            _ => None,
-        }
+        self.list(list)?.last().map(|item| &self.node(item).key)
     }
 
     /// As [`list_item`](Self::list_item), of an item that is about to be moved or taken out.
     pub(crate) fn seek_item(&mut self, list: NodeIx, index: usize) -> Option<NodeIx> {
-        let Body::List(order) = self.tree.body(list) else { return None };
-        let (item, spot) = order.seek(index)?;
+        let (item, spot) = self.tree.list(list)?.seek(index)?;
         self.finger.item = spot;
         Some(item)
     }
@@ -280,19 +289,22 @@ impl Document {
         list: NodeIx,
         index: usize,
     ) -> (Option<Position>, Option<Position>) {
-        let Body::List(order) = self.tree.body(list) else { return (None, None) };
+        let Some(order) = self.tree.list(list) else { return (None, None) };
         let (before, after, gap) = order.around(index);
         self.finger.gap = gap;
-        (before.map(|item| item.position(self)), after.map(|item| item.position(self)))
+        let position = |item: order::Slot| item.position(self.positions());
+        (before.map(position), after.map(position))
     }
 
     /// The child at a key of an object or map, or at a position of a list.
     pub(crate) fn child(&self, parent: NodeIx, key: &SmallStr) -> Option<NodeIx> {
-        match self.body(parent) {
-            Body::Object(_) => self.object(parent)?.child(key),
-            Body::Map(entries) => entries.find(key.as_bytes(), self),
-            Body::List(order) => order.find(&Position::verbatim(key.clone()), self),
-            Body::Register(_) | Body::Text(_) | Body::File(_) => None,
+        match self.kind_at(parent) {
+            NodeKind::Object => self.object(parent)?.child(key),
+            NodeKind::Map => self.tree.map(parent)?.find(key.as_bytes(), self.positions()),
+            NodeKind::List => {
+                self.list(parent)?.find(&Position::verbatim(key.clone()), self.positions())
+            }
+            NodeKind::Register | NodeKind::Text | NodeKind::File => None,
         }
     }
 }
@@ -304,19 +316,6 @@ impl Document {
             let outcome = self.apply(&op);
             debug_assert!(outcome.is_accepted(), "a diff applies");
         }
-    }
-}
-
-impl Positions<Position> for Document {
-    fn position(&self, ix: NodeIx) -> &Position {
-        &self.node(ix).key
-    }
-}
-
-/// Of entries of maps: their keys.
-impl Positions<[u8]> for Document {
-    fn position(&self, ix: NodeIx) -> &[u8] {
-        self.node(ix).key.as_bytes()
     }
 }
 

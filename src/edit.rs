@@ -285,7 +285,7 @@ impl Session<'_> {
     ) -> Result<NodeIx, EditError> {
         self.document
             .child_by_key(parent, key)
-            .filter(|child| self.document.body(*child).kind() == wanted)
+            .filter(|child| self.document.kind_at(*child) == wanted)
             .ok_or_else(|| self.wrong_kind(parent, key, wanted))
     }
 
@@ -327,7 +327,7 @@ pub enum NodeMut<'a> {
 
 impl<'a> NodeMut<'a> {
     fn new(session: Session<'a>, node: NodeIx) -> Option<Self> {
-        match session.document.body(node).kind() {
+        match session.document.kind_at(node) {
             NodeKind::Object => Some(Self::Object(ObjectMut::new(session, node))),
             NodeKind::Map => Some(Self::Map(MapMut::new(session, node))),
             NodeKind::List => Some(Self::List(ListMut::new(session, node))),

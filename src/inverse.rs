@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use crate::document::{Body, NodeIx};
+use crate::document::NodeIx;
 use crate::op::{Create, Intent, Op, OpKind, UpdateText};
 use crate::text::{invert, normalize};
 use crate::{Document, Json, NodeId, SmallStr};
@@ -53,7 +53,7 @@ impl Document {
         let Some(parent) = self.find(&create.parent_id).filter(|_| !self.contains(id)) else {
             return;
         };
-        if matches!(self.body(parent), Body::List(_)) {
+        if self.is_list(parent) {
             let meant = create.deleted_id.as_ref().filter(|_| create.intent == Intent::Set);
             if let Some(item) = meant.and_then(|meant| self.child_by_id(parent, meant)) {
                 // In place of the new item, wherever that is by then.
@@ -111,7 +111,7 @@ impl Document {
     pub(crate) fn restore_subtree(&self, top: NodeIx, intent: Intent, ops: &mut impl Extend<Op>) {
         for ix in self.subtree(top) {
             let node = self.node(ix);
-            let in_list = matches!(self.body(node.parent), Body::List(_));
+            let in_list = self.is_list(node.parent);
             let create = Create {
                 parent_id: self.id(node.parent),
                 parent_key: node.key.as_small_str().clone(),
@@ -135,7 +135,7 @@ impl Document {
     }
 
     fn inverse_of_text(&self, id: &NodeId, update: &UpdateText) -> Option<Op> {
-        let Body::Text(text) = self.body(self.find(id)?) else { return None };
+        let text = self.text(self.find(id)?)?;
         // Expressed on the text after the update; whoever applies it says on which version.
         let ops = invert(text.text(), &normalize(text.text(), &update.ops));
         let update = UpdateText { base_version: text.version(), version: None, ops };

@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::document::{Body, NodeIx};
+use crate::document::NodeIx;
 use crate::op::{NodeContent, OpKind};
 use crate::{Document, NodeId, Op, SmallStr};
 
@@ -202,7 +202,7 @@ impl Limits {
         key: &SmallStr,
     ) -> Result<(), LimitError> {
         let (len, limit) = (key.as_bytes().len(), self.position_len);
-        if len > limit && matches!(document.body(parent), Body::List(_)) {
+        if len > limit && document.is_list(parent) {
             return Err(LimitError::PositionLen { node: node.clone(), len, limit });
         }
         Ok(())

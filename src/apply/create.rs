@@ -2,7 +2,7 @@
 
 use super::{Outcome, Rejection};
 use crate::Document;
-use crate::document::{Body, MAX_NODE_DEPTH, NodeIx};
+use crate::document::{MAX_NODE_DEPTH, NodeIx};
 use crate::op::{Create, Intent, NodeKind, Op, OpKind};
 use crate::position::Position;
 
@@ -17,7 +17,7 @@ impl Document {
             return self.apply_create_again(op, create);
         }
         let Some(parent) = parent else { return Outcome::Ignored };
-        let parent_kind = self.body(parent).kind();
+        let parent_kind = self.kind_at(parent);
         let register = create.content.kind() == NodeKind::Register;
         if !parent_kind.is_container() || (parent_kind == NodeKind::Object && register) {
             return Outcome::Ignored;
@@ -38,7 +38,7 @@ impl Document {
     fn apply_create_again(&self, op: &Op, create: &Create) -> Outcome {
         let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
         let node = self.node(node);
-        let in_list = matches!(self.body(node.parent), Body::List(_));
+        let in_list = self.is_list(node.parent);
         if create.intent != Intent::Push || !in_list {
             return Outcome::Ignored;
         }

@@ -1,7 +1,7 @@
 //! Places in a list: two items never hold the same position.
 
 use super::{Outcome, Rejection};
-use crate::document::{Body, MAX_POSITION_LEN, NodeIx};
+use crate::document::{MAX_POSITION_LEN, NodeIx};
 use crate::op::{Create, Intent, Op, OpKind};
 use crate::position::Position;
 use crate::{Document, SmallStr};
@@ -73,7 +73,7 @@ impl Document {
         parent_key: &SmallStr,
     ) -> Outcome {
         let list = self.node(node).parent;
-        if node == NodeIx::ROOT || !matches!(self.body(list), Body::List(_)) {
+        if node == NodeIx::ROOT || !self.is_list(list) {
             return Outcome::Ignored;
         }
         if self.node(node).key.as_small_str() == parent_key {
@@ -104,10 +104,10 @@ impl Document {
     /// and `! `); then it is the first room further on. After the last item there always is some.
     pub(crate) fn place_at(&self, list: NodeIx, key: &SmallStr) -> Position {
         let mut place = Position::verbatim(key.clone()).clamped();
-        let Body::List(order) = self.body(list) else { return place };
+        let Some(order) = self.list(list) else { return place };
         let mut taken = &place.clone();
-        while order.find(&place, self).is_some() {
-            let next = order.next_after(taken, self).map(|next| &self.node(next).key);
+        while order.find(&place, self.positions()).is_some() {
+            let next = order.next_after(taken, self.positions()).map(|next| &self.node(next).key);
             place = Position::make(Some(taken), next);
             taken = next.unwrap_or(taken);
         }

@@ -6,7 +6,7 @@ use super::few::Few;
 use super::list::{self, TouchedItem};
 use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Keyed, NodeIx, PackedId, Slot, TextNode, Tree};
+use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{Accepted, Splices, Text};
@@ -262,7 +262,7 @@ impl Tracker {
             self.has_skipped = true;
             return;
         }
-        if matches!(tree.body(node.parent), Body::List(_)) {
+        if tree.kind(node.parent) == NodeKind::List {
             let old = old.map(|value| OldItem { position: node.key.clone(), value });
             let (ix, place) = (node.parent, node.id);
             self.items.push(Touched { node: parent.id, ix, place, old, since });
@@ -296,7 +296,7 @@ impl Tracker {
                     ix == new || self.uncreated.contains(ix) && !self.revived.contains(new);
                 continues
                     && *id == document.node(*new).id
-                    && *kind == document.body(*new).kind()
+                    && *kind == document.kind_at(*new)
                     && self.is_text_change(document, *new)
             }
             _ => false,
@@ -307,9 +307,10 @@ impl Tracker {
     /// node. They always make a text whose segments are normalised, and not all texts are.
     fn is_text_change(&self, document: &Document, ix: NodeIx) -> bool {
         match document.body(ix) {
-            Body::Text(text) => {
-                self.texts.get(&document.node(ix).id).is_none_or(|touched| touched.leads_to(text.text()))
-            }
+            Body::Text(text) => self
+                .texts
+                .get(&document.node(ix).id)
+                .is_none_or(|touched| touched.leads_to(text.text())),
             _ => true,
         }
     }
@@ -373,7 +374,7 @@ impl Tracker {
     fn found_among_items(&self, document: &Document, touched: &[TouchedLink]) -> Option<Found> {
         let Touched { node, ix, .. } = touched.first()?;
         let list = self.present(document, *node, *ix)?;
-        if !matches!(document.body(list), Body::List(_)) {
+        if !document.is_list(list) {
             return None;
         }
         let items = touched.iter().filter_map(|Touched { place: id, old, since, .. }| {
@@ -581,9 +582,12 @@ impl UpdateDetail {
 impl Old {
     fn of(tree: &Tree, ix: NodeIx) -> Self {
         match tree.body(ix) {
-            Body::Register(value) => Self::Json(value.clone()),
+            Body::Register(value) => Self::Json(value),
             Body::File(file) => Self::Json(file.to_json()),
-            body => Self::Node { id: tree.node(ix).id, ix, kind: body.kind() },
+            _ => {
+                let Node { id, kind, .. } = *tree.node(ix);
+                Self::Node { id, ix, kind }
+            }
         }
     }
 }
@@ -591,7 +595,7 @@ impl Old {
 impl New {
     fn of(document: &Document, ix: NodeIx) -> Self {
         match document.body(ix) {
-            Body::Register(value) => Self::Json(value.clone()),
+            Body::Register(value) => Self::Json(value),
             Body::File(file) => Self::Json(file.to_json()),
             _ => Self::Node(ix),
         }

@@ -3,7 +3,7 @@
 //! A position says so only as long as those items stay where they are. An op that was never sent
 //! can be expressed anew when they have moved.
 
-use crate::document::{Body, NodeIx};
+use crate::document::NodeIx;
 use crate::op::{Create, Intent, OpKind};
 use crate::position::Position;
 use crate::{Document, NodeId, Op, SmallStr};
@@ -29,7 +29,7 @@ impl Anchor {
         }
         let key = Position::verbatim(key_of(op)?.clone());
         let list = list_of(document, op)?;
-        if !matches!(document.body(list), Body::List(_)) {
+        if !document.is_list(list) {
             return None;
         }
         let rank = document.rank_in(list, &key);
@@ -146,7 +146,7 @@ fn between(
 /// An undo that puts an item where another is by now: said as it comes out, so that its neighbours
 /// are those it will have.
 pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
-    let is_list = |ix: &NodeIx| matches!(document.body(*ix), Body::List(_));
+    let is_list = |ix: &NodeIx| document.is_list(*ix);
     let item = document.find(&op.id);
     match &mut op.kind {
         OpKind::Create(create) if create.intent == Intent::Insert && item.is_none() => {

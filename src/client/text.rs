@@ -5,7 +5,7 @@
 //! rules. Texts can come back under the ids they had (see [`Incarnation`]); an update of one that is
 //! gone means nothing to the one that is there.
 
-use crate::document::{Body, TextNode};
+use crate::document::TextNode;
 use crate::op::{NodeContent, Op, OpKind};
 use crate::text::{Incarnation, TextOp, difference, invert, normalize};
 use crate::{Document, NodeId, Outcome};
@@ -83,10 +83,7 @@ impl Expected {
 }
 
 pub(super) fn text<'a>(document: &'a Document, id: &NodeId) -> Option<&'a TextNode> {
-    match document.body(document.find(id)?) {
-        Body::Text(text) => Some(text),
-        _ => None,
-    }
+    document.text(document.find(id)?)
 }
 
 /// As [`text`], if it is this one.

@@ -3,11 +3,12 @@
 //! The reader's events become nodes as they come; there is no value in between. Nodes are named
 //! `si:1`, `si:2`, … in the order of the text, parents first.
 
-use super::node::{Body, Node, NodeIx};
+use super::node::{BodyIx, Node, NodeIx};
 use super::objects::Slot;
 use super::text_node::TextNode;
 use super::{Document, MAX_NODE_DEPTH, PackedId};
 use crate::lson::plain::{self, Container, Place, Sink, SinkError};
+use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::Segment;
 use crate::{FileMeta, Json, Lson, LsonError, ReadLimits, SmallStr};
@@ -66,7 +67,13 @@ struct Builder {
 }
 
 impl Builder {
-    fn add(&mut self, parent: NodeIx, place: Place<'_>, body: Body) -> Result<NodeIx, SinkError> {
+    fn add(
+        &mut self,
+        parent: NodeIx,
+        place: Place<'_>,
+        kind: NodeKind,
+        body: BodyIx,
+    ) -> Result<NodeIx, SinkError> {
         let document = &mut self.document;
         let depth = document.node(parent).depth + 1;
         if usize::from(depth) > MAX_NODE_DEPTH {
@@ -84,15 +91,13 @@ impl Builder {
         };
         self.clock =
             self.clock.checked_add(1).ok_or_else(|| SinkError("too many nodes".to_owned()))?;
-        let node = Node { id: PackedId::initial(self.clock), parent, key, depth };
+        let node = Node { id: PackedId::initial(self.clock), parent, key, depth, kind };
         Ok(document.attach_node(node, body))
     }
 
     fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {
         self.document.clear_key(object, key);
-        if let Some((objects, body)) = self.document.tree.object_mut(object) {
-            objects.insert(body, key, Slot::Json(value));
-        }
+        self.document.tree.put(object, key, Slot::Json(value));
     }
 }
 
@@ -104,10 +109,11 @@ impl Sink for Builder {
     }
 
     fn json(&mut self, parent: NodeIx, place: Place<'_>, value: Json) -> Result<(), SinkError> {
-        match (place, self.document.body(parent)) {
-            (Place::Key(key), Body::Object(_)) => self.set_json(parent, key, value),
+        match (place, self.document.kind_at(parent)) {
+            (Place::Key(key), NodeKind::Object) => self.set_json(parent, key, value),
             _ => {
-                self.add(parent, place, Body::Register(value))?;
+                let body = self.document.tree.add_register(&value);
+                self.add(parent, place, NodeKind::Register, body)?;
             }
         }
         Ok(())
@@ -119,12 +125,13 @@ impl Sink for Builder {
         place: Place<'_>,
         container: Container,
     ) -> Result<NodeIx, SinkError> {
-        let body = match container {
-            Container::Object => Body::Object(self.document.tree.objects.open()),
-            Container::Map => Body::Map(Box::default()),
-            Container::List => Body::List(Box::default()),
+        let tree = &mut self.document.tree;
+        let (kind, body) = match container {
+            Container::Object => (NodeKind::Object, tree.open_object()),
+            Container::Map => (NodeKind::Map, tree.add_order()),
+            Container::List => (NodeKind::List, tree.add_order()),
         };
-        self.add(parent, place, body)
+        self.add(parent, place, kind, body)
     }
 
     fn text(
@@ -134,19 +141,17 @@ impl Sink for Builder {
         segments: Vec<Segment>,
         version: u64,
     ) -> Result<(), SinkError> {
-        self.add(parent, place, Body::Text(Box::new(TextNode::new(segments, version)))).map(drop)
+        let body = self.document.tree.add_text(TextNode::new(segments, version));
+        self.add(parent, place, NodeKind::Text, body).map(drop)
     }
 
     fn file(&mut self, parent: NodeIx, place: Place<'_>, file: FileMeta) -> Result<(), SinkError> {
-        self.add(parent, place, Body::File(file.into())).map(drop)
+        let body = self.document.tree.add_file(file.into());
+        self.add(parent, place, NodeKind::File, body).map(drop)
     }
 
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {
-        if let Some((objects, body)) = self.document.tree.object_mut(node) {
-            objects.settle(body);
-        } else if let Body::Map(order) = self.document.body_mut(node) {
-            order.repack();
-        }
+        self.document.tree.settle(node);
         Ok(())
     }
 }

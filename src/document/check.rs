@@ -4,6 +4,7 @@ use super::node::{Body, NodeIx};
 use super::objects::field_bytes;
 use super::{Document, MAX_NODE_DEPTH};
 use crate::Position;
+use crate::op::NodeKind;
 
 impl Document {
     /// Checks every invariant of `docs/DESIGN.md`; O(n).
@@ -50,28 +51,23 @@ impl Document {
                 ));
             }
         }
-        let texts = self.tree.nodes().filter(|node| node.id.is_text()).count();
+        let texts = self.tree.text_ids();
         if texts != self.ids.bearers_of_texts() {
             return Err(format!("I2: {texts} nodes bear the texts that are kept as ids"));
         }
-        self.tree.objects.check(self.tree.bodies().filter_map(|body| match body {
-            Body::Object(body) => Some(body),
-            _ => None,
-        }))
+        self.tree.check()
     }
 
     /// What concerns one container and its children.
     fn check_children(&self, ix: NodeIx) -> Result<(), String> {
         match self.body(ix) {
-            Body::Object(body) => {
-                let object = self.tree.objects.view(body);
+            Body::Object(object) => {
                 let bytes: usize = object.fields().map(|(k, v)| field_bytes(k, &v)).sum();
                 if bytes != object.json_bytes() {
                     return Err(format!("I6: {} has {bytes} bytes of fields", self.id(ix)));
                 }
                 let register = object.iter().any(|(_, slot)| {
-                    slot.child()
-                        .is_some_and(|child| matches!(self.body(child), Body::Register(_)))
+                    slot.child().is_some_and(|child| self.kind_at(child) == NodeKind::Register)
                 });
                 if register {
                     return Err(format!("I4: a register lies under the object {}", self.id(ix)));
@@ -79,12 +75,12 @@ impl Document {
             }
             Body::List(order) => {
                 order
-                    .check::<Position>(self)
+                    .check::<Position>(self.positions())
                     .map_err(|broken| format!("I5: in {}: {broken}", self.id(ix)))?;
             }
             Body::Map(order) => {
                 order
-                    .check::<[u8]>(self)
+                    .check::<[u8]>(self.positions())
                     .map_err(|broken| format!("I5: in {}: {broken}", self.id(ix)))?;
             }
             Body::Register(_) | Body::Text(_) | Body::File(_) => {}

@@ -84,8 +84,7 @@ impl Document {
         // Whatever it says of a parent, the root has none.
         match by_id.remove(&NodeId::ROOT).map(|root| root.content) {
             Some(content @ NodeContent::Object(_)) => {
-                let body = document.tree.new_body(&content);
-                *document.body_mut(NodeIx::ROOT) = body;
+                document.tree.set_root(&content);
             }
             Some(_) => report.repairs.push(Repair::RootNotObject),
             None => report.repairs.push(Repair::RootMissing),
@@ -111,7 +110,7 @@ impl Document {
         let mut stack = vec![NodeIx::ROOT];
         while let Some(parent) = stack.pop() {
             let id = self.id(parent);
-            let kind = self.body(parent).kind();
+            let kind = self.kind_at(parent);
             if !kind.is_container() {
                 continue;
             }

@@ -4,13 +4,13 @@
 //! it back (while a savepoint is open) and the tracker what was there before (while changes are
 //! watched), so neither can miss one.
 
+use super::Document;
 use super::journal::{Savepoint, Undo};
-use super::node::{Body, Node, NodeIx};
+use super::node::{BodyIx, Node, NodeIx};
 use super::objects::Slot;
 use super::text_node::{TextNode, TextUndo};
-use super::{Document, PackedId};
 use crate::change::Changes;
-use crate::op::NodeContent;
+use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
 use crate::text::{self, Splices, Text};
 use crate::{Json, NodeId, SmallStr};
@@ -99,11 +99,10 @@ impl Document {
 
     /// Sets a JSON field of an object, in place of whatever is at the key.
     pub(crate) fn set_in_place(&mut self, node: NodeIx, key: &SmallStr, value: &Json) {
-        let Some((objects, body)) = self.tree.object_mut(node) else { return };
-        match objects.insert(body, key, value) {
+        match self.tree.put(node, key, value) {
             Some(child @ Slot::Child(ix)) => {
                 // To take it out is a change of its own, and comes first.
-                objects.insert(body, key, child);
+                self.tree.put(node, key, child);
                 self.detach(ix);
                 self.set_field(node, key.clone(), Some(value));
             }
@@ -142,10 +141,9 @@ impl Document {
     }
 
     fn put_field(&mut self, node: NodeIx, key: &SmallStr, value: Option<&Json>) -> Option<Json> {
-        let (objects, body) = self.tree.object_mut(node)?;
         let old = field(match value {
-            Some(value) => objects.insert(body, key, value),
-            None => objects.remove(body, key),
+            Some(value) => self.tree.put(node, key, value),
+            None => self.tree.take(node, key),
         });
         self.watch_field(node, key, old.as_ref(), value);
         old
@@ -184,20 +182,20 @@ impl Document {
         key: Position,
         id: &NodeId,
         content: &NodeContent,
-    ) -> (Node, Body) {
+    ) -> (Node, BodyIx) {
         let depth = self.node(parent).depth + 1;
-        let body = self.tree.new_body(content);
-        (Node { id: self.ids.bear(id), parent, key, depth }, body)
+        let kind = content.kind();
+        (Node { id: self.ids.bear(id), parent, key, depth, kind }, self.tree.add_body(content))
     }
 
     /// Adds a node where its link says, where nothing is.
-    pub(super) fn attach_node(&mut self, node: Node, body: Body) -> NodeIx {
+    pub(super) fn attach_node(&mut self, node: Node, body: BodyIx) -> NodeIx {
         let rank = self.enter(node.parent, &node.key, self.next_place());
         self.attach_entered(node, body, rank)
     }
 
     /// Adds a node that has been entered in its parent at this rank, as the one at the next place.
-    fn attach_entered(&mut self, node: Node, body: Body, rank: Option<usize>) -> NodeIx {
+    fn attach_entered(&mut self, node: Node, body: BodyIx, rank: Option<usize>) -> NodeIx {
         debug_assert!(rank.is_some(), "I4: a child was attached where something is");
         let id = node.id;
         let ix = self.allocate(node, body);
@@ -246,11 +244,8 @@ impl Document {
     fn put_at(&mut self, ix: NodeIx, to: &Position) -> Option<Position> {
         let (list, from) = (self.node(ix).parent, self.node(ix).key.clone());
         let finger = std::mem::take(&mut self.finger);
-        let ranks = self.with_body(list, |body, document| match body {
-            Body::List(order) => order.reposition(ix, &from, to, document, finger).ok(),
-            _ => None,
-        });
-        let (before, after) = ranks?;
+        let (order, positions) = self.tree.order_mut(list)?;
+        let (before, after) = order.reposition(ix, &from, to, positions, finger).ok()?;
         if let Some(tracker) = &mut self.tracker {
             tracker.unlinked(&self.tree, ix, Some(before));
         }
@@ -269,8 +264,7 @@ impl Document {
     ) -> Option<text::Outcome> {
         let touched = self.tracker.as_ref().map(|t| t.has_touched_text(self.node(node).id));
         let before = if touched == Some(true) { self.watched_text(node) } else { None };
-        let Body::Text(text) = self.body_mut(node) else { return None };
-        let outcome = take(text);
+        let outcome = take(self.tree.text_mut(node)?);
         if let text::Outcome::Accepted(accepted) = &outcome {
             match &mut self.tracker {
                 Some(tracker) if touched == Some(false) => {
@@ -290,15 +284,15 @@ impl Document {
         debug_assert!(!self.journal.has_savepoints(), "nothing takes this back");
         let Some(node) = self.find(id) else { return };
         let before = self.watched_text(node);
-        if let Body::Text(old) = self.body_mut(node) {
-            **old = text;
+        if let Some(old) = self.tree.text_mut(node) {
+            *old = text;
             self.track_text(node, before, || Splices::Everything);
         }
     }
 
     fn undo_text(&mut self, node: NodeIx, undo: TextUndo) {
         let before = self.watched_text(node);
-        if let Body::Text(text) = self.body_mut(node) {
+        if let Some(text) = self.tree.text_mut(node) {
             let splices = text.take_back(undo);
             self.track_text(node, before, || splices);
         }
@@ -306,7 +300,7 @@ impl Document {
 
     /// A text as it is, if changes are watched. Cloning it costs next to nothing.
     fn watched_text(&self, node: NodeIx) -> Option<Text> {
-        let Body::Text(text) = self.body(node) else { return None };
+        let text = self.text(node)?;
         self.tracker.is_some().then(|| text.text().clone())
     }
 
@@ -356,30 +350,33 @@ impl Document {
     /// Enters the place of a node, which may be yet to come, in a container, and tells its rank; `None` if
     /// there is something at the key. In an object there must be nothing.
     fn enter(&mut self, parent: NodeIx, key: &Position, ix: NodeIx) -> Option<usize> {
-        if let Some((objects, body)) = self.tree.object_mut(parent) {
-            let taken = objects.insert(body, key.as_small_str(), Slot::Child(ix)).is_some();
+        let kind = self.kind_at(parent);
+        if kind == NodeKind::Object {
+            let taken = self.tree.put(parent, key.as_small_str(), Slot::Child(ix)).is_some();
             return (!taken).then_some(0);
         }
         let gap = self.finger.gap.take();
-        self.with_body(parent, |body, document| match body {
-            Body::Map(order) => order.insert(key.as_bytes(), ix, document, None).ok(),
-            Body::List(order) => order.insert(key, ix, document, gap).ok(),
-            _ => None,
-        })
+        let (order, positions) = self.tree.order_mut(parent)?;
+        match kind {
+            NodeKind::Map => order.insert(key.as_bytes(), ix, positions, None).ok(),
+            _ => order.insert(key, ix, positions, gap).ok(),
+        }
     }
 
     /// Takes a node out of its parent; the node keeps saying where it was.
     fn unlink(&mut self, ix: NodeIx) {
         let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
-        let rank = match self.tree.object_mut(parent) {
-            Some((objects, body)) => objects.remove(body, key.as_small_str()).map(|_| 0),
-            None => {
+        let rank = match self.kind_at(parent) {
+            NodeKind::Object => self.tree.take(parent, key.as_small_str()).map(|_| 0),
+            kind => {
                 let known = self.finger.item.take().map(|spot| (ix, spot));
-                let removed = self.with_body(parent, |body, document| match body {
-                    Body::Map(order) => order.remove(key.as_bytes(), document, None),
-                    Body::List(order) => order.remove(&key, document, known),
-                    _ => None,
-                });
+                let removed = match self.tree.order_mut(parent) {
+                    Some((order, positions)) if kind == NodeKind::Map => {
+                        order.remove(key.as_bytes(), positions, None)
+                    }
+                    Some((order, positions)) => order.remove(&key, positions, known),
+                    None => None,
+                };
                 removed.map(|(rank, _)| rank)
             }
         };
@@ -389,29 +386,16 @@ impl Document {
         }
     }
 
-    /// Runs `change` on the body of a container, which is taken out meanwhile: its order looks at the keys
-    /// of other nodes.
-    #[inline]
-    fn with_body<T>(&mut self, ix: NodeIx, change: impl FnOnce(&mut Body, &Self) -> T) -> T {
-        let mut body = std::mem::replace(self.body_mut(ix), Body::Register(Json::Null));
-        let result = change(&mut body, self);
-        *self.body_mut(ix) = body;
-        result
-    }
-
     /// The place that the next node gets.
     fn next_place(&self) -> NodeIx {
         #[expect(clippy::cast_possible_truncation, reason = "4 billion nodes do not fit in memory")]
         self.free.last().copied().unwrap_or(NodeIx(self.tree.len() as u32))
     }
 
-    fn allocate(&mut self, node: Node, body: Body) -> NodeIx {
+    fn allocate(&mut self, node: Node, body: BodyIx) -> NodeIx {
         let ix = self.next_place();
         match self.free.pop() {
-            Some(ix) => {
-                *self.node_mut(ix) = node;
-                *self.body_mut(ix) = body;
-            }
+            Some(ix) => self.tree.replace(ix, node, body),
             None => self.tree.push(node, body),
         }
         ix
@@ -436,9 +420,8 @@ impl Document {
             tracker.freed(ix);
             return;
         }
-        self.tree.clear(ix);
-        let id = std::mem::replace(&mut self.node_mut(ix).id, PackedId::ROOT);
-        self.ids.release(id);
+        let node = self.tree.clear(ix);
+        self.ids.release(node.id);
         self.free.push(ix);
     }
 

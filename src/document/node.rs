@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ids::PackedId;
-use super::objects::{ObjectBody, ObjectIter};
+use super::objects::{Object, ObjectIter};
 use super::order::{self, Order};
 use super::text_node::TextNode;
 use crate::op::NodeKind;
@@ -19,8 +19,8 @@ impl NodeIx {
     pub(crate) const ROOT: Self = Self(0);
 }
 
-/// A node: who it is and where it hangs. Thirty-two bytes, and sixteen for its [`Body`], as documents
-/// consist of little else.
+/// A node: who it is, where it hangs and of what kind it is. Thirty-two bytes, as documents consist of
+/// little else.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) id: PackedId,
@@ -30,6 +30,7 @@ pub(crate) struct Node {
     pub(crate) key: LinkKey,
     /// How many parents it has; never changes, as nodes never change their parent.
     pub(crate) depth: u16,
+    pub(crate) kind: NodeKind,
 }
 
 /// The key under which a node hangs in its parent.
@@ -38,39 +39,35 @@ pub(crate) struct Node {
 /// has exactly one of them, and which one follows from the parent.
 pub(crate) type LinkKey = Position;
 
-/// What a node holds. Apart from the [`Node`], for most that happens needs one of the two first, and
-/// then the memory of both can be waited for at once.
+/// Where what a node holds is, among what those of its kind hold. Of an object or register a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BodyIx(pub(super) u32);
+
+impl BodyIx {
+    /// Of an object without entries.
+    pub(super) const EMPTY: Self = Self(0);
+}
+
+/// What a node holds.
 #[derive(Clone, Debug)]
-pub(crate) enum Body {
-    Object(ObjectBody),
-    List(Box<Order>),
-    Map(Box<Order>),
+pub(crate) enum Body<'a> {
+    Object(Object<'a>),
+    List(&'a Order),
+    Map(&'a Order),
     Register(Json),
-    Text(Box<TextNode>),
-    File(Arc<FileMeta>),
+    Text(&'a TextNode),
+    File(&'a Arc<FileMeta>),
 }
 
 impl Node {
-    /// The root of a document without fields.
+    /// The root of a document.
     pub(super) fn root() -> Self {
         Self {
             id: PackedId::ROOT,
             parent: NodeIx::ROOT,
             key: Position::verbatim(SmallStr::EMPTY),
             depth: 0,
-        }
-    }
-}
-
-impl Body {
-    pub(crate) fn kind(&self) -> NodeKind {
-        match self {
-            Self::Object(_) => NodeKind::Object,
-            Self::List(_) => NodeKind::List,
-            Self::Map(_) => NodeKind::Map,
-            Self::Register(_) => NodeKind::Register,
-            Self::Text(_) => NodeKind::Text,
-            Self::File(_) => NodeKind::File,
+            kind: NodeKind::Object,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What LiveObjects hold: JSON fields and children, in the order of their keys.
+//! What LiveObjects hold: JSON fields and children, in the order of their keys. And what plain JSON
+//! holds that is a node of its own: one value.
 //!
 //! Most objects of a document have the same keys as many others: todos, shapes, cells. Such
 //! objects share one list of keys and hold nothing but values, as objects of one class do in the
@@ -14,13 +15,13 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::NodeIx;
 use super::keyed::{Keyed, KeyedIter};
+use super::node::{BodyIx, NodeIx};
 use super::slab::Slab;
 use crate::json::JsonObject;
 use crate::json::write::write_json;
 use crate::{Json, SmallStr};
-use cells::{Cell, Cells};
+use cells::{Cell, Cells, Footer};
 use key_lists::KeyLists;
 use packed::Packed;
 
@@ -78,112 +79,82 @@ impl Value for &Json {
 /// Values that are not packed: longer texts, arrays and JSON objects.
 type Leaves = Slab<Json>;
 
-/// What all objects of a document hold.
+/// What all objects and registers of a document hold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Objects {
     lists: KeyLists,
     cells: Cells,
     leaves: Leaves,
-    tables: Slab<Keyed<Slot>>,
+    tables: Slab<Table>,
     /// The memory of a table that has been packed, for the next one that is read.
     spare: Vec<(SmallStr, Slot)>,
 }
 
-/// Which of the entries in [`Objects`] are those of one object. One table for fields and children:
-/// a key cannot be both at once.
-///
-/// `json_bytes` is the size of the JSON fields, keys and values, as JSON text. It counts modulo
-/// 2³², beyond which no limit of an object's size is meant. A clone is only right beside a clone of the
-/// [`Objects`].
-#[derive(Clone, Debug)]
-pub(crate) struct ObjectBody {
-    /// The number of the list of keys, above the class of the cell or [`TABLE`].
-    shape: u32,
-    /// The number of the cell, or of the table.
-    number: u32,
+/// An object with keys of its own.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    entries: Keyed<Slot>,
+    /// As in a [`Footer`].
     json_bytes: u32,
 }
 
-/// Stands for a class of cells in [`ObjectBody::shape`].
-const TABLE: u32 = 31;
-const CLASS_BITS: u32 = 5;
-
-/// The two forms of an object.
-#[derive(Clone, Copy)]
-enum Form {
+/// The two forms of an object, each with what is known of it. Its [`BodyIx`] tells them apart.
+#[derive(Clone, Copy, Debug)]
+enum Form<Packed, Table> {
     /// With a shared list of keys; the values in a cell. The form of an object without entries,
     /// which needs neither.
-    Packed { list: u32, cell: Cell },
+    Packed(Packed),
     /// With keys of its own.
-    Table(u32),
+    Table(Table),
 }
 
-impl ObjectBody {
-    /// An object without entries.
-    pub(crate) const EMPTY: Self = Self { shape: 0, number: 0, json_bytes: 0 };
+/// Stands for a class of cells in the [`BodyIx`] of a table.
+const TABLE: u32 = 31;
 
-    fn form(&self) -> Form {
-        #[expect(clippy::cast_possible_truncation, reason = "five bits")]
-        match self.shape % (1 << CLASS_BITS) {
-            TABLE => Form::Table(self.number),
-            class => Form::Packed {
-                list: self.shape >> CLASS_BITS,
-                cell: Cell { class: class as u8, number: self.number },
-            },
-        }
-    }
+fn table(number: u32) -> BodyIx {
+    debug_assert!(number < cells::NUMBERS, "tables are far larger than their numbers");
+    BodyIx(number << cells::CLASS_BITS | TABLE)
+}
 
-    fn set_form(&mut self, form: Form) {
-        (self.shape, self.number) = match form {
-            Form::Packed { list, cell } => {
-                (list << CLASS_BITS | u32::from(cell.class), cell.number)
-            }
-            Form::Table(number) => (TABLE, number),
-        };
-    }
-
-    /// Keeps `json_bytes` right when a slot was replaced.
-    fn count(&mut self, key: &SmallStr, added: u32, old: Option<&Slot>) {
-        let removed = old.map_or(0, |old| old.field_bytes(key));
-        self.json_bytes = self.json_bytes.wrapping_add(added).wrapping_sub(removed);
+fn form(body: BodyIx) -> Form<Cell, u32> {
+    match body.0 % (1 << cells::CLASS_BITS) {
+        TABLE => Form::Table(body.0 >> cells::CLASS_BITS),
+        _ => Form::Packed(Cell(body.0)),
     }
 }
 
 impl Objects {
     /// An object with these fields.
-    pub(super) fn add(&mut self, fields: &JsonObject) -> ObjectBody {
-        let mut body = ObjectBody::EMPTY;
-        body.json_bytes = fields.iter().fold(0, |sum, (key, value)| add(sum, key, value));
+    pub(super) fn add(&mut self, fields: &JsonObject) -> BodyIx {
+        let json_bytes = fields.iter().fold(0, |sum, (key, value)| add(sum, key, value));
         let entries = fields.entries().iter();
         let slots = entries.clone().map(|(_, value)| Slot::Json(value.clone()));
-        body.set_form(match self.lists.share(entries.clone().map(|(key, _)| key)) {
-            Some(list) => Form::Packed { list, cell: self.pack(slots) },
+        match self.lists.share(entries.clone().map(|(key, _)| key)) {
+            Some(list) => self.pack(slots, Footer { list, json_bytes }).into(),
             None => {
                 let keys = entries.map(|(key, _)| key.clone());
-                Form::Table(self.tables.insert(keys.zip(slots).collect()))
+                let entries = keys.zip(slots).collect();
+                table(self.tables.insert(Table { entries, json_bytes }))
             }
-        });
-        body
+        }
     }
 
     /// An object whose entries are about to come, until it is [settled](Self::settle).
-    pub(super) fn open(&mut self) -> ObjectBody {
-        let table = Keyed::Small(std::mem::take(&mut self.spare));
-        let mut body = ObjectBody::EMPTY;
-        body.set_form(Form::Table(self.tables.insert(table)));
-        body
+    pub(super) fn open(&mut self) -> BodyIx {
+        let entries = Keyed::Small(std::mem::take(&mut self.spare));
+        table(self.tables.insert(Table { entries, json_bytes: 0 }))
     }
 
     /// All entries have come for now: packs them, and gives back memory for further ones.
-    pub(super) fn settle(&mut self, body: &mut ObjectBody) {
-        let Form::Table(number) = body.form() else { return };
+    pub(super) fn settle(&mut self, object: &mut BodyIx) {
+        let Form::Table(number) = form(*object) else { return };
         let Some(table) = self.tables.get_mut(number) else { return };
-        let list = self.lists.share(table.iter().map(|(key, _)| key));
-        match (std::mem::take(table), list) {
+        let list = self.lists.share(table.entries.iter().map(|(key, _)| key));
+        match (std::mem::take(&mut table.entries), list) {
             (Keyed::Small(mut entries), Some(list)) => {
+                let footer = Footer { list, json_bytes: table.json_bytes };
                 self.tables.remove(number);
-                let cell = self.pack(entries.drain(..).map(|(_, slot)| slot));
-                body.set_form(Form::Packed { list, cell });
+                *object = self.pack(entries.drain(..).map(|(_, slot)| slot), footer).into();
                 self.spare = entries;
             }
             (mut large, list) => {
@@ -191,88 +162,96 @@ impl Objects {
                     self.lists.release(list);
                 }
                 large.shrink();
-                *table = large;
+                table.entries = large;
             }
         }
     }
 
     /// The values of an object in a new cell.
-    fn pack(&mut self, slots: impl Iterator<Item = Slot>) -> Cell {
+    fn pack(&mut self, slots: impl Iterator<Item = Slot>, footer: Footer) -> Cell {
         let mut run: SmallVec<[u8; 128]> = SmallVec::new();
         for slot in slots {
             run.extend_from_slice(slot.pack(&mut self.leaves).bytes());
         }
-        self.cells.add(&run)
+        self.cells.add_with_footer(&run, footer)
     }
 
     /// What an object holds.
-    pub(super) fn view<'a>(&'a self, body: &'a ObjectBody) -> Object<'a> {
-        Object { objects: self, body }
+    pub(super) fn view(&self, object: BodyIx) -> Object<'_> {
+        let form = match form(object) {
+            Form::Packed(cell) => Form::Packed(self.cells.with_footer(cell)),
+            Form::Table(number) => match self.tables.get(number) {
+                Some(table) => Form::Table(table),
+                None => Form::Packed(Default::default()),
+            },
+        };
+        Object { objects: self, form }
     }
 
     /// Puts something at `key` and returns what was there.
     pub(super) fn insert(
         &mut self,
-        body: &mut ObjectBody,
+        object: &mut BodyIx,
         key: &SmallStr,
         value: impl Value,
     ) -> Option<Slot> {
-        let added = value.field_bytes(key);
-        let old = match body.form() {
-            Form::Table(table) => {
-                self.tables.get_mut(table)?.insert(key.clone(), value.into_slot())
-            }
-            Form::Packed { list, cell } => match self.lists.find(list, key) {
-                Ok(at) => {
-                    let new = value.pack(&mut self.leaves);
-                    let (old, place) = self.take(cell, at);
-                    // Mostly it is as wide, and the values behind it stay where they are.
-                    if !self.cells.replace(cell, place.clone(), new.bytes()) {
-                        let after = self.lists.get(list).len() - at - 1;
-                        let cell = self.splice(cell, place, after, new.bytes());
-                        body.set_form(Form::Packed { list, cell });
-                    }
-                    Some(old)
-                }
-                Err(at) => match self.lists.share_with(list, at, key) {
-                    Some(longer) => {
-                        let new = value.pack(&mut self.leaves);
-                        let after = self.lists.get(list).len() - at;
-                        let start = packed::widths_of(self.cells.get(cell), at);
-                        let cell = self.splice(cell, start..start, after, new.bytes());
-                        self.lists.release(list);
-                        body.set_form(Form::Packed { list: longer, cell });
-                        None
-                    }
-                    None => self.as_table_mut(body)?.insert(key.clone(), value.into_slot()),
-                },
-            },
+        let cell = match form(*object) {
+            Form::Table(number) => return self.tables.get_mut(number)?.insert(key, value),
+            Form::Packed(cell) => cell,
         };
-        body.count(key, added, old.as_ref());
-        old
+        let added = value.field_bytes(key);
+        let (_, Footer { list, json_bytes }) = self.cells.with_footer(cell);
+        match self.lists.find(list, key) {
+            Ok(at) => {
+                let new = value.pack(&mut self.leaves);
+                let (old, place) = self.take(cell, at);
+                let json_bytes = count(json_bytes, added, key, Some(&old));
+                let footer = Footer { list, json_bytes };
+                // Mostly it is as wide, and the values behind it stay where they are.
+                if self.cells.replace(cell, place.clone(), new.bytes()) {
+                    self.cells.set_footer(cell, footer);
+                } else {
+                    let after = self.lists.get(list).len() - at - 1;
+                    *object = self.splice(cell, place, after, new.bytes(), footer).into();
+                }
+                Some(old)
+            }
+            Err(at) => match self.lists.share_with(list, at, key) {
+                Some(longer) => {
+                    let new = value.pack(&mut self.leaves);
+                    let after = self.lists.get(list).len() - at;
+                    let start = packed::widths_of(self.cells.get(cell), at);
+                    let json_bytes = count(json_bytes, added, key, None);
+                    let footer = Footer { list: longer, json_bytes };
+                    *object = self.splice(cell, start..start, after, new.bytes(), footer).into();
+                    self.lists.release(list);
+                    None
+                }
+                None => self.as_table_mut(object)?.insert(key, value),
+            },
+        }
     }
 
     /// Removes what is at `key` and returns it.
-    pub(super) fn remove(&mut self, body: &mut ObjectBody, key: &SmallStr) -> Option<Slot> {
-        let old = match body.form() {
-            Form::Table(table) => self.tables.get_mut(table)?.remove(key),
-            Form::Packed { list, cell } => {
-                let at = self.lists.find(list, key).ok()?;
-                match self.lists.share_without(list, at) {
-                    Some(shorter) => {
-                        let after = self.lists.get(list).len() - at - 1;
-                        let (old, place) = self.take(cell, at);
-                        let cell = self.splice(cell, place, after, &[]);
-                        self.lists.release(list);
-                        body.set_form(Form::Packed { list: shorter, cell });
-                        Some(old)
-                    }
-                    None => self.as_table_mut(body)?.remove(key),
-                }
-            }
+    pub(super) fn remove(&mut self, object: &mut BodyIx, key: &SmallStr) -> Option<Slot> {
+        let cell = match form(*object) {
+            Form::Table(number) => return self.tables.get_mut(number)?.remove(key),
+            Form::Packed(cell) => cell,
         };
-        body.count(key, 0, old.as_ref());
-        old
+        let (_, Footer { list, json_bytes }) = self.cells.with_footer(cell);
+        let at = self.lists.find(list, key).ok()?;
+        match self.lists.share_without(list, at) {
+            Some(shorter) => {
+                let after = self.lists.get(list).len() - at - 1;
+                let (old, place) = self.take(cell, at);
+                let json_bytes = count(json_bytes, 0, key, Some(&old));
+                let footer = Footer { list: shorter, json_bytes };
+                *object = self.splice(cell, place, after, &[], footer).into();
+                self.lists.release(list);
+                Some(old)
+            }
+            None => self.as_table_mut(object)?.remove(key),
+        }
     }
 
     /// The value of a rank, and where it lies in the cell. If it is a leaf, it is one no more.
@@ -284,9 +263,16 @@ impl Objects {
         (old, start..start + packed::width(value))
     }
 
-    /// Puts `new` in the place of some bytes of a cell, after which come the bytes of this many
+    /// Puts `new` in the place of some bytes of an object's cell, after which come the bytes of this many
     /// values. Tells the cell in which all of them are then.
-    fn splice(&mut self, cell: Cell, old: Range<usize>, after: usize, new: &[u8]) -> Cell {
+    fn splice(
+        &mut self,
+        cell: Cell,
+        old: Range<usize>,
+        after: usize,
+        new: &[u8],
+        footer: Footer,
+    ) -> Cell {
         let bytes = self.cells.get_mut(cell);
         let used = old.end + packed::widths_of(bytes.get(old.end..).unwrap_or_default(), after);
         if Cells::is_unfit(cell, used - old.len() + new.len()) {
@@ -296,36 +282,41 @@ impl Objects {
             run.extend_from_slice(new);
             run.extend_from_slice(part(old.end..used));
             self.cells.remove(cell);
-            return self.cells.add(&run);
+            return self.cells.add_with_footer(&run, footer);
         }
         bytes.copy_within(old.end..used, old.start + new.len());
         if let Some(place) = bytes.get_mut(old.start..old.start + new.len()) {
             place.copy_from_slice(new);
         }
+        self.cells.set_footer(cell, footer);
         cell
     }
 
     /// Gives an object keys of its own.
-    fn as_table_mut(&mut self, body: &mut ObjectBody) -> Option<&mut Keyed<Slot>> {
-        if let Form::Packed { list, cell } = body.form() {
-            let entries =
-                self.view(body).iter().map(|(key, slot)| (key.clone(), slot.to_slot())).collect();
-            self.drop_packed(list, cell);
-            body.set_form(Form::Table(self.tables.insert(entries)));
+    fn as_table_mut(&mut self, object: &mut BodyIx) -> Option<&mut Table> {
+        if let Form::Packed(cell) = form(*object) {
+            let view = self.view(*object);
+            let entries = view.iter().map(|(key, slot)| (key.clone(), slot.to_slot())).collect();
+            let (_, Footer { json_bytes, .. }) = self.cells.with_footer(cell);
+            self.drop_packed(cell);
+            *object = table(self.tables.insert(Table { entries, json_bytes }));
         }
-        self.tables.get_mut(body.number)
+        match form(*object) {
+            Form::Table(number) => self.tables.get_mut(number),
+            Form::Packed(_) => None,
+        }
     }
 
     /// An object is no more.
-    pub(super) fn free(&mut self, body: &ObjectBody) {
-        match body.form() {
-            Form::Packed { list, cell } => self.drop_packed(list, cell),
-            Form::Table(table) => _ = self.tables.remove(table),
+    pub(super) fn free(&mut self, object: BodyIx) {
+        match form(object) {
+            Form::Packed(cell) => self.drop_packed(cell),
+            Form::Table(number) => _ = self.tables.remove(number),
         }
     }
 
-    fn drop_packed(&mut self, list: u32, cell: Cell) {
-        let mut bytes = self.cells.get(cell);
+    fn drop_packed(&mut self, cell: Cell) {
+        let (mut bytes, Footer { list, .. }) = self.cells.with_footer(cell);
         for _ in self.lists.get(list) {
             if let Some(leaf) = packed::leaf(bytes) {
                 self.leaves.remove(leaf);
@@ -336,6 +327,26 @@ impl Objects {
         self.lists.release(list);
     }
 
+    /// A register with this value.
+    pub(super) fn add_register(&mut self, value: &Json) -> BodyIx {
+        let packed = value.pack(&mut self.leaves);
+        self.cells.add(packed.bytes()).into()
+    }
+
+    /// The value of a register.
+    pub(super) fn register(&self, register: BodyIx) -> SlotRef<'_> {
+        SlotRef::Packed(self.cells.get(Cell(register.0)), &self.leaves)
+    }
+
+    /// A register is no more.
+    pub(super) fn free_register(&mut self, register: BodyIx) {
+        let cell = Cell(register.0);
+        if let Some(leaf) = packed::leaf(self.cells.get(cell)) {
+            self.leaves.remove(leaf);
+        }
+        self.cells.remove(cell);
+    }
+
     /// Gives back memory that reading a document or further growth would have used.
     pub(super) fn shrink(&mut self) {
         self.spare = Vec::new();
@@ -344,25 +355,31 @@ impl Objects {
         self.tables.shrink();
     }
 
-    /// Says what leaks, if these are all objects.
-    pub(super) fn check<'a>(
+    /// Says what leaks, if these are all objects and registers.
+    pub(super) fn check(
         &self,
-        bodies: impl Iterator<Item = &'a ObjectBody>,
+        objects: impl Iterator<Item = BodyIx>,
+        registers: impl Iterator<Item = BodyIx>,
     ) -> Result<(), String> {
         let (mut users, mut cells, mut leaves, mut tables) = (0, 0, 0, 0);
-        for body in bodies {
-            match body.form() {
+        for object in objects {
+            match form(object) {
                 Form::Table(_) => tables += 1,
-                Form::Packed { list, cell } => {
+                Form::Packed(cell) => {
+                    let (mut bytes, Footer { list, .. }) = self.cells.with_footer(cell);
                     users += usize::from(list != 0);
                     cells += usize::from(cell != Cell::EMPTY);
-                    let mut bytes = self.cells.get(cell);
                     for _ in self.lists.get(list) {
                         leaves += usize::from(packed::leaf(bytes).is_some());
                         bytes = packed::skip(bytes, 1);
                     }
                 }
             }
+        }
+        for register in registers {
+            let cell = Cell(register.0);
+            cells += usize::from(cell != Cell::EMPTY);
+            leaves += usize::from(packed::leaf(self.cells.get(cell)).is_some());
         }
         for (what, used, kept) in [
             ("lists of keys", users, self.lists.users()),
@@ -378,54 +395,78 @@ impl Objects {
     }
 }
 
+impl Table {
+    fn insert(&mut self, key: &SmallStr, value: impl Value) -> Option<Slot> {
+        let added = value.field_bytes(key);
+        let old = self.entries.insert(key.clone(), value.into_slot());
+        self.json_bytes = count(self.json_bytes, added, key, old.as_ref());
+        old
+    }
+
+    fn remove(&mut self, key: &SmallStr) -> Option<Slot> {
+        let old = self.entries.remove(key);
+        self.json_bytes = count(self.json_bytes, 0, key, old.as_ref());
+        old
+    }
+}
+
+/// The size of an object's JSON fields after a slot was replaced.
+fn count(json_bytes: u32, added: u32, key: &SmallStr, old: Option<&Slot>) -> u32 {
+    let removed = old.map_or(0, |old| old.field_bytes(key));
+    json_bytes.wrapping_add(added).wrapping_sub(removed)
+}
+
 /// What one object holds.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Object<'a> {
     objects: &'a Objects,
-    body: &'a ObjectBody,
+    /// Of one that is packed the values and what its cell says besides.
+    form: Form<(&'a [u8], Footer), &'a Table>,
 }
 
 impl<'a> Object<'a> {
     pub(crate) fn len(self) -> usize {
-        match self.body.form() {
-            Form::Packed { list, .. } => self.objects.lists.get(list).len(),
-            Form::Table(table) => self.objects.tables.get(table).map_or(0, Keyed::len),
+        match self.form {
+            Form::Packed((_, Footer { list, .. })) => self.objects.lists.get(list).len(),
+            Form::Table(table) => table.entries.len(),
         }
     }
 
     /// Size of the JSON fields, keys and values, as JSON text.
     pub(crate) fn json_bytes(self) -> usize {
-        self.body.json_bytes as usize
+        let json_bytes = match self.form {
+            Form::Packed((_, footer)) => footer.json_bytes,
+            Form::Table(table) => table.json_bytes,
+        };
+        json_bytes as usize
     }
 
     pub(crate) fn get(self, key: &SmallStr) -> Option<Slot> {
-        match self.body.form() {
-            Form::Packed { list, cell } => {
+        match self.form {
+            Form::Packed((values, Footer { list, .. })) => {
                 let rank = self.objects.lists.find(list, key).ok()?;
-                Some(self.unpack(self.packed(cell, rank)))
+                Some(self.unpack(packed::skip(values, rank)))
             }
-            Form::Table(table) => self.objects.tables.get(table)?.get(key).cloned(),
+            Form::Table(table) => table.entries.get(key).cloned(),
         }
     }
 
     /// The child at a key: what [`get`](Self::get) gives if it is one, without a value that is not.
     pub(crate) fn child(self, key: &SmallStr) -> Option<NodeIx> {
-        match self.body.form() {
-            Form::Packed { list, cell } => {
+        match self.form {
+            Form::Packed((values, Footer { list, .. })) => {
                 let rank = self.objects.lists.find(list, key).ok()?;
-                packed::child(self.packed(cell, rank))
+                packed::child(packed::skip(values, rank))
             }
-            Form::Table(table) => self.objects.tables.get(table)?.get(key)?.child(),
+            Form::Table(table) => table.entries.get(key)?.child(),
         }
     }
 
     /// Whether there is anything at a key.
     pub(crate) fn contains(self, key: &SmallStr) -> bool {
-        match self.body.form() {
-            Form::Packed { list, .. } => self.objects.lists.find(list, key).is_ok(),
-            Form::Table(table) => {
-                self.objects.tables.get(table).is_some_and(|entries| entries.contains(key))
-            }
+        match self.form {
+            Form::Packed((_, Footer { list, .. })) => self.objects.lists.find(list, key).is_ok(),
+            Form::Table(table) => table.entries.contains(key),
         }
     }
 
@@ -439,13 +480,13 @@ impl<'a> Object<'a> {
 
     /// As [`get`](Self::get), by the text of a key.
     pub(crate) fn at(self, key: &str) -> Option<Slot> {
-        match (self.body.form(), SmallStr::inline(key)) {
+        match (self.form, SmallStr::inline(key)) {
             (_, Some(key)) => self.get(&key),
-            (Form::Table(table), None) => self.objects.tables.get(table)?.at(key).cloned(),
-            (Form::Packed { list, cell }, None) => {
+            (Form::Table(table), None) => table.entries.at(key).cloned(),
+            (Form::Packed((values, Footer { list, .. })), None) => {
                 let keys = self.objects.lists.get(list);
                 let at = keys.binary_search_by(|k| k.as_bytes().cmp(key.as_bytes()));
-                Some(self.unpack(self.packed(cell, at.ok()?)))
+                Some(self.unpack(packed::skip(values, at.ok()?)))
             }
         }
     }
@@ -458,28 +499,18 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The bytes of a cell from the value of a rank on.
-    fn packed(self, cell: Cell, rank: usize) -> &'a [u8] {
-        packed::skip(self.objects.cells.get(cell), rank)
-    }
-
     fn unpack(self, bytes: &[u8]) -> Slot {
         packed::unpack(bytes, |leaf| self.objects.leaves.get(leaf).cloned())
     }
 
     /// Fields and children, in order of their keys.
     pub(crate) fn iter(self) -> ObjectIter<'a> {
-        let objects = self.objects;
-        match self.body.form() {
-            Form::Packed { list, cell } => ObjectIter::Packed {
-                keys: objects.lists.get(list).iter(),
-                bytes: objects.cells.get(cell),
-                leaves: &objects.leaves,
-            },
-            Form::Table(table) => match objects.tables.get(table) {
-                Some(entries) => ObjectIter::Table(entries.iter()),
-                None => ObjectIter::empty(),
-            },
+        match self.form {
+            Form::Packed((bytes, Footer { list, .. })) => {
+                let Objects { lists, leaves, .. } = self.objects;
+                ObjectIter::Packed { keys: lists.get(list).iter(), bytes, leaves }
+            }
+            Form::Table(table) => ObjectIter::Table(table.entries.iter()),
         }
     }
 

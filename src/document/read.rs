@@ -162,7 +162,7 @@ impl Document {
             Body::Map(_) => ValueRef::Map(MapRef { document, ix }),
             Body::List(_) => ValueRef::List(ListRef { document, ix }),
             Body::Text(_) => ValueRef::Text(TextRef { document, ix }),
-            Body::Register(value) => ValueRef::Json(value.clone()),
+            Body::Register(value) => ValueRef::Json(value),
             Body::File(file) => ValueRef::File(file),
         }
     }
@@ -186,10 +186,8 @@ impl Document {
 
     /// How many items of a list lie before a position.
     pub(crate) fn rank_in(&self, list: NodeIx, position: &Position) -> usize {
-        match self.body(list) {
-            Body::List(order) => order.rank(position, self).unwrap_or_else(|rank| rank),
-            _ => 0,
-        }
+        let rank = self.list(list).map(|order| order.rank(position, self.positions()));
+        rank.map_or(0, |rank| rank.unwrap_or_else(|rank| rank))
     }
 
     /// The way that leads to a node.
@@ -197,8 +195,8 @@ impl Document {
         let below_root = self.ancestors(ix).take_while(|ix| *ix != NodeIx::ROOT);
         Path::from_last(below_root.map(|ix| {
             let node = self.node(ix);
-            match self.body(node.parent) {
-                Body::List(_) => PathStep::Index(self.rank_in(node.parent, &node.key)),
+            match self.kind_at(node.parent) {
+                NodeKind::List => PathStep::Index(self.rank_in(node.parent, &node.key)),
                 _ => PathStep::Key(node.key.as_small_str().clone()),
             }
         }))
@@ -460,15 +458,12 @@ impl<'a> ObjectRef<'a> {
 
 impl<'a> MapRef<'a> {
     fn order(self) -> Option<&'a Order> {
-        match self.document.body(self.ix) {
-            Body::Map(order) => Some(order),
-            _ => None,
-        }
+        self.document.tree.map(self.ix)
     }
 
     /// The entry at `key`. O(log n).
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        let entry = self.order()?.find(key.as_bytes(), self.document)?;
+        let entry = self.order()?.find(key.as_bytes(), self.document.positions())?;
         Some(self.document.value(entry))
     }
 
@@ -491,10 +486,7 @@ impl<'a> MapRef<'a> {
 
 impl<'a> ListRef<'a> {
     fn order(self) -> Option<&'a Order> {
-        match self.document.body(self.ix) {
-            Body::List(order) => Some(order),
-            _ => None,
-        }
+        self.document.list(self.ix)
     }
 
     /// The item at `index`. O(log n).
@@ -534,10 +526,7 @@ impl<'a> ListRef<'a> {
 
 impl<'a> TextRef<'a> {
     fn text(self) -> Option<&'a TextNode> {
-        match self.document.body(self.ix) {
-            Body::Text(text) => Some(text),
-            _ => None,
-        }
+        self.document.text(self.ix)
     }
 
     /// The content: characters and their formats, with conversions between indexes in UTF-16 units,

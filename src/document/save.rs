@@ -6,6 +6,7 @@ use super::Document;
 use super::node::{Body, NodeIx};
 use crate::json::write::{write_json, write_str};
 use crate::node::SerializedNode;
+use crate::op::NodeKind;
 use crate::text::Segment;
 use crate::{FileMeta, SmallStr};
 
@@ -75,20 +76,20 @@ impl Document {
     /// Recursion is bounded by [`MAX_NODE_DEPTH`](super::MAX_NODE_DEPTH).
     fn write_node(&self, ix: NodeIx, notation: Notation, out: &mut Vec<u8>) {
         let plain = notation == Notation::PlainLson;
-        let name: &[u8] = match self.body(ix) {
-            Body::Register(value) => return write_json(value, out),
-            Body::Object(_) => br#"{"liveblocksType":"LiveObject","data":"#,
-            Body::Map(_) => br#"{"liveblocksType":"LiveMap","data":"#,
-            Body::List(_) => br#"{"liveblocksType":"LiveList","data":"#,
-            Body::Text(_) => br#"{"liveblocksType":"LiveText","data":"#,
-            Body::File(_) => br#"{"liveblocksType":"LiveFile","data":"#,
+        let name: &[u8] = match self.kind_at(ix) {
+            NodeKind::Register => return self.tree.write_register(ix, out),
+            NodeKind::Object => br#"{"liveblocksType":"LiveObject","data":"#,
+            NodeKind::Map => br#"{"liveblocksType":"LiveMap","data":"#,
+            NodeKind::List => br#"{"liveblocksType":"LiveList","data":"#,
+            NodeKind::Text => br#"{"liveblocksType":"LiveText","data":"#,
+            NodeKind::File => br#"{"liveblocksType":"LiveFile","data":"#,
         };
         if plain {
             out.extend_from_slice(name);
         }
         match self.body(ix) {
-            Body::Object(body) => {
-                let entries = self.tree.objects.view(body).iter();
+            Body::Object(object) => {
+                let entries = object.iter();
                 write_entries(entries, out, |slot, out| match slot.child() {
                     None => slot.write(out),
                     Some(child) => self.write_node(child, notation, out),

@@ -1,99 +1,200 @@
-//! The nodes of a document by their places in the arena, and what its objects hold.
+//! The nodes of a document by their places in the arena, and what they hold.
+//!
+//! What a node holds is with what others of its kind hold, and a table leads there that is far smaller
+//! than the nodes: then the memory of both, which is in no cache, mostly, can be waited for at once.
 
 use std::sync::Arc;
 
-use super::node::{Body, Children, Node, NodeIx};
-use super::objects::{Object, ObjectBody, Objects};
+use super::node::{Body, BodyIx, Children, Node, NodeIx};
+use super::objects::{Object, Objects, Slot, Value};
+use super::order::{Order, Positions};
+use super::slab::Slab;
 use super::text_node::TextNode;
-use crate::op::NodeContent;
-use crate::{Json, SmallStr};
+use crate::op::{NodeContent, NodeKind};
+use crate::position::Position;
+use crate::{FileMeta, Json, SmallStr};
 
 /// All nodes: those in the tree, and those that were taken out and are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
-    nodes: Vec<Node>,
+    nodes: Nodes,
     /// Of each node, at the same place.
-    bodies: Vec<Body>,
-    pub(super) objects: Objects,
+    bodies: Vec<BodyIx>,
+    objects: Objects,
+    /// Of lists and maps.
+    orders: Slab<Order>,
+    texts: Slab<Box<TextNode>>,
+    files: Slab<Arc<FileMeta>>,
 }
 
-// Documents consist of little else.
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Node>() == 32 && size_of::<Body>() == 16);
+/// Who the nodes are and where they hang.
+#[derive(Clone, Debug)]
+pub(crate) struct Nodes(Vec<Node>);
+
+impl Nodes {
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    fn get(&self, ix: NodeIx) -> &Node {
+        &self.0[ix.0 as usize]
+    }
+}
+
+impl Positions<Position> for Nodes {
+    fn position(&self, ix: NodeIx) -> &Position {
+        &self.get(ix).key
+    }
+}
+
+/// Of entries of maps: their keys.
+impl Positions<[u8]> for Nodes {
+    fn position(&self, ix: NodeIx) -> &[u8] {
+        self.get(ix).key.as_bytes()
+    }
+}
 
 impl Tree {
     /// A root without fields.
     pub(super) fn new() -> Self {
         Self {
-            nodes: vec![Node::root()],
-            bodies: vec![Body::Object(ObjectBody::EMPTY)],
+            nodes: Nodes(vec![Node::root()]),
+            bodies: vec![BodyIx::EMPTY],
             objects: Objects::default(),
+            orders: Slab::default(),
+            texts: Slab::default(),
+            files: Slab::default(),
         }
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     pub(crate) fn node(&self, ix: NodeIx) -> &Node {
-        &self.nodes[ix.0 as usize]
+        self.nodes.get(ix)
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     pub(super) fn node_mut(&mut self, ix: NodeIx) -> &mut Node {
-        &mut self.nodes[ix.0 as usize]
+        &mut self.nodes.0[ix.0 as usize]
+    }
+
+    /// Where the positions and keys of nodes are.
+    pub(crate) fn positions(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    pub(crate) fn kind(&self, ix: NodeIx) -> NodeKind {
+        self.node(ix).kind
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    pub(crate) fn body(&self, ix: NodeIx) -> &Body {
-        &self.bodies[ix.0 as usize]
+    fn body_ix(&self, ix: NodeIx) -> BodyIx {
+        self.bodies[ix.0 as usize]
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    pub(super) fn body_mut(&mut self, ix: NodeIx) -> &mut Body {
+    fn body_ix_mut(&mut self, ix: NodeIx) -> &mut BodyIx {
         &mut self.bodies[ix.0 as usize]
     }
 
-    /// The number of places, those of nodes that are no more included.
-    pub(super) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Adds a node at the next place.
-    pub(super) fn push(&mut self, node: Node, body: Body) {
-        self.nodes.push(node);
-        self.bodies.push(body);
-    }
-
-    /// All nodes, and what is left of those that are no more.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter()
-    }
-
-    /// The bodies of all nodes, in the same order.
-    pub(super) fn bodies(&self) -> impl Iterator<Item = &Body> {
-        self.bodies.iter()
-    }
-
-    /// Gives back memory that further growth would have used.
-    pub(super) fn shrink(&mut self) {
-        self.nodes.shrink_to_fit();
-        self.bodies.shrink_to_fit();
-        self.objects.shrink();
+    /// What a node holds. Of a register this makes the value.
+    pub(crate) fn body(&self, ix: NodeIx) -> Body<'_> {
+        let body = self.body_ix(ix);
+        let of_kind = match self.kind(ix) {
+            NodeKind::Object => Some(Body::Object(self.objects.view(body))),
+            NodeKind::List => self.orders.get(body.0).map(Body::List),
+            NodeKind::Map => self.orders.get(body.0).map(Body::Map),
+            NodeKind::Text => self.texts.get(body.0).map(|text| Body::Text(text)),
+            NodeKind::File => self.files.get(body.0).map(Body::File),
+            NodeKind::Register => Some(Body::Register(self.register(ix))),
+        };
+        debug_assert!(of_kind.is_some(), "I2: what a node holds is kept");
+        of_kind.unwrap_or(Body::Register(Json::Null))
     }
 
     /// What an object holds; `None` for any other node.
+    #[inline]
     pub(crate) fn object(&self, ix: NodeIx) -> Option<Object<'_>> {
-        match self.body(ix) {
-            Body::Object(body) => Some(self.objects.view(body)),
+        (self.kind(ix) == NodeKind::Object).then(|| self.objects.view(self.body_ix(ix)))
+    }
+
+    /// The children of a list or map; `None` for any other node.
+    fn order(&self, ix: NodeIx) -> Option<&Order> {
+        match self.kind(ix) {
+            NodeKind::List | NodeKind::Map => self.orders.get(self.body_ix(ix).0),
             _ => None,
         }
     }
 
-    /// An object, for changing it; `None` for any other node.
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    pub(super) fn object_mut(&mut self, ix: NodeIx) -> Option<(&mut Objects, &mut ObjectBody)> {
-        match &mut self.bodies[ix.0 as usize] {
-            Body::Object(body) => Some((&mut self.objects, body)),
+    /// The items of a list; `None` for any other node.
+    pub(crate) fn list(&self, ix: NodeIx) -> Option<&Order> {
+        self.order(ix).filter(|_| self.kind(ix) == NodeKind::List)
+    }
+
+    /// The entries of a map; `None` for any other node.
+    pub(super) fn map(&self, ix: NodeIx) -> Option<&Order> {
+        self.order(ix).filter(|_| self.kind(ix) == NodeKind::Map)
+    }
+
+    /// The children of a list or map, for changing them, and their positions.
+    pub(super) fn order_mut(&mut self, ix: NodeIx) -> Option<(&mut Order, &Nodes)> {
+        match self.kind(ix) {
+            NodeKind::List | NodeKind::Map => {
+                Some((self.orders.get_mut(self.body_ix(ix).0)?, &self.nodes))
+            }
             _ => None,
         }
+    }
+
+    /// A text; `None` for any other node.
+    pub(crate) fn text(&self, ix: NodeIx) -> Option<&TextNode> {
+        match self.kind(ix) {
+            NodeKind::Text => self.texts.get(self.body_ix(ix).0).map(|text| &**text),
+            _ => None,
+        }
+    }
+
+    /// A text, for changing it; `None` for any other node.
+    pub(super) fn text_mut(&mut self, ix: NodeIx) -> Option<&mut TextNode> {
+        match self.kind(ix) {
+            NodeKind::Text => self.texts.get_mut(self.body_ix(ix).0).map(|text| &mut **text),
+            _ => None,
+        }
+    }
+
+    /// The value of a register; `null` of any other node.
+    fn register(&self, ix: NodeIx) -> Json {
+        match self.kind(ix) {
+            NodeKind::Register => match self.objects.register(self.body_ix(ix)).to_slot() {
+                Slot::Json(value) => value,
+                Slot::Child(_) => Json::Null,
+            },
+            _ => Json::Null,
+        }
+    }
+
+    /// Appends the JSON text of a register's value.
+    pub(super) fn write_register(&self, ix: NodeIx, out: &mut Vec<u8>) {
+        self.objects.register(self.body_ix(ix)).write(out);
+    }
+
+    /// Puts something at a key of an object and returns what was there.
+    #[inline]
+    pub(super) fn put(
+        &mut self,
+        object: NodeIx,
+        key: &SmallStr,
+        value: impl Value,
+    ) -> Option<Slot> {
+        debug_assert_eq!(self.kind(object), NodeKind::Object);
+        let mut body = self.body_ix(object);
+        let old = self.objects.insert(&mut body, key, value);
+        *self.body_ix_mut(object) = body;
+        old
+    }
+
+    /// Takes out what is at a key of an object and returns it.
+    pub(super) fn take(&mut self, object: NodeIx, key: &SmallStr) -> Option<Slot> {
+        debug_assert_eq!(self.kind(object), NodeKind::Object);
+        let mut body = self.body_ix(object);
+        let old = self.objects.remove(&mut body, key);
+        *self.body_ix_mut(object) = body;
+        old
     }
 
     /// The JSON fields of an object, in order of their keys; none of any other node.
@@ -103,37 +204,80 @@ impl Tree {
 
     /// The children, in order of their keys or positions.
     pub(crate) fn children(&self, ix: NodeIx) -> Children<'_> {
-        match self.body(ix) {
-            Body::Object(body) => Children::Object(self.objects.view(body).iter()),
-            Body::Map(order) | Body::List(order) => Children::Ordered(Box::new(order.iter())),
-            Body::Register(_) | Body::Text(_) | Body::File(_) => Children::None,
+        match self.kind(ix) {
+            NodeKind::Object => {
+                self.object(ix).map_or(Children::None, |object| Children::Object(object.iter()))
+            }
+            NodeKind::Map | NodeKind::List => {
+                let order = self.order(ix);
+                order.map_or(Children::None, |order| Children::Ordered(Box::new(order.iter())))
+            }
+            NodeKind::Register | NodeKind::Text | NodeKind::File => Children::None,
         }
     }
 
-    /// The body of a node with this content and no children.
-    pub(super) fn new_body(&mut self, content: &NodeContent) -> Body {
+    /// What a node with this content holds that has no children.
+    pub(super) fn add_body(&mut self, content: &NodeContent) -> BodyIx {
         match content {
-            NodeContent::Object(fields) => Body::Object(self.objects.add(fields)),
-            NodeContent::List => Body::List(Box::default()),
-            NodeContent::Map => Body::Map(Box::default()),
-            NodeContent::Register(value) => Body::Register(value.clone()),
+            NodeContent::Object(fields) => self.objects.add(fields),
+            NodeContent::List | NodeContent::Map => self.add_order(),
+            NodeContent::Register(value) => self.add_register(value),
             NodeContent::Text { segments, version } => {
-                Body::Text(Box::new(TextNode::new(segments.clone(), *version)))
+                self.add_text(TextNode::new(segments.clone(), *version))
             }
-            NodeContent::File(file) => Body::File(file.clone()),
+            NodeContent::File(file) => self.add_file(file.clone()),
+        }
+    }
+
+    /// What an object holds whose entries are about to come, until it is [settled](Self::settle).
+    pub(super) fn open_object(&mut self) -> BodyIx {
+        self.objects.open()
+    }
+
+    /// What a list or map without children holds.
+    pub(super) fn add_order(&mut self) -> BodyIx {
+        BodyIx(self.orders.insert(Order::EMPTY))
+    }
+
+    pub(super) fn add_register(&mut self, value: &Json) -> BodyIx {
+        self.objects.add_register(value)
+    }
+
+    pub(super) fn add_text(&mut self, text: TextNode) -> BodyIx {
+        BodyIx(self.texts.insert(Box::new(text)))
+    }
+
+    pub(super) fn add_file(&mut self, file: Arc<FileMeta>) -> BodyIx {
+        BodyIx(self.files.insert(file))
+    }
+
+    /// All children of a node have come for now: packs what holds them.
+    pub(super) fn settle(&mut self, ix: NodeIx) {
+        match self.kind(ix) {
+            NodeKind::Object => {
+                let mut body = self.body_ix(ix);
+                self.objects.settle(&mut body);
+                *self.body_ix_mut(ix) = body;
+            }
+            NodeKind::Map => {
+                if let Some((order, _)) = self.order_mut(ix) {
+                    order.repack();
+                }
+            }
+            _ => {}
         }
     }
 
     /// The content without children, as a create op or a serialised node carries it.
     pub(crate) fn content(&self, ix: NodeIx) -> NodeContent {
         match self.body(ix) {
-            Body::Object(_) => {
-                let fields = self.fields(ix).map(|(key, value)| (key.clone(), value));
+            Body::Object(object) => {
+                let fields = object.fields().map(|(key, value)| (key.clone(), value));
                 NodeContent::Object(Arc::new(fields.collect()))
             }
             Body::List(_) => NodeContent::List,
             Body::Map(_) => NodeContent::Map,
-            Body::Register(value) => NodeContent::Register(value.clone()),
+            Body::Register(value) => NodeContent::Register(value),
             Body::Text(text) => {
                 NodeContent::Text { segments: text.segments(), version: text.version() }
             }
@@ -141,11 +285,84 @@ impl Tree {
         }
     }
 
-    /// Empties the place of a node that is no more.
-    pub(super) fn clear(&mut self, ix: NodeIx) {
-        let body = std::mem::replace(self.body_mut(ix), Body::Register(Json::Null));
-        if let Body::Object(body) = body {
-            self.objects.free(&body);
+    /// The number of places, those of nodes that are no more included.
+    pub(super) fn len(&self) -> usize {
+        self.bodies.len()
+    }
+
+    /// Adds a node at the next place.
+    pub(super) fn push(&mut self, node: Node, body: BodyIx) {
+        self.nodes.0.push(node);
+        self.bodies.push(body);
+    }
+
+    /// Puts a node at a place that was [cleared](Self::clear).
+    pub(super) fn replace(&mut self, ix: NodeIx, node: Node, body: BodyIx) {
+        *self.node_mut(ix) = node;
+        *self.body_ix_mut(ix) = body;
+    }
+
+    /// Empties the place of a node that is no more, and tells what it was.
+    pub(super) fn clear(&mut self, ix: NodeIx) -> Node {
+        let empty = Node { kind: NodeKind::Register, ..Node::root() };
+        let node = std::mem::replace(self.node_mut(ix), empty);
+        let body = std::mem::replace(self.body_ix_mut(ix), BodyIx::EMPTY);
+        self.free_body(node.kind, body);
+        node
+    }
+
+    /// Gives the root these fields in the place of those it has.
+    pub(super) fn set_root(&mut self, content: &NodeContent) {
+        let body = self.add_body(content);
+        let old = std::mem::replace(self.body_ix_mut(NodeIx::ROOT), body);
+        self.free_body(NodeKind::Object, old);
+    }
+
+    fn free_body(&mut self, kind: NodeKind, body: BodyIx) {
+        match kind {
+            NodeKind::Object => self.objects.free(body),
+            NodeKind::Register => self.objects.free_register(body),
+            NodeKind::List | NodeKind::Map => _ = self.orders.remove(body.0),
+            NodeKind::Text => _ = self.texts.remove(body.0),
+            NodeKind::File => _ = self.files.remove(body.0),
         }
+    }
+
+    /// Gives back memory that further growth would have used.
+    pub(super) fn shrink(&mut self) {
+        self.nodes.0.shrink_to_fit();
+        self.bodies.shrink_to_fit();
+        self.objects.shrink();
+        self.orders.shrink();
+        self.texts.shrink();
+        self.files.shrink();
+    }
+
+    /// How many nodes there are whose id is kept as a text.
+    pub(super) fn text_ids(&self) -> usize {
+        self.nodes.0.iter().filter(|node| node.id.is_text()).count()
+    }
+
+    /// Says what is held by no node, if anything is.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let of_kind = |kinds: &'static [NodeKind]| {
+            let all = self.nodes.0.iter().zip(&self.bodies);
+            all.filter(|(node, _)| kinds.contains(&node.kind)).map(|(_, body)| *body)
+        };
+        self.objects.check(of_kind(&[NodeKind::Object]), of_kind(&[NodeKind::Register]))?;
+        for (what, used, kept) in [
+            (
+                "orders",
+                of_kind(&[NodeKind::List, NodeKind::Map]).count(),
+                self.orders.iter().count(),
+            ),
+            ("texts", of_kind(&[NodeKind::Text]).count(), self.texts.iter().count()),
+            ("files", of_kind(&[NodeKind::File]).count(), self.files.iter().count()),
+        ] {
+            if used != kept {
+                return Err(format!("I2: {used} {what} are used, {kept} are kept"));
+            }
+        }
+        Ok(())
     }
 }

@@ -129,7 +129,7 @@ impl ListMut<'_> {
         let document = &self.session.document;
         document
             .list_item(self.node, Some(index))
-            .filter(|item| document.body(*item).kind() == wanted)
+            .filter(|item| document.kind_at(*item) == wanted)
             .ok_or_else(|| self.session.wrong_kind(self.node, &index.to_string(), wanted))
     }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{EditError, Session};
 use crate::document::{Body, NodeIx, ValueRef};
 use crate::json::{JsonObject, to_json};
-use crate::op::{Intent, OpKind, UpdateText};
+use crate::op::{Intent, NodeKind, OpKind, UpdateText};
 use crate::text::{self, Segment};
 use crate::{Json, Lson, SmallStr};
 
@@ -68,7 +68,7 @@ impl Session<'_> {
         work: &mut Work<'t>,
     ) -> Result<(), EditError> {
         let Plan { surplus, fields, nodes } = self.plan(node, target, work);
-        let object = matches!(self.document.body(node), Body::Object(_));
+        let object = self.document.kind_at(node) == NodeKind::Object;
         for key in &surplus {
             if object {
                 self.delete_slot(node, key)?;
@@ -89,7 +89,7 @@ impl Session<'_> {
     fn plan<'t>(&self, node: NodeIx, target: &'t JsonObject, work: &mut Work<'t>) -> Plan {
         let document = &*self.document;
         let mut plan = Plan::default();
-        let object = matches!(document.body(node), Body::Object(_));
+        let object = document.kind_at(node) == NodeKind::Object;
         let mut put = |key: &SmallStr, old: Option<&ValueRef<'_>>, value: &Json| match replacement(
             old, value,
         ) {
@@ -125,7 +125,7 @@ impl Session<'_> {
 
     /// Changes the text, or replaces it where no text update leads to exactly those segments.
     fn reconcile_text(&mut self, node: NodeIx, target: &Json) -> Result<(), EditError> {
-        let Body::Text(content) = self.document.body(node) else { return Ok(()) };
+        let Some(content) = self.document.text(node) else { return Ok(()) };
         let Ok(after) = Segment::list_from_json(target) else { return Ok(()) };
         let (before, version) = (content.segments(), content.version());
         if before == after {
@@ -138,7 +138,7 @@ impl Session<'_> {
         }
         let parent = self.document.node(node).parent;
         let mut place = self.place(parent, self.document.node(node).key.as_small_str().clone());
-        if matches!(self.document.body(parent), Body::List(_)) {
+        if self.document.is_list(parent) {
             place.intent = Intent::Set;
             place.deleted_id = Some(self.id(node));
         }

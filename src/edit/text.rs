@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{EditError, Session, handle};
-use crate::document::{Body, NodeIx, TextNode};
+use crate::document::{NodeIx, TextNode};
 use crate::op::{OpKind, UpdateText};
 use crate::text::{Attributes, TextOp, normalize};
 use crate::{Json, SmallStr};
@@ -187,7 +187,7 @@ impl TextMut<'_> {
 impl Session<'_> {
     /// Changes a text; what has no effect on it is left out.
     pub(crate) fn update_text(&mut self, node: NodeIx, ops: &[TextOp]) -> Result<(), EditError> {
-        let Body::Text(text) = self.document.body(node) else { return Ok(()) };
+        let Some(text) = self.document.text(node) else { return Ok(()) };
         let mut ops = normalize(text.text(), ops);
         ops.retain(|op| match op {
             TextOp::Insert { text, .. } => !text.is_empty(),

@@ -8,7 +8,7 @@ use super::place::{Place, existing, exists, resolve};
 use super::pointer::{Pointer, Walk, decoded, index_of, parent_and_token};
 use super::text_view::{self, TextEdit};
 use super::value::{Given, Take, take};
-use crate::document::{Body, NodeIx, ValueRef};
+use crate::document::{NodeIx, ValueRef};
 use crate::edit::Session;
 use crate::op::{NodeKind, OpKind, UpdateText};
 use crate::text::Segment;
@@ -263,14 +263,12 @@ impl<'a, 'p> Patcher<'a, 'p> {
     }
 
     fn kind(&self, node: NodeIx) -> NodeKind {
-        self.session.document.body(node).kind()
+        self.session.document.kind_at(node)
     }
 
     fn segments(&self, text: NodeIx) -> (Vec<Segment>, u64) {
-        match self.session.document.body(text) {
-            Body::Text(text) => (text.segments(), text.version()),
-            _ => (Vec::new(), 0),
-        }
+        let text = self.session.document.text(text);
+        text.map_or((Vec::new(), 0), |text| (text.segments(), text.version()))
     }
 
     fn view(&self, text: NodeIx) -> Json {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::PatchReason;
 use super::pointer::{Pointer, Walk, index_of};
 use crate::Document;
-use crate::document::{Body, NodeIx, ValueRef};
+use crate::document::{NodeIx, ValueRef};
 use crate::op::NodeKind;
 
 /// What a pointer names.
@@ -39,11 +39,11 @@ pub(super) fn resolve<'p>(
         if walk.is_done() {
             return Ok(Place::Child { parent, token });
         }
-        let child = match document.body(parent) {
-            Body::List(_) => document.list_item(parent, index_of(&token)),
+        let child = match document.kind_at(parent) {
+            NodeKind::List => document.list_item(parent, index_of(&token)),
             _ => document.child_by_key(parent, &token),
         };
-        match child.map(|child| (child, document.body(child).kind())) {
+        match child.map(|child| (child, document.kind_at(child))) {
             Some((child, NodeKind::Object | NodeKind::Map | NodeKind::List)) => parent = child,
             Some((text, NodeKind::Text)) => return Ok(Place::InText { text, inside: walk }),
             _ => return Err(no_parent(document, parent, &token, walk)),
@@ -72,9 +72,9 @@ pub(super) fn existing<'d>(
 
 /// As [`existing`], without the value.
 pub(super) fn exists(document: &Document, parent: NodeIx, token: &str) -> Result<(), PatchReason> {
-    let exists = match document.body(parent) {
-        Body::Object(_) => document.object(parent).is_some_and(|object| object.contains_at(token)),
-        Body::List(_) => document.list_item(parent, index_of(token)).is_some(),
+    let exists = match document.kind_at(parent) {
+        NodeKind::Object => document.object(parent).is_some_and(|object| object.contains_at(token)),
+        NodeKind::List => document.list_item(parent, index_of(token)).is_some(),
         _ => document.child_by_key(parent, token).is_some(),
     };
     debug_assert_eq!(exists, document.value(parent).child(token).is_some());

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Batch, Server};
-use crate::document::{Body, NodeIx};
+use crate::document::NodeIx;
 use crate::op::OpKind;
 use crate::position::Position;
 use crate::{Actor, Op, SmallStr};
@@ -48,7 +48,7 @@ impl Server {
         let node = self.document.node(item);
         node.key.len() > self.options.position_len
             && item != NodeIx::ROOT
-            && matches!(self.document.body(node.parent), Body::List(_))
+            && self.document.is_list(node.parent)
     }
 
     /// Gives the items around `item` short positions, in their order.

@@ -7,8 +7,8 @@ use super::answered::Answer;
 use super::fetch::{size_of_content, size_of_fields};
 use super::{Batch, MOST_FIXES, Server};
 use crate::Op;
-use crate::document::{Body, NodeIx};
-use crate::op::{Create, Intent, OpKind};
+use crate::document::NodeIx;
+use crate::op::{Create, Intent, NodeKind, OpKind};
 use crate::{Document, NodeId, OpId};
 
 impl Server {
@@ -75,7 +75,7 @@ impl Document {
             OpKind::Create(create) => match here {
                 Some(node) => {
                     create.parent_key = self.node(node).key.as_small_str().clone();
-                    if matches!(self.body(self.node(node).parent), Body::List(_)) {
+                    if self.is_list(self.node(node).parent) {
                         fixes.push(self.put_back(node));
                     }
                 }
@@ -90,11 +90,11 @@ impl Document {
     fn undo_create(&self, id: &NodeId, create: &Create, fixes: &mut Vec<Op>) {
         fixes.push(Op::new(id.clone(), OpKind::DeleteCrdt));
         let Some(parent) = self.find(&create.parent_id) else { return };
-        match self.body(parent) {
-            Body::Object(_) | Body::Map(_) => {
+        match self.kind_at(parent) {
+            NodeKind::Object | NodeKind::Map => {
                 self.restore_keys(parent, std::iter::once(&create.parent_key), Intent::Set, fixes);
             }
-            Body::List(_) if create.intent == Intent::Set => {
+            NodeKind::List if create.intent == Intent::Set => {
                 let meant = create.deleted_id.as_ref();
                 let meant = meant.and_then(|id| self.child_by_id(parent, id));
                 let there = self.child(parent, &create.parent_key);

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::super::anchor::Anchor;
-use crate::document::{Body, Node, NodeIx};
+use crate::document::{Node, NodeIx};
 use crate::op::{Create, Intent, OpKind};
 use crate::position::Position;
 use crate::{Document, NodeId, Op, SmallStr};
@@ -89,7 +89,7 @@ impl Document {
             touches.push(Part::At(key.clone()).of(parent_id.clone()));
             return;
         };
-        let in_list = matches!(self.body(parent), Body::List(_));
+        let in_list = self.is_list(parent);
         match intent {
             Intent::Insert | Intent::Push if in_list => {
                 touches.push(self.touched_place(parent, key));
@@ -116,7 +116,7 @@ impl Document {
 
     /// What a container has at a key, or will have just there.
     fn touched_key(&self, parent: NodeIx, key: &SmallStr) -> Touch {
-        let (node, in_list) = (self.id(parent), matches!(self.body(parent), Body::List(_)));
+        let (node, in_list) = (self.id(parent), self.is_list(parent));
         // Only canonical positions are in the order of their bytes.
         if in_list && !Position::verbatim(key.clone()).is_canonical() {
             return Part::All.of(node);

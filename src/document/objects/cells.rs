@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::document::node::BodyIx;
+
 /// The sizes of cells. Neighbours differ by an eighth to a quarter, beyond the smallest.
 const SIZES: [usize; 25] = [
     0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512,
@@ -14,18 +16,51 @@ const SIZES: [usize; 25] = [
 /// The largest run that a cell holds.
 pub(super) const LARGEST: usize = 1024;
 
-/// Names a cell: its size, as a place in the table of sizes, and its number among those of that
-/// size.
+/// Names a cell: its number among those of its size, above its class, which is the place of that size in
+/// the table of sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub(super) class: u8,
-    pub(super) number: u32,
-}
+pub(super) struct Cell(pub(super) u32);
+
+pub(super) const CLASS_BITS: u32 = 5;
+/// Numbers of cells are less. Tests reach it.
+pub(super) const NUMBERS: u32 = if cfg!(test) { 1 << 13 } else { 1 << (32 - CLASS_BITS) };
 
 impl Cell {
     /// The cell of size zero, which takes no memory.
-    pub(super) const EMPTY: Self = Self { class: 0, number: 0 };
+    pub(super) const EMPTY: Self = Self(0);
+
+    #[expect(clippy::cast_possible_truncation, reason = "there are few classes")]
+    fn new(class: usize, number: u32) -> Self {
+        Self(number << CLASS_BITS | class as u32)
+    }
+
+    fn class(self) -> usize {
+        self.0 as usize % (1 << CLASS_BITS)
+    }
+
+    fn number(self) -> u32 {
+        self.0 >> CLASS_BITS
+    }
 }
+
+impl From<Cell> for BodyIx {
+    fn from(Cell(cell): Cell) -> Self {
+        Self(cell)
+    }
+}
+
+/// What the cell of an object says besides the values, in its last bytes: so the memory of both its ends is
+/// waited for at once, if they are in two lines of the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Footer {
+    /// The number of the list of keys.
+    pub(super) list: u32,
+    /// The size of the JSON fields, keys and values, as JSON text. It counts modulo 2³², beyond which no
+    /// limit of an object's size is meant.
+    pub(super) json_bytes: u32,
+}
+
+const FOOTER: usize = size_of::<Footer>();
 
 /// All cells of a document.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +71,10 @@ pub(super) struct Cells {
 
 #[derive(Clone, Debug, Default)]
 struct Class {
-    /// All but the last are full. In pages, so that one more cell never copies them all.
+    /// In pages, so that one more cell never copies them all. All but the last are full.
     pages: Vec<Vec<u8>>,
+    /// Numbers from here on have never been given out.
+    end: u32,
     free: Vec<u32>,
 }
 
@@ -46,7 +83,7 @@ const PAGE: usize = 512;
 
 /// The page of a cell, and its bytes there.
 fn place(cell: Cell) -> (usize, Range<usize>) {
-    let (size, number) = (size(cell), cell.number as usize);
+    let (size, number) = (size(cell), cell.number() as usize);
     let start = number % PAGE * size;
     (number / PAGE, start..start + size)
 }
@@ -58,13 +95,38 @@ fn class_of(len: usize) -> usize {
 }
 
 fn size(cell: Cell) -> usize {
-    SIZES.get(usize::from(cell.class)).copied().unwrap_or_default()
+    SIZES.get(cell.class()).copied().unwrap_or_default()
 }
 
 impl Cells {
     /// A new cell that begins with these bytes, at most [`LARGEST`].
     pub(super) fn add(&mut self, run: &[u8]) -> Cell {
-        let class = class_of(run.len());
+        self.add_to(self.class_with_room(run.len()), run)
+    }
+
+    /// As [`add`](Self::add), of an object. None if it has no entries.
+    pub(super) fn add_with_footer(&mut self, run: &[u8], footer: Footer) -> Cell {
+        if run.is_empty() {
+            debug_assert_eq!(footer, Footer::default(), "an object without entries has no keys");
+            return Cell::EMPTY;
+        }
+        let cell = self.add_to(self.class_with_room(run.len() + FOOTER), run);
+        self.set_footer(cell, footer);
+        cell
+    }
+
+    /// The class of the smallest cells that hold `len` bytes and of which there can be one more.
+    fn class_with_room(&self, len: usize) -> usize {
+        let is_full = |class: &usize| {
+            let class = self.classes.get(*class);
+            class.is_some_and(|class| class.end == NUMBERS && class.free.is_empty())
+        };
+        let class = (class_of(len)..SIZES.len()).find(|class| !is_full(class));
+        debug_assert!(class.is_some(), "so many of all sizes do not fit in memory");
+        class.unwrap_or_default()
+    }
+
+    fn add_to(&mut self, class: usize, run: &[u8]) -> Cell {
         if class == 0 {
             return Cell::EMPTY;
         }
@@ -72,47 +134,42 @@ impl Cells {
             self.classes.reserve_exact(class + 1 - self.classes.len());
             self.classes.resize_with(class + 1, Class::default);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "there are few classes")]
-        let mut cell = Cell { class: class as u8, number: 0 };
-        let size = size(cell);
         let Some(of_size) = self.classes.get_mut(class) else { return Cell::EMPTY };
-        if let Some(number) = of_size.free.pop() {
-            cell.number = number;
-            if let Some(to) = self.get_mut(cell).get_mut(..run.len()) {
-                to.copy_from_slice(run);
-            }
-            return cell;
+        let cell = Cell::new(class, of_size.give_out());
+        if let Some(to) = of_size.room_for(cell).and_then(|room| room.get_mut(..run.len())) {
+            to.copy_from_slice(run);
         }
-        if of_size.pages.last().is_none_or(|last| last.len() == PAGE * size) {
-            of_size.pages.push(Vec::new());
-        }
-        let full = of_size.pages.len().saturating_sub(1) * PAGE;
-        let Some(page) = of_size.pages.last_mut() else { return Cell::EMPTY };
-        let end = page.len();
-        #[expect(clippy::cast_possible_truncation, reason = "4 billion do not fit in memory")]
-        let number = (full + end / size) as u32;
-        cell.number = number;
-        if page.capacity() - end < size {
-            // Few at first, as rooms with small documents are many.
-            let more = (end / 2).max(2 * size).next_multiple_of(size);
-            page.reserve_exact(more.min(PAGE * size - end));
-        }
-        page.extend_from_slice(run);
-        page.resize(end + size, 0);
         cell
     }
 
     /// The cell's bytes, the unused ones at its end included.
     pub(super) fn get(&self, cell: Cell) -> &[u8] {
         let (page, bytes) = place(cell);
-        let class = self.classes.get(usize::from(cell.class));
+        let class = self.classes.get(cell.class());
         class.and_then(|class| class.pages.get(page)?.get(bytes)).unwrap_or_default()
     }
 
     pub(super) fn get_mut(&mut self, cell: Cell) -> &mut [u8] {
         let (page, bytes) = place(cell);
-        let class = self.classes.get_mut(usize::from(cell.class));
+        let class = self.classes.get_mut(cell.class());
         class.and_then(|class| class.pages.get_mut(page)?.get_mut(bytes)).unwrap_or_default()
+    }
+
+    /// The bytes of an object's cell, and its footer.
+    pub(super) fn with_footer(&self, cell: Cell) -> (&[u8], Footer) {
+        let Some((bytes, footer)) = self.get(cell).split_last_chunk::<FOOTER>() else {
+            return Default::default();
+        };
+        let [a, b, c, d, json_bytes @ ..] = *footer;
+        let list = u32::from_le_bytes([a, b, c, d]);
+        (bytes, Footer { list, json_bytes: u32::from_le_bytes(json_bytes) })
+    }
+
+    pub(super) fn set_footer(&mut self, cell: Cell, Footer { list, json_bytes }: Footer) {
+        if let Some(footer) = self.get_mut(cell).last_chunk_mut::<FOOTER>() {
+            let number = u64::from(json_bytes) << 32 | u64::from(list);
+            *footer = number.to_le_bytes();
+        }
     }
 
     /// Puts bytes in the place of others, if they are as many.
@@ -127,25 +184,26 @@ impl Cells {
 
     /// Gives a cell back.
     pub(super) fn remove(&mut self, cell: Cell) {
-        if cell.class > 0 {
-            if let Some(class) = self.classes.get_mut(usize::from(cell.class)) {
-                class.free.push(cell.number);
+        if cell != Cell::EMPTY {
+            if let Some(class) = self.classes.get_mut(cell.class()) {
+                class.free.push(cell.number());
             }
         }
     }
 
-    /// Whether bytes that become this many should move to a cell of another size: they do not fit,
-    /// or take up less than half of it.
-    pub(super) fn is_unfit(cell: Cell, len: usize) -> bool {
-        let size = size(cell);
-        len > size || (len < size / 2 && class_of(len) < usize::from(cell.class))
+    /// Whether values of an object that become this many bytes should move to a cell of another size: they
+    /// do not fit, or take up less than half of it, or are none.
+    pub(super) fn is_unfit(cell: Cell, values: usize) -> bool {
+        let (size, len) = (size(cell), values + FOOTER);
+        values == 0 || len > size || (len < size / 2 && class_of(len) < cell.class())
     }
 
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
-        for class in &mut self.classes {
+        for (class, size) in self.classes.iter_mut().zip(SIZES) {
             class.pages.shrink_to_fit();
-            if let Some(last) = class.pages.last_mut() {
+            if let Some((last, full)) = class.pages.split_last_mut() {
+                last.truncate((class.end as usize - full.len() * PAGE) * size);
                 last.shrink_to_fit();
             }
         }
@@ -153,13 +211,34 @@ impl Cells {
 
     /// The number of cells in use, other than empty ones.
     pub(super) fn len(&self) -> usize {
-        let cells = self.classes.iter().zip(SIZES).skip(1);
-        cells
-            .map(|(class, size)| {
-                let last = class.pages.last().map_or(0, |last| last.len() / size);
-                class.pages.len().saturating_sub(1) * PAGE + last - class.free.len()
-            })
-            .sum()
+        self.classes.iter().map(|class| class.end as usize - class.free.len()).sum()
+    }
+}
+
+impl Class {
+    /// The number for one more cell.
+    fn give_out(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.end += 1;
+            self.end - 1
+        })
+    }
+
+    /// The bytes of a cell, of which one more may have to come into being.
+    fn room_for(&mut self, cell: Cell) -> Option<&mut [u8]> {
+        let (at, bytes) = place(cell);
+        if at == self.pages.len() {
+            self.pages.push(Vec::new());
+        }
+        let page = self.pages.get_mut(at)?;
+        if page.len() < bytes.end {
+            // Few at first, as rooms with small documents are many.
+            let few = (cell.number() as usize * 3 / 2 + 1).clamp(2, PAGE);
+            let cells = if at == 0 { few } else { PAGE };
+            page.reserve_exact(cells * bytes.len() - page.len());
+            page.resize(cells * bytes.len(), 0);
+        }
+        page.get_mut(bytes)
     }
 }
 
@@ -185,11 +264,38 @@ mod tests {
         for (n, cell) in added.iter().enumerate() {
             assert_eq!(cells.get(*cell), run(n));
         }
+        cells.shrink();
         let pages = &cells.classes[1].pages;
         assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [4096, 4096, 4096, 56]);
-        cells.shrink();
         assert_eq!(cells.get(added[PAGE]), run(PAGE));
-        assert_eq!(cells.add(&[1; 8]).number, u32::try_from(3 * PAGE + 7).unwrap());
+        assert_eq!(cells.add(&[1; 8]).number(), u32::try_from(3 * PAGE + 7).unwrap());
+    }
+
+    #[test]
+    fn when_there_are_no_more_numbers_the_next_size_serves() {
+        let mut cells = Cells::default();
+        let added: Vec<_> = (0..=NUMBERS).map(|n| cells.add(&n.to_le_bytes())).collect();
+        assert_eq!((added.first().unwrap().class(), added.last().unwrap().class()), (1, 2));
+        for (n, cell) in (0..=NUMBERS).zip(&added) {
+            assert_eq!(cells.get(*cell)[..4], n.to_le_bytes());
+        }
+        cells.remove(added[7]);
+        assert_eq!(cells.add(&[7]), added[7]);
+    }
+
+    #[test]
+    fn a_footer_is_kept_behind_the_values() {
+        let mut cells = Cells::default();
+        let footer = Footer { list: 0x0102_0304, json_bytes: u32::MAX - 5 };
+        for len in [1, 8, 9, 57, 1000] {
+            let run = vec![9; len];
+            let cell = cells.add_with_footer(&run, footer);
+            let (bytes, kept) = cells.with_footer(cell);
+            assert_eq!((&bytes[..len], kept), (&run[..], footer));
+            assert!(!Cells::is_unfit(cell, len) && Cells::is_unfit(cell, 0));
+        }
+        assert_eq!(cells.add_with_footer(&[], Footer::default()), Cell::EMPTY);
+        assert_eq!(cells.with_footer(Cell::EMPTY), (&[][..], Footer::default()));
     }
 
     #[test]
@@ -206,9 +312,9 @@ mod tests {
         }
         assert_eq!(cells.len(), 0);
         let mut again: Vec<_> = runs.iter().map(|run| cells.add(run)).collect();
-        again.sort_by_key(|cell| (cell.class, cell.number));
+        again.sort_by_key(|cell| cell.0);
         let mut added = added;
-        added.sort_by_key(|cell| (cell.class, cell.number));
+        added.sort_by_key(|cell| cell.0);
         assert_eq!(again, added);
         assert_eq!(cells.add(&[]), Cell::EMPTY);
     }
