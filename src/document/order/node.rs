@@ -85,7 +85,8 @@ impl Node {
                 };
                 let before = inner.count_before(at);
                 let (rank, right) = inner.kid_mut(at).insert(probe, ix, kid_edge, level + 1)?;
-                inner.update(at, |count| *count += 1);
+                inner.recount(at, |count| *count += 1);
+                inner.refresh_head(at, rank);
                 let right = right.and_then(|kid| inner.insert_kid(at + 1, kid, edge));
                 Ok((before + rank, right.map(|right| Self::Inner(Box::new(right)))))
             }
@@ -100,7 +101,7 @@ impl Node {
             Self::Inner(inner) => {
                 let end = inner.kids.len();
                 let right = inner.kids.last_mut()?.push(slot);
-                inner.update(end - 1, |count| *count += 1);
+                inner.recount(end - 1, |count| *count += 1);
                 let right = right.and_then(|kid| inner.insert_kid(end, kid, edge));
                 right.map(|right| Self::Inner(Box::new(right)))
             }
@@ -134,7 +135,8 @@ impl Node {
                 let at = place.or_else(|end| end.checked_sub(1).ok_or(())).ok()?;
                 let before = inner.count_before(at);
                 let (rank, ix) = inner.kid_mut(at).remove(probe, level + 1)?;
-                inner.update(at, |count| *count -= 1);
+                inner.recount(at, |count| *count -= 1);
+                inner.refresh_head(at, rank);
                 inner.tidy(at);
                 Some((before + rank, ix))
             }
@@ -245,14 +247,22 @@ impl Inner {
         None
     }
 
-    /// Restores I3 for a kid that has changed.
-    fn update(&mut self, at: usize, count: impl FnOnce(&mut u32)) {
+    /// Restores I3 for a kid with more or fewer slots than before.
+    fn recount(&mut self, at: usize, change: impl FnOnce(&mut u32)) {
+        if let Some(count) = self.counts.get_mut(at) {
+            change(count);
+        }
+    }
+
+    /// Restores I3 for a kid that got or lost the slot of a rank. Its first slot is mostly not that one,
+    /// and in no cache.
+    fn refresh_head(&mut self, at: usize, rank: usize) {
+        if rank > 0 {
+            return;
+        }
         let head = self.kid(at).slots().first().copied();
         if let (Some(to), Some(head)) = (self.heads.get_mut(at), head) {
             *to = head;
-        }
-        if let Some(to) = self.counts.get_mut(at) {
-            count(to);
         }
     }
 
@@ -260,7 +270,7 @@ impl Inner {
     /// if it had to split.
     fn insert_kid(&mut self, at: usize, kid: Node, edge: Edge) -> Option<Self> {
         let count = kid.count();
-        self.update(at - 1, |left| *left -= count);
+        self.recount(at - 1, |left| *left -= count);
         grow(&mut self.heads);
         grow(&mut self.counts);
         grow(&mut self.kids);
@@ -313,7 +323,7 @@ impl Inner {
         let count = self.counts.remove(at + 1);
         let right = self.kids.remove(at + 1);
         self.kid_mut(at).append(right);
-        self.update(at, |left| *left += count);
+        self.recount(at, |left| *left += count);
     }
 }
 
