@@ -1,7 +1,7 @@
 //! The document: one tree of live nodes, and one journal that can take every change back.
 //!
-//! The tree is an arena of nodes, an index from ids to nodes, and in each container the order
-//! of its children. All changes are made by the five primitives of `document/mutate.rs`; what an
+//! The tree is an arena of nodes, what they hold, by kind, and an index from ids to nodes. A container
+//! holds the order of its children. All changes are made by the five primitives of `document/mutate.rs`; what an
 //! op means in terms of them is decided in [`crate::apply`] and nowhere else.
 //!
 //! The numbered invariants I1 to I8 are listed in `docs/DESIGN.md` and checked by
