@@ -31,6 +31,9 @@ use node::{Edge, Node};
 
 /// The most slots in a leaf, and kids in an inner node. Tests reach deep trees with small numbers.
 const CAP: usize = if cfg!(test) { 4 } else { 64 };
+/// How many slots and kids they get while a list grows at its end or is packed, so that the first items which
+/// are put among them do not split them.
+const FULL: usize = CAP - CAP.div_ceil(8);
 
 /// What children are ordered by: the positions of a list's items, the keys of a map's entries.
 pub(crate) trait Sortable: Ord {
@@ -110,12 +113,12 @@ impl Order {
 
     fn packed(slots: &[Slot]) -> Self {
         let len = slots.len();
-        let mut level: Vec<_> = slots.chunks(CAP).map(|leaf| Node::Leaf(leaf.to_vec())).collect();
+        let mut level: Vec<_> = slots.chunks(FULL).map(|leaf| Node::Leaf(leaf.to_vec())).collect();
         while level.len() > 1 {
             let mut kids = level.into_iter().peekable();
             level = Vec::new();
             while kids.peek().is_some() {
-                level.push(Node::inner(kids.by_ref().take(CAP).collect()));
+                level.push(Node::inner(kids.by_ref().take(FULL).collect()));
             }
         }
         Self { root: level.pop().unwrap_or_default(), len }

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{CAP, NodeIx, Positions, Probe, Slot, Sortable};
+use super::{CAP, FULL, NodeIx, Positions, Probe, Slot, Sortable};
 
 #[derive(Clone, Debug)]
 pub(super) enum Node {
@@ -278,12 +278,10 @@ impl Inner {
         self.counts.insert(at, count);
         self.kids.insert(at, kid);
         let len = self.kids.len();
-        if len <= CAP {
-            return None;
-        }
-        let cut = match edge {
-            Edge { last: true, .. } if at + 1 == len => at,
-            Edge { first: true, .. } if at == 1 => at,
+        let is_at_end = (edge.last && at + 1 == len) || (edge.first && at == 1);
+        let cut = match len {
+            _ if is_at_end && len > FULL => at,
+            ..=CAP => return None,
             _ => len / 2,
         };
         let right = Self {
@@ -329,21 +327,21 @@ impl Inner {
 
 /// Adds a slot to a leaf. Yields the right one of the two leaves if it had to split.
 fn insert_slot(slots: &mut Vec<Slot>, at: usize, slot: Slot, edge: Edge) -> Option<Vec<Slot>> {
-    if slots.len() < CAP {
-        grow(slots);
-        slots.insert(at, slot);
-        return None;
-    }
-    // A list that grows at one end is left with full leaves.
-    if edge.last && at == slots.len() {
+    // A list that grows at one end is left with leaves that are full but for what comes between later.
+    if edge.last && at == slots.len() && slots.len() >= FULL {
         let mut right = Vec::with_capacity(CAP);
         right.push(slot);
         return Some(right);
     }
-    if edge.first && at == 0 {
+    if edge.first && at == 0 && slots.len() >= FULL {
         let mut left = Vec::with_capacity(CAP);
         left.push(slot);
         return Some(mem::replace(slots, left));
+    }
+    if slots.len() < CAP {
+        grow(slots);
+        slots.insert(at, slot);
+        return None;
     }
     let cut = slots.len() / 2;
     let mut right = Vec::with_capacity(CAP - CAP / 4);
@@ -357,6 +355,7 @@ fn insert_slot(slots: &mut Vec<Slot>, at: usize, slot: Slot, edge: Edge) -> Opti
 /// Makes room for one more, by moderate steps since leaves are most of the tree's memory.
 fn grow<T>(items: &mut Vec<T>) {
     if items.len() == items.capacity() {
-        items.reserve_exact(items.len().clamp(2, 16));
+        let left = CAP.saturating_sub(items.len()).max(1);
+        items.reserve_exact(items.len().clamp(2, 16).min(left));
     }
 }

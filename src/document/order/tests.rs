@@ -240,7 +240,7 @@ fn lists_that_grow_at_an_end_have_full_leaves() {
                 Node::Inner(inner) => nodes.extend(&inner.kids),
             }
         }
-        assert_eq!(leaves, 1000 / CAP);
+        assert_eq!(leaves, 1000_usize.div_ceil(FULL));
     }
 }
 
