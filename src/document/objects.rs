@@ -36,7 +36,7 @@ pub(crate) enum Slot {
 pub(super) trait Value {
     /// The size of the JSON field that this is at `key`, if it is one.
     fn field_bytes(&self, key: &SmallStr) -> u32;
-    fn pack(self, leaves: &mut Leaves) -> Packed;
+    fn pack(self, to: &mut Packed, leaves: &mut Leaves);
     fn into_slot(self) -> Slot;
 }
 
@@ -48,12 +48,11 @@ impl Value for Slot {
         }
     }
 
-    fn pack(self, leaves: &mut Leaves) -> Packed {
+    fn pack(self, to: &mut Packed, leaves: &mut Leaves) {
         match self {
-            Self::Json(value) => {
-                Packed::short(&value).unwrap_or_else(|| Packed::leaf(leaves.insert(value)))
-            }
-            Self::Child(child) => Packed::child(child),
+            Self::Json(value) if to.set_short(&value) => {}
+            Self::Json(value) => to.set_leaf(leaves.insert(value)),
+            Self::Child(child) => to.set_child(child),
         }
     }
 
@@ -67,8 +66,10 @@ impl Value for &Json {
         add(0, key, self)
     }
 
-    fn pack(self, leaves: &mut Leaves) -> Packed {
-        Packed::short(self).unwrap_or_else(|| Packed::leaf(leaves.insert(self.clone())))
+    fn pack(self, to: &mut Packed, leaves: &mut Leaves) {
+        if !to.set_short(self) {
+            to.set_leaf(leaves.insert(self.clone()));
+        }
     }
 
     fn into_slot(self) -> Slot {
@@ -110,6 +111,8 @@ enum Form<Packed, Table> {
 
 /// Stands for a class of cells in the [`BodyIx`] of a table.
 const TABLE: u32 = 31;
+const _: () = assert!(cells::CLASSES <= TABLE as usize && TABLE < 1 << cells::CLASS_BITS);
+const _: () = assert!(key_lists::KEYS * packed::WIDEST + size_of::<Footer>() <= cells::LARGEST);
 
 fn table(number: u32) -> BodyIx {
     debug_assert!(number < cells::NUMBERS, "tables are far larger than their numbers");
@@ -170,13 +173,16 @@ impl Objects {
     /// The values of an object in a new cell.
     fn pack(&mut self, slots: impl Iterator<Item = Slot>, footer: Footer) -> Cell {
         let mut run: SmallVec<[u8; 128]> = SmallVec::new();
+        let mut packed = Packed::null();
         for slot in slots {
-            run.extend_from_slice(slot.pack(&mut self.leaves).bytes());
+            slot.pack(&mut packed, &mut self.leaves);
+            run.extend_from_slice(packed.bytes());
         }
         self.cells.add_with_footer(&run, footer)
     }
 
     /// What an object holds.
+    #[inline]
     pub(super) fn view(&self, object: BodyIx) -> Object<'_> {
         let form = match form(object) {
             Form::Packed(cell) => Form::Packed(self.cells.with_footer(cell)),
@@ -201,9 +207,10 @@ impl Objects {
         };
         let added = value.field_bytes(key);
         let (_, Footer { list, json_bytes }) = self.cells.with_footer(cell);
+        let mut new = Packed::null();
         match self.lists.find(list, key) {
             Ok(at) => {
-                let new = value.pack(&mut self.leaves);
+                value.pack(&mut new, &mut self.leaves);
                 let (old, place) = self.take(cell, at);
                 let json_bytes = count(json_bytes, added, key, Some(&old));
                 let footer = Footer { list, json_bytes };
@@ -218,7 +225,7 @@ impl Objects {
             }
             Err(at) => match self.lists.share_with(list, at, key) {
                 Some(longer) => {
-                    let new = value.pack(&mut self.leaves);
+                    value.pack(&mut new, &mut self.leaves);
                     let after = self.lists.get(list).len() - at;
                     let start = packed::widths_of(self.cells.get(cell), at);
                     let json_bytes = count(json_bytes, added, key, None);
@@ -329,7 +336,8 @@ impl Objects {
 
     /// A register with this value.
     pub(super) fn add_register(&mut self, value: &Json) -> BodyIx {
-        let packed = value.pack(&mut self.leaves);
+        let mut packed = Packed::null();
+        value.pack(&mut packed, &mut self.leaves);
         self.cells.add(packed.bytes()).into()
     }
 

@@ -108,7 +108,8 @@ impl Tree {
     }
 
     /// What an object holds; `None` for any other node.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "so that the view is made where it is used")]
+    #[inline(always)]
     pub(crate) fn object(&self, ix: NodeIx) -> Option<Object<'_>> {
         (self.kind(ix) == NodeKind::Object).then(|| self.objects.view(self.body_ix(ix)))
     }

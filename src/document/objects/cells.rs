@@ -8,13 +8,15 @@ use std::ops::Range;
 use crate::document::node::BodyIx;
 
 /// The sizes of cells. Neighbours differ by an eighth to a quarter, beyond the smallest.
-const SIZES: [usize; 25] = [
+static SIZES: [usize; CLASSES] = [
     0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512,
-    640, 768, 896, 1024,
+    640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560,
 ];
 
+pub(super) const CLASSES: usize = 30;
+
 /// The largest run that a cell holds.
-pub(super) const LARGEST: usize = 1024;
+pub(super) const LARGEST: usize = 2560;
 
 /// Names a cell: its number among those of its size, above its class, which is the place of that size in
 /// the table of sizes.
@@ -78,14 +80,20 @@ struct Class {
     free: Vec<u32>,
 }
 
-/// How many cells a full page has.
-const PAGE: usize = 512;
+/// How many cells of a class a full page has, as a power of two: 32 KiB of them, and of small ones fewer.
+static PAGE_BITS: [u8; CLASSES] =
+    [9, 9, 9, 9, 9, 9, 9, 9, 9, 8, 8, 8, 8, 7, 7, 7, 7, 6, 6, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 3];
+
+fn page_bits(cell: Cell) -> u8 {
+    PAGE_BITS.get(cell.class()).copied().unwrap_or_default()
+}
 
 /// The page of a cell, and its bytes there.
 fn place(cell: Cell) -> (usize, Range<usize>) {
     let (size, number) = (size(cell), cell.number() as usize);
-    let start = number % PAGE * size;
-    (number / PAGE, start..start + size)
+    let bits = page_bits(cell);
+    let start = number % (1 << bits) * size;
+    (number >> bits, start..start + size)
 }
 
 /// The class of the smallest cell that holds `len` bytes.
@@ -156,6 +164,7 @@ impl Cells {
     }
 
     /// The bytes of an object's cell, and its footer.
+    #[inline]
     pub(super) fn with_footer(&self, cell: Cell) -> (&[u8], Footer) {
         let Some((bytes, footer)) = self.get(cell).split_last_chunk::<FOOTER>() else {
             return Default::default();
@@ -200,10 +209,10 @@ impl Cells {
 
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
-        for (class, size) in self.classes.iter_mut().zip(SIZES) {
+        for (class, (size, bits)) in self.classes.iter_mut().zip(SIZES.iter().zip(PAGE_BITS)) {
             class.pages.shrink_to_fit();
             if let Some((last, full)) = class.pages.split_last_mut() {
-                last.truncate((class.end as usize - full.len() * PAGE) * size);
+                last.truncate((class.end as usize - (full.len() << bits)) * size);
                 last.shrink_to_fit();
             }
         }
@@ -233,8 +242,9 @@ impl Class {
         let page = self.pages.get_mut(at)?;
         if page.len() < bytes.end {
             // Few at first, as rooms with small documents are many.
-            let few = (cell.number() as usize * 3 / 2 + 1).clamp(2, PAGE);
-            let cells = if at == 0 { few } else { PAGE };
+            let full = 1 << page_bits(cell);
+            let few = (cell.number() as usize * 3 / 2 + 1).clamp(2, full);
+            let cells = if at == 0 { few } else { full };
             page.reserve_exact(cells * bytes.len() - page.len());
             page.resize(cells * bytes.len(), 0);
         }
@@ -256,7 +266,16 @@ mod tests {
     }
 
     #[test]
+    fn pages_are_of_some_kilobytes() {
+        for (size, bits) in SIZES.into_iter().zip(PAGE_BITS).skip(1) {
+            let bytes = size << bits;
+            assert!((4096..=32_768).contains(&bytes), "{size}: {bytes}");
+        }
+    }
+
+    #[test]
     fn many_cells_of_a_size_are_in_pages() {
+        const PAGE: usize = 512;
         let mut cells = Cells::default();
         let run = |n: usize| n.to_le_bytes();
         let added: Vec<_> = (0..3 * PAGE + 7).map(|n| cells.add(&run(n))).collect();

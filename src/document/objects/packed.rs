@@ -8,6 +8,7 @@
 //! |---|---|
 //! | 0 to 14 | a text of that many bytes |
 //! | 16 to 24 | see the constants |
+//! | 25 to 46 | a text of 15 to 36 bytes, as UUIDs have |
 //! | 128 to 191 | an integer of 14 bits, the upper ones in the tag |
 //! | 192 to 255 | an integer of 6 bits |
 
@@ -17,7 +18,10 @@ use crate::json::Number;
 use crate::json::write::{write_json, write_str_bytes};
 use crate::{Json, SmallStr};
 
-const LONGEST_TEXT: u8 = 14;
+/// Up to here the tag of a text is its length, from here to the longest it is more by [`MORE`].
+const SHORT_TEXT: u8 = 14;
+const LONGEST_TEXT: u8 = 36;
+const MORE: u8 = 10;
 const NULL: u8 = 16;
 const FALSE: u8 = 17;
 const TRUE: u8 = 18;
@@ -27,11 +31,15 @@ const F32: u8 = 21;
 const F64: u8 = 22;
 const LEAF: u8 = 23;
 const CHILD: u8 = 24;
+const FIRST_LONGER: u8 = SHORT_TEXT + 1 + MORE;
+const LAST_LONGER: u8 = LONGEST_TEXT + MORE;
 const BITS_14: u8 = 128;
 const BITS_6: u8 = 192;
 
 /// The most bytes that a value takes.
 pub(super) const WIDEST: usize = 1 + LONGEST_TEXT as usize;
+/// The same in whole words.
+const ROOM: usize = WIDEST.next_multiple_of(8);
 
 /// How many bytes a value takes, by its tag.
 static WIDTHS: [u8; 256] = widths();
@@ -43,7 +51,8 @@ const fn widths() -> [u8; 256] {
         #[expect(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "below 256")]
         {
             widths[tag] = match tag as u8 {
-                len @ 0..=LONGEST_TEXT => 1 + len,
+                len @ 0..=SHORT_TEXT => 1 + len,
+                tag @ FIRST_LONGER..=LAST_LONGER => 1 + tag - MORE,
                 I16 => 3,
                 I32 | F32 | LEAF | CHILD => 5,
                 F64 => 9,
@@ -56,68 +65,89 @@ const fn widths() -> [u8; 256] {
     widths
 }
 
-/// A value in its packed form.
+/// A value in its packed form. It is made in place, which spares copies of what has just been stored in
+/// parts.
 pub(in super::super) struct Packed {
-    bytes: [u8; WIDEST + 1],
+    bytes: [u8; ROOM],
     len: u8,
 }
 
 impl Packed {
-    fn new<const N: usize>(tag: u8, rest: [u8; N]) -> Self {
-        let mut bytes = [0; WIDEST + 1];
-        let [first, others @ ..] = &mut bytes;
+    /// `null`.
+    pub(super) fn null() -> Self {
+        Self { bytes: [NULL; ROOM], len: 1 }
+    }
+
+    fn set<const N: usize>(&mut self, tag: u8, rest: [u8; N]) {
+        let [first, others @ ..] = &mut self.bytes;
         *first = tag;
         if let Some(to) = others.first_chunk_mut() {
             *to = rest;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "at most 8")]
-        Self { bytes, len: 1 + N as u8 }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 14")]
+        let len = 1 + N as u8;
+        self.len = len;
     }
 
-    fn text(text: &SmallStr) -> Option<Self> {
-        let (len, text) = text.as_inline()?;
-        Some(Self { len: 1 + len, ..Self::new(len, *text) })
+    fn set_text(&mut self, text: &SmallStr) -> bool {
+        if let Some((len, text)) = text.as_inline() {
+            self.set(len, *text);
+            self.len = 1 + len;
+            return true;
+        }
+        let text = text.as_bytes();
+        let room = self.bytes.get_mut(1..=text.len());
+        match (u8::try_from(text.len()), room) {
+            (Ok(len @ ..=LONGEST_TEXT), Some(room)) => {
+                room.copy_from_slice(text);
+                self.set(len + MORE, []);
+                self.len = 1 + len;
+                true
+            }
+            _ => false,
+        }
     }
 
-    fn number(number: Number) -> Self {
+    fn set_number(&mut self, number: Number) {
         let value = number.get();
         #[expect(clippy::cast_possible_truncation, reason = "compared with what it was made from")]
         let (integer, single) = (value as i32, value as f32);
         #[expect(clippy::float_cmp, reason = "only what reads back as the same")]
         if f64::from(integer) != value {
             return if f64::from(single) == value {
-                Self::new(F32, single.to_le_bytes())
+                self.set(F32, single.to_le_bytes());
             } else {
-                Self::new(F64, value.to_le_bytes())
+                self.set(F64, value.to_le_bytes());
             };
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
         match integer {
-            0..64 => Self::new(BITS_6 | integer as u8, []),
-            64..16_384 => Self::new(BITS_14 | (integer >> 8) as u8, [integer as u8]),
-            -32_768..32_768 => Self::new(I16, (integer as i16).to_le_bytes()),
-            _ => Self::new(I32, integer.to_le_bytes()),
+            0..64 => self.set(BITS_6 | integer as u8, []),
+            64..16_384 => self.set(BITS_14 | (integer >> 8) as u8, [integer as u8]),
+            -32_768..32_768 => self.set(I16, (integer as i16).to_le_bytes()),
+            _ => self.set(I32, integer.to_le_bytes()),
         }
     }
 
-    /// A value that is short; any other has to become a leaf.
-    pub(super) fn short(value: &Json) -> Option<Self> {
+    /// Becomes a value that is short. Any other has to become a leaf, which false says.
+    pub(super) fn set_short(&mut self, value: &Json) -> bool {
         match value {
-            Json::Null => Some(Self::new(NULL, [])),
-            Json::Bool(value) => Some(Self::new(if *value { TRUE } else { FALSE }, [])),
-            Json::Number(number) => Some(Self::number(*number)),
-            Json::String(text) => Self::text(text),
-            Json::Array(_) | Json::Object(_) => None,
+            Json::Null => self.set(NULL, []),
+            Json::Bool(value) => self.set(if *value { TRUE } else { FALSE }, []),
+            Json::Number(number) => self.set_number(*number),
+            Json::String(text) => return self.set_text(text),
+            Json::Array(_) | Json::Object(_) => return false,
         }
+        true
     }
 
-    /// The leaf of this number.
-    pub(super) fn leaf(number: u32) -> Self {
-        Self::new(LEAF, number.to_le_bytes())
+    /// Becomes the leaf of this number.
+    pub(super) fn set_leaf(&mut self, number: u32) {
+        self.set(LEAF, number.to_le_bytes());
     }
 
-    pub(super) fn child(child: NodeIx) -> Self {
-        Self::new(CHILD, child.0.to_le_bytes())
+    pub(super) fn set_child(&mut self, child: NodeIx) {
+        self.set(CHILD, child.0.to_le_bytes());
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -129,9 +159,7 @@ impl Packed {
 /// as that of the value that [`unpack`] makes.
 pub(super) fn write(bytes: &[u8], out: &mut Vec<u8>) {
     match bytes.first() {
-        Some(&len @ 0..=LONGEST_TEXT) => {
-            write_str_bytes(bytes.get(1..1 + usize::from(len)).unwrap_or_default(), out);
-        }
+        Some(0..=SHORT_TEXT | FIRST_LONGER..=LAST_LONGER) => write_str_bytes(text(bytes), out),
         _ => match unpack(bytes, |_| None) {
             Slot::Json(value) => write_json(&value, out),
             Slot::Child(_) => write_json(&Json::Null, out),
@@ -168,6 +196,18 @@ pub(super) fn leaf(bytes: &[u8]) -> Option<u32> {
     (bytes.first() == Some(&LEAF)).then(|| u32::from_le_bytes(rest(bytes)))
 }
 
+/// The bytes of the text that the first value is.
+fn text(bytes: &[u8]) -> &[u8] {
+    bytes.get(1..width(bytes)).unwrap_or_default()
+}
+
+/// A text that is too long to lie inside a `Json`.
+#[inline(never)]
+fn longer(text: &[u8]) -> Json {
+    // The bytes are those of a text, so they are UTF-8 and the default is never used.
+    Json::from(std::str::from_utf8(text).unwrap_or_default())
+}
+
 fn rest<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes.get(1..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
 }
@@ -178,10 +218,8 @@ pub(super) fn unpack(bytes: &[u8], leaf: impl FnOnce(u32) -> Option<Json>) -> Sl
     let tag = bytes.first().copied().unwrap_or(NULL);
     let number = |value: f64| Json::number(value);
     Slot::Json(match tag {
-        len @ 0..=LONGEST_TEXT => {
-            let text = bytes.get(1..1 + usize::from(len)).unwrap_or_default();
-            Json::String(SmallStr::from_inline(text))
-        }
+        0..=SHORT_TEXT => Json::String(SmallStr::from_inline(text(bytes))),
+        FIRST_LONGER..=LAST_LONGER => longer(text(bytes)),
         FALSE => Json::Bool(false),
         TRUE => Json::Bool(true),
         I16 => number(i16::from_le_bytes(rest(bytes)).into()),
@@ -203,7 +241,8 @@ mod tests {
 
     fn round_trip(value: &Json) -> usize {
         let mut leaves = Leaves::default();
-        let packed = value.pack(&mut leaves);
+        let mut packed = Packed::null();
+        value.pack(&mut packed, &mut leaves);
         assert_eq!(width(packed.bytes()), packed.bytes().len());
         match unpack(packed.bytes(), |number| leaves.get(number).cloned()) {
             Slot::Json(again) => assert_eq!(again, *value),
@@ -244,11 +283,18 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_kept_up_to_fourteen_bytes() {
-        for text in ["", "a", "fourteen bytes", "é😀", "\"\\\n"] {
+    fn texts_are_kept_up_to_thirty_six_bytes() {
+        for text in ["", "a", "fourteen bytes", "é😀", "\"\\\n", "a \"word\" and é😀"] {
             assert_eq!(round_trip(&Json::from(text)), 1 + text.len());
         }
-        for value in [Json::from("fifteen bytes!!"), Json::array([]), Json::object([])] {
+        for len in 0..=36 {
+            assert_eq!(
+                round_trip(&Json::from("é".repeat(18).get(..len / 2 * 2).unwrap())),
+                1 + len / 2 * 2
+            );
+            assert_eq!(round_trip(&Json::from("x".repeat(len).as_str())), 1 + len);
+        }
+        for value in [Json::from("x".repeat(37).as_str()), Json::array([]), Json::object([])] {
             assert_eq!(round_trip(&value), 5);
         }
         for value in [Json::Null, Json::from(true), Json::from(false)] {

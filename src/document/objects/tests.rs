@@ -141,7 +141,7 @@ fn an_object_that_was_read_is_packed() {
 
 #[test]
 fn the_widest_object_fits_a_cell() {
-    let text = Json::from("fourteen bytes");
+    let text = Json::from("a text of thirty-six bytes, as UUIDs");
     let fields: JsonObject = (0..64).map(|number| (key(number), text.clone())).collect();
     let mut objects = Objects::default();
     let body = objects.add(&fields);
