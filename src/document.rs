@@ -7,6 +7,7 @@
 //! The numbered invariants I1 to I8 are listed in `docs/DESIGN.md` and checked by
 //! [`Document::check`].
 
+mod body;
 mod build;
 mod check;
 mod ids;
@@ -29,12 +30,13 @@ pub use journal::Savepoint;
 pub use load::{LoadReport, NodesError, Repair};
 pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
 
+pub(crate) use body::Body;
+use body::Children;
 use ids::IdIndex;
 pub(crate) use ids::PackedId;
 use journal::Journal;
 pub(crate) use keyed::Keyed;
-use node::Children;
-pub(crate) use node::{Body, Node, NodeIx};
+pub(crate) use node::{Node, NodeIx};
 pub(crate) use objects::{Object, Slot, field_bytes};
 use order::{Finger, Order};
 pub(crate) use text_node::TextNode;

@@ -1,6 +1,7 @@
 //! The invariants of a document, checked one and all.
 
-use super::node::{Body, NodeIx};
+use super::body::Body;
+use super::node::NodeIx;
 use super::objects::field_bytes;
 use super::{Document, MAX_NODE_DEPTH};
 use crate::Position;

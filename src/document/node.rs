@@ -1,14 +1,9 @@
 //! The nodes of the tree and where they live.
 
-use std::sync::Arc;
-
 use super::ids::PackedId;
-use super::objects::{Object, ObjectIter};
-use super::order::{self, Order};
-use super::text_node::TextNode;
+use crate::SmallStr;
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::{FileMeta, Json, SmallStr};
 
 /// A node's place in the arena. Only meaningful together with its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,17 +43,6 @@ impl BodyIx {
     pub(super) const EMPTY: Self = Self(0);
 }
 
-/// What a node holds.
-#[derive(Clone, Debug)]
-pub(crate) enum Body<'a> {
-    Object(Object<'a>),
-    List(&'a Order),
-    Map(&'a Order),
-    Register(Json),
-    Text(&'a TextNode),
-    File(&'a Arc<FileMeta>),
-}
-
 impl Node {
     /// The root of a document.
     pub(super) fn root() -> Self {
@@ -68,25 +52,6 @@ impl Node {
             key: Position::verbatim(SmallStr::EMPTY),
             depth: 0,
             kind: NodeKind::Object,
-        }
-    }
-}
-
-/// Iterates over a node's children.
-pub(crate) enum Children<'a> {
-    None,
-    Object(ObjectIter<'a>),
-    Ordered(Box<order::Iter<'a>>),
-}
-
-impl Iterator for Children<'_> {
-    type Item = NodeIx;
-
-    fn next(&mut self) -> Option<NodeIx> {
-        match self {
-            Self::None => None,
-            Self::Object(entries) => entries.find_map(|(_, slot)| slot.child()),
-            Self::Ordered(children) => children.next(),
         }
     }
 }

@@ -9,7 +9,8 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::node::{Body, Children, NodeIx};
+use super::body::{Body, Children};
+use super::node::NodeIx;
 use super::objects::{Object, ObjectIter, Slot};
 use super::order::{self, Order};
 use super::{Document, TextNode};

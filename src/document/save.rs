@@ -3,7 +3,8 @@
 //! The writers walk the tree straight into the output, without an intermediate value.
 
 use super::Document;
-use super::node::{Body, NodeIx};
+use super::body::Body;
+use super::node::NodeIx;
 use crate::json::write::{write_json, write_str};
 use crate::node::SerializedNode;
 use crate::op::NodeKind;

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::node::{Body, BodyIx, Children, Node, NodeIx};
+use super::body::{Body, Children};
+use super::node::{BodyIx, Node, NodeIx};
 use super::objects::{Object, Objects, Slot, Value};
 use super::order::{Order, Positions};
 use super::slab::Slab;
