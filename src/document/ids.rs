@@ -1,8 +1,10 @@
 //! The index from node ids to nodes, and the packed form in which nodes hold their ids.
 //!
-//! Actors mint ids with clocks that count up, so an actor's ids are mostly a dense range: a table
-//! indexed by the clock. What a table would be too empty for is kept in B-trees. Nothing is
-//! hashed, so no peer can choose ids that collide.
+//! Actors mint ids with clocks that count up, so an actor's ids are mostly a dense range, and those of one
+//! text or one edit get places in the arena one after the other: a table indexed by the clock, which
+//! mostly need not say more than where such a row of nodes begins. So it stays in the caches, whatever
+//! the document's size. What a table would be too empty for is kept in B-trees. Nothing is hashed, so no
+//! peer can choose ids that collide.
 //!
 //! Ids of any other shape are texts; the index keeps each of them once, for as long as a node bears
 //! it, and nodes hold its number.
@@ -80,9 +82,26 @@ pub(crate) struct IdIndex {
 /// The nodes of one actor, by clock.
 #[derive(Clone, Debug, Default)]
 struct Table {
-    dense: Vec<Option<std::num::NonZeroU32>>,
+    /// Of the clocks from 0 on.
+    chunks: Vec<Chunk>,
+    /// The nodes of chunks that are not in a row.
+    scattered: Slab<[NodeIx; CHUNK]>,
     sparse: BTreeMap<u32, NodeIx>,
     len: usize,
+}
+
+/// So many clocks in a row.
+const CHUNK: usize = 16;
+
+/// The nodes of [`CHUNK`] clocks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chunk {
+    /// A bit for each clock: whether there is a node.
+    present: u16,
+    is_scattered: bool,
+    /// The place of the first clock's node, if the others follow in the order of their clocks. Else where
+    /// their places are kept.
+    first: u32,
 }
 
 /// The ids that are kept as texts.
@@ -157,6 +176,12 @@ impl IdIndex {
         self.texts.texts.iter().map(|text| text.bearers as usize).sum()
     }
 
+    /// Gives back memory that further growth would have used.
+    pub(super) fn shrink(&mut self) {
+        self.initial.shrink();
+        self.minted.values_mut().for_each(Table::shrink);
+    }
+
     /// Adds an id that is not in the index.
     pub(super) fn insert(&mut self, id: PackedId, ix: NodeIx) {
         debug_assert!(self.get_packed(id).is_none(), "I1: {} names two nodes", self.unpack(id));
@@ -221,8 +246,12 @@ impl Texts {
 
 impl Table {
     fn get(&self, clock: u32) -> Option<NodeIx> {
-        match self.dense.get(clock as usize) {
-            Some(Some(ix)) => Some(NodeIx(ix.get() - 1)),
+        let (at, within) = place(clock);
+        match self.chunks.get(at) {
+            Some(chunk) if chunk.has(within) && chunk.is_scattered => {
+                self.scattered.get(chunk.first)?.get(within).copied()
+            }
+            Some(chunk) if chunk.has(within) => Some(chunk.in_row(within)),
             _ if self.sparse.is_empty() => None,
             _ => self.sparse.get(&clock).copied(),
         }
@@ -230,31 +259,73 @@ impl Table {
 
     fn insert(&mut self, clock: u32, ix: NodeIx) {
         self.len += 1;
-        let at = clock as usize;
-        // The table may have at most eight places for each id, whatever clocks a peer makes up.
-        if at >= self.dense.len() && at < 8 * (self.len + 8) {
-            if self.dense.capacity() <= at {
+        let (at, within) = place(clock);
+        // The table may have room for at most eight clocks for each id, whatever clocks a peer makes up.
+        let most = (8 * (self.len + 8)).div_ceil(CHUNK);
+        if at >= self.chunks.len() && at < most {
+            if self.chunks.capacity() <= at {
                 // Doubling, but never past what the rule above allows.
-                let target = (at + 1).max(2 * self.dense.len()).min(8 * (self.len + 8));
-                self.dense.reserve_exact(target - self.dense.len());
+                let target = (at + 1).max(2 * self.chunks.len()).min(most);
+                self.chunks.reserve_exact(target - self.chunks.len());
             }
-            self.dense.resize(at + 1, None);
+            self.chunks.resize(at + 1, Chunk::default());
         }
-        match (self.dense.get_mut(at), std::num::NonZeroU32::new(ix.0 + 1)) {
-            (Some(place), Some(number)) => *place = Some(number),
-            _ => {
-                self.sparse.insert(clock, ix);
+        let Some(chunk) = self.chunks.get_mut(at) else {
+            self.sparse.insert(clock, ix);
+            return;
+        };
+        if chunk.present == 0 {
+            #[expect(clippy::cast_possible_truncation, reason = "less than CHUNK")]
+            let first = ix.0.wrapping_sub(within as u32);
+            *chunk = Chunk { first, ..Chunk::default() };
+        } else if !chunk.is_scattered && chunk.in_row(within) != ix {
+            let places = std::array::from_fn(|within| chunk.in_row(within));
+            *chunk = Chunk { is_scattered: true, first: self.scattered.insert(places), ..*chunk };
+        }
+        if chunk.is_scattered {
+            let places = self.scattered.get_mut(chunk.first);
+            if let Some(place) = places.and_then(|places| places.get_mut(within)) {
+                *place = ix;
             }
         }
+        chunk.present |= 1 << within;
     }
 
     fn remove(&mut self, clock: u32) {
         self.len -= 1;
-        if let Some(place @ Some(_)) = self.dense.get_mut(clock as usize) {
-            *place = None;
-        } else {
-            self.sparse.remove(&clock);
+        let (at, within) = place(clock);
+        match self.chunks.get_mut(at) {
+            Some(chunk) if chunk.has(within) => {
+                chunk.present &= !(1 << within);
+                if chunk.present == 0 && chunk.is_scattered {
+                    self.scattered.remove(chunk.first);
+                }
+            }
+            _ => _ = self.sparse.remove(&clock),
         }
+    }
+
+    /// Gives back memory that further growth would have used.
+    fn shrink(&mut self) {
+        self.chunks.shrink_to_fit();
+        self.scattered.shrink();
+    }
+}
+
+/// The chunk of a clock, and its place there.
+fn place(clock: u32) -> (usize, usize) {
+    (clock as usize / CHUNK, clock as usize % CHUNK)
+}
+
+impl Chunk {
+    fn has(self, within: usize) -> bool {
+        self.present >> within & 1 == 1
+    }
+
+    /// The node of a clock, if the nodes are in a row.
+    fn in_row(self, within: usize) -> NodeIx {
+        #[expect(clippy::cast_possible_truncation, reason = "less than CHUNK")]
+        NodeIx(self.first.wrapping_add(within as u32))
     }
 }
 
@@ -278,13 +349,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_a_map(steps in prop::collection::vec((id(), any::<bool>()), 0..300)) {
+        fn equals_a_map(steps in prop::collection::vec((id(), 0..8), 0..300)) {
             let (mut index, mut model) = (IdIndex::default(), BTreeMap::new());
-            for (n, (id, add)) in (0_u32..).zip(steps) {
+            for (n, (id, step)) in (0_u32..).zip(steps) {
+                let add = step > 2;
                 if add && !model.contains_key(&id) {
                     let packed = index.bear(&id);
-                    index.insert(packed, NodeIx(n));
-                    model.insert(id, (packed, NodeIx(n)));
+                    let in_row = packed.number.wrapping_add(1000);
+                    let ix = NodeIx(if step > 3 { in_row } else { n });
+                    index.insert(packed, ix);
+                    model.insert(id, (packed, ix));
                 } else if let Some((packed, _)) = model.get(&id).copied().filter(|_| !add) {
                     model.remove(&id);
                     index.remove(packed);
@@ -321,6 +395,28 @@ mod tests {
     }
 
     #[test]
+    fn nodes_in_a_row_take_half_a_byte() {
+        let mut index = IdIndex::default();
+        for clock in 1..=1000 {
+            index.insert(PackedId::initial(clock), NodeIx(clock));
+        }
+        index.shrink();
+        let Table { chunks, scattered, sparse, .. } = &index.initial;
+        assert_eq!(chunks.capacity() * size_of::<Chunk>(), 504);
+        assert_eq!((scattered.iter().count(), sparse.len()), (0, 0));
+        // One that is elsewhere takes those of its chunk along.
+        index.remove(PackedId::initial(500));
+        index.insert(PackedId::initial(500), NodeIx(7));
+        assert_eq!(index.initial.scattered.iter().count(), 1);
+        for clock in 1..=1000 {
+            let ix = if clock == 500 { 7 } else { clock };
+            assert_eq!(index.get_packed(PackedId::initial(clock)), Some(NodeIx(ix)));
+            index.remove(PackedId::initial(clock));
+        }
+        assert_eq!(index.initial.scattered.iter().count(), 0);
+    }
+
+    #[test]
     fn doubling_clocks_do_not_buy_memory() {
         let mut index = IdIndex::default();
         for bit in 0..32 {
@@ -328,6 +424,6 @@ mod tests {
             index.insert(id, NodeIx(bit));
         }
         let table = index.minted.get(&(1 + PackedId::MINTED)).unwrap();
-        assert!(table.dense.capacity() <= 8 * (table.len + 8));
+        assert!(table.chunks.capacity() * CHUNK < 8 * (table.len + 8) + CHUNK);
     }
 }
