@@ -215,7 +215,7 @@ pub(crate) static WORKS: &[Work] = &[
 /// The logarithm of a million is twice that of a thousand.
 const LOGARITHMIC: f64 = 2.0;
 
-/// Into so many runs the operations of a work are split; the median counts.
+/// Into so many runs at least the operations of a work are split; the median counts.
 const RUNS: usize = 11;
 
 /// A work under way at one size.
@@ -249,6 +249,12 @@ impl Measurement {
             group.observe();
         }
         group
+    }
+
+    /// Into how many runs `full` operations are split, with so many in each. The median counts; so what
+    /// follows a load, when every cache is cold, weighs as much as it does in use.
+    pub(crate) fn runs_of(&self, full: usize, each: usize) -> usize {
+        if self.quick { RUNS } else { full.div_ceil(each).max(RUNS) }
     }
 
     /// How often a whole document is loaded or written; the median counts.

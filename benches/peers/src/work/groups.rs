@@ -15,7 +15,8 @@ use crate::timing::{BUDGET_NS, count, median, per_item, timed};
 pub(super) fn remote_fields(measurement: &mut Measurement) {
     let input = Input::shapes(measurement.size());
     let shapes = measurement.size();
-    receive(measurement, &input, &[], 500, |dice| Edit::field(dice, shapes));
+    let runs = measurement.runs_of(100_000, 500);
+    receive(measurement, &input, &[], (runs, 500), |dice| Edit::field(dice, shapes));
 }
 
 /// The same while the receiving replica has so many edits of its own that it did not send.
@@ -25,19 +26,19 @@ pub(super) fn remote_under_pending(measurement: &mut Measurement) {
     let input = Input::shapes(shapes);
     let own = |n| Edit::Field { shape: item(n), field: "w", value: 7 };
     let own: Vec<Edit> = (0..pending).map(own).collect();
-    receive(measurement, &input, &own, 100, |dice| Edit::Field {
+    receive(measurement, &input, &own, (RUNS, 100), |dice| Edit::Field {
         shape: item(shapes / 2 + dice.below(shapes / 2)),
         field: "x",
         value: dice.any() >> 8,
     });
 }
 
-/// Times how one replica takes in what another does, a message for each edit.
+/// Times how one replica takes in what another does, a message for each edit, in so many runs of so many.
 fn receive(
     measurement: &mut Measurement,
     input: &Input,
     own: &[Edit],
-    each: usize,
+    (runs, each): (usize, usize),
     make: impl Fn(&mut Dice) -> Edit,
 ) {
     const AUTHOR: usize = 0;
@@ -51,7 +52,7 @@ fn receive(
             edit.apply(&mut expected);
         }
         let (mut times, mut total) = (Vec::new(), 0.0);
-        for _ in 0..RUNS {
+        for _ in 0..runs {
             for _ in 0..each {
                 let edit = make(&mut dice);
                 group.edit(AUTHOR, &edit);
@@ -68,7 +69,7 @@ fn receive(
             }
         }
         verify(engine.name, &group.json(READER), &expected);
-        measurement.check_done(engine.name, times.len() * each, RUNS * each);
+        measurement.check_done(engine.name, times.len() * each, runs * each);
         measurement.record(engine.name, median(times));
     }
 }

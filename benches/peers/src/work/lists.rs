@@ -12,28 +12,46 @@ use crate::timing::per_item;
 /// Inserts at random.
 pub(super) fn insert(measurement: &mut Measurement) {
     let mut dice = Dice::seeded(4);
-    change(measurement, |len, n| Edit::Insert { index: dice.below(len + 1), item: item(n) });
+    let each = few(measurement);
+    change(measurement, (RUNS, each), |len, n| Edit::Insert {
+        index: dice.below(len + 1),
+        item: item(n),
+    });
 }
 
 /// Adds at the end.
 pub(super) fn push(measurement: &mut Measurement) {
-    change(measurement, |_, n| Edit::Push { item: item(n) });
+    let each = few(measurement);
+    change(measurement, (RUNS, each), |_, n| Edit::Push { item: item(n) });
 }
 
 /// Moves from anywhere to anywhere.
 pub(super) fn moves(measurement: &mut Measurement) {
     let mut dice = Dice::seeded(6);
-    change(measurement, |len, _| Edit::Move { from: dice.below(len), to: dice.below(len) });
+    let each = few(measurement);
+    let runs = measurement.runs_of(100_000, each);
+    change(measurement, (runs, each), |len, _| Edit::Move {
+        from: dice.below(len),
+        to: dice.below(len),
+    });
 }
 
-/// `make` makes an edit of a list of a given length; an item that it makes is the `n`th.
-fn change(measurement: &mut Measurement, mut make: impl FnMut(usize, usize) -> Edit) {
+/// So few in a run that after [`RUNS`] of them a list is about as long as before.
+fn few(measurement: &Measurement) -> usize {
+    (measurement.size() / 20).clamp(50, 1_000)
+}
+
+/// `make` makes an edit of a list of a given length; an item that it makes is the `n`th. In so many runs of
+/// so many.
+fn change(
+    measurement: &mut Measurement,
+    (runs, each): (usize, usize),
+    mut make: impl FnMut(usize, usize) -> Edit,
+) {
     let size = measurement.size();
-    // Few enough that the size stays about what it is.
-    let each = (size / 20).clamp(50, 1_000);
     let mut len = size;
     let mut edits = Vec::new();
-    for n in size..size + RUNS * each {
+    for n in size..size + runs * each {
         let edit = make(len, n);
         len += usize::from(!matches!(edit, Edit::Move { .. }));
         edits.push(edit);
@@ -41,7 +59,7 @@ fn change(measurement: &mut Measurement, mut make: impl FnMut(usize, usize) -> E
     let input = Input::items(size);
     for engine in engine::all() {
         let mut board = measurement.board(engine, &input);
-        let (time, done) = per_item(&edits, RUNS, |edit| board.edit(edit));
+        let (time, done) = per_item(&edits, runs, |edit| board.edit(edit));
         let order = model(size, &edits[..done]);
         verify(engine.name, &board.json(), &json!({ "shapes": {}, "order": order }));
         measurement.record(engine.name, time);
