@@ -83,19 +83,19 @@ impl Differ<'_> {
     /// The node in `prev` that becomes `child` of `next`, of which the parent is kept and was
     /// `parent`.
     fn kept(&self, parent: NodeIx, child: NodeIx) -> Option<NodeIx> {
-        let after = self.next.node(child);
+        let key = self.next.key(child);
         let ix = self.prev.find(&self.next.id(child)).filter(|ix| *ix != NodeIx::ROOT)?;
-        let before = self.prev.node(ix);
         // A move would change the spelling of a position that is not canonical.
-        let movable = after.key.is_canonical() && self.prev.is_list(parent);
-        let reachable = before.parent == parent && (movable || before.key == after.key);
+        let movable = key.is_canonical() && self.prev.is_list(parent);
+        let (parent_before, key_before) = self.prev.link(ix);
+        let reachable = parent_before == parent && (movable || key_before == key);
         let compatible = match (self.prev.body(ix), self.next.body(child)) {
             (Body::Register(before), Body::Register(after)) => before == after,
             (Body::File(before), Body::File(after)) => before == after,
             (Body::Text(before), Body::Text(after)) => {
                 same_text(before, after) || text_update(before, after).is_some()
             }
-            _ => before.kind == after.kind,
+            _ => self.prev.kind_at(ix) == self.next.kind_at(child),
         };
         (reachable && compatible).then_some(ix)
     }
@@ -141,18 +141,18 @@ impl Differ<'_> {
     fn gone_children(&mut self, before: NodeIx, after: NodeIx) -> BTreeSet<NodeIx> {
         let mut replaced = BTreeSet::new();
         for child in self.prev.children(before) {
-            let node = self.prev.node(child);
+            let key = self.prev.key(child).as_small_str();
             let kept = self.next.find(&self.prev.id(child)).is_some_and(|same| {
-                self.next.node(same).parent == after && self.kept(before, same) == Some(child)
+                self.next.parent(same) == after && self.kept(before, same) == Some(child)
             });
             if kept {
                 continue;
             }
-            let by_field = self.next.field(after, node.key.as_small_str()).is_some();
+            let by_field = self.next.field(after, key).is_some();
             // An id that comes again must be gone before, and creations are in no known order. The
             // place of a kept item must be free before it moves there.
             let by_child = || {
-                let heir = self.next.child(after, node.key.as_small_str());
+                let heir = self.next.child(after, key);
                 heir.is_some_and(|heir| self.kept(before, heir).is_none())
                     && !self
                         .prev
@@ -180,9 +180,9 @@ impl Differ<'_> {
         let mut movers: BTreeMap<&Position, (NodeIx, &Position)> = BTreeMap::new();
         for item in items.iter() {
             if let Some(old) = self.kept(before, item) {
-                let (from, node) = (&self.prev.node(old).key, self.next.node(item));
-                if *from != node.key {
-                    movers.insert(from, (item, &node.key));
+                let (from, to) = (self.prev.key(old), self.next.key(item));
+                if from != to {
+                    movers.insert(from, (item, to));
                 }
             }
         }
@@ -209,8 +209,8 @@ impl Differ<'_> {
     }
 
     fn position_in_neither(&self, before: NodeIx, after: NodeIx) -> Position {
-        let old = self.prev.children(before).map(|item| &self.prev.node(item).key);
-        let new = self.next.children(after).map(|item| &self.next.node(item).key);
+        let old = self.prev.children(before).map(|item| self.prev.key(item));
+        let new = self.next.children(after).map(|item| self.next.key(item));
         let last = old.chain(new).filter(|key| key.is_canonical()).max();
         last.map_or(Position::FIRST, Position::after)
     }
@@ -218,23 +218,23 @@ impl Differ<'_> {
     /// Creates `top` and all below it under a kept parent, which was `parent`.
     fn create(&mut self, parent: NodeIx, top: NodeIx, replaced: &BTreeSet<NodeIx>) {
         for ix in self.next.subtree(top) {
-            let node = self.next.node(ix);
+            let (above, key) = self.next.link(ix);
             let mut intent = Intent::Insert;
             let mut deleted_id = None;
-            if self.next.is_list(node.parent) {
+            if self.next.is_list(above) {
                 let holder =
-                    if ix == top { self.prev.child(parent, node.key.as_small_str()) } else { None };
+                    if ix == top { self.prev.child(parent, key.as_small_str()) } else { None };
                 if let Some(holder) = holder.filter(|holder| replaced.contains(holder)) {
                     intent = Intent::Set;
                     deleted_id = Some(self.prev.id(holder));
-                } else if !node.key.is_canonical() {
+                } else if !key.is_canonical() {
                     // Only this intent keeps the spelling.
                     intent = Intent::Set;
                 }
             }
             let create = Create {
-                parent_id: self.next.id(node.parent),
-                parent_key: node.key.as_small_str().clone(),
+                parent_id: self.next.id(above),
+                parent_key: key.as_small_str().clone(),
                 intent,
                 deleted_id,
                 content: self.next.content(ix),

@@ -36,11 +36,11 @@ use ids::IdIndex;
 pub(crate) use ids::PackedId;
 use journal::Journal;
 pub(crate) use keyed::Keyed;
-pub(crate) use node::{Node, NodeIx};
+pub(crate) use node::{LinkKey, NodeIx};
 pub(crate) use objects::{Object, Slot, field_bytes};
 use order::{Finger, Order};
 pub(crate) use text_node::TextNode;
-pub(crate) use tree::{Nodes, Tree};
+pub(crate) use tree::{Keys, Tree};
 
 use crate::change::Tracker;
 use crate::op::{NodeContent, NodeKind};
@@ -128,13 +128,13 @@ impl Document {
     /// The id of a node's parent; `None` for the root and for unknown ids.
     pub fn parent_of(&self, id: &NodeId) -> Option<NodeId> {
         let ix = self.find(id)?;
-        (ix != NodeIx::ROOT).then(|| self.id(self.node(ix).parent))
+        (ix != NodeIx::ROOT).then(|| self.id(self.parent(ix)))
     }
 
     /// The key under which a node hangs in its parent: in a list, its position.
     pub fn parent_key_of(&self, id: &NodeId) -> Option<&str> {
         let ix = self.find(id)?;
-        (ix != NodeIx::ROOT).then(|| self.node(ix).key.as_str())
+        (ix != NodeIx::ROOT).then(|| self.key(ix).as_str())
     }
 
     /// The limits that edits and patches of this document keep.
@@ -182,15 +182,32 @@ impl Document {
 
     /// The id of a node.
     pub(crate) fn id(&self, ix: NodeIx) -> NodeId {
-        self.ids.unpack(self.node(ix).id)
+        self.ids.unpack(self.packed_id(ix))
     }
 
-    pub(crate) fn node(&self, ix: NodeIx) -> &Node {
-        self.tree.node(ix)
+    /// The id of a node in the form in which nodes bear it.
+    pub(crate) fn packed_id(&self, ix: NodeIx) -> PackedId {
+        self.tree.id(ix)
     }
 
-    fn node_mut(&mut self, ix: NodeIx) -> &mut Node {
-        self.tree.node_mut(ix)
+    /// Where a node hangs: its parent, and its key there.
+    pub(crate) fn link(&self, ix: NodeIx) -> (NodeIx, &LinkKey) {
+        self.tree.link(ix)
+    }
+
+    /// The container in which a node hangs; of the root it itself.
+    pub(crate) fn parent(&self, ix: NodeIx) -> NodeIx {
+        self.tree.parent(ix)
+    }
+
+    /// The key under which a node hangs in its parent; in a list, its position.
+    pub(crate) fn key(&self, ix: NodeIx) -> &LinkKey {
+        self.tree.key(ix)
+    }
+
+    /// How many parents a node has.
+    pub(crate) fn depth(&self, ix: NodeIx) -> u16 {
+        self.tree.depth(ix)
     }
 
     pub(crate) fn tree(&self) -> &Tree {
@@ -221,7 +238,7 @@ impl Document {
     }
 
     /// Where the positions and keys of nodes are.
-    pub(crate) fn positions(&self) -> &Nodes {
+    pub(crate) fn positions(&self) -> &Keys {
         self.tree.positions()
     }
 
@@ -265,7 +282,7 @@ impl Document {
     /// The child of a container that has this id.
     pub(crate) fn child_by_id(&self, parent: NodeIx, id: &NodeId) -> Option<NodeIx> {
         // The root is in nothing, and says that it is in itself.
-        self.find(id).filter(|child| *child != NodeIx::ROOT && self.node(*child).parent == parent)
+        self.find(id).filter(|child| *child != NodeIx::ROOT && self.parent(*child) == parent)
     }
 
     /// The number of items of a list.
@@ -275,7 +292,7 @@ impl Document {
 
     /// The position of a list's last item.
     pub(crate) fn last_position(&self, list: NodeIx) -> Option<&Position> {
-        self.list(list)?.last().map(|item| &self.node(item).key)
+        self.list(list)?.last().map(|item| self.key(item))
     }
 
     /// As [`list_item`](Self::list_item), of an item that is about to be moved or taken out.

@@ -110,11 +110,11 @@ impl Document {
     /// Ops that create a subtree anew, as it is now; in a list, its top with `intent`.
     pub(crate) fn restore_subtree(&self, top: NodeIx, intent: Intent, ops: &mut impl Extend<Op>) {
         for ix in self.subtree(top) {
-            let node = self.node(ix);
-            let in_list = self.is_list(node.parent);
+            let (parent, key) = self.link(ix);
+            let in_list = self.is_list(parent);
             let create = Create {
-                parent_id: self.id(node.parent),
-                parent_key: node.key.as_small_str().clone(),
+                parent_id: self.id(parent),
+                parent_key: key.as_small_str().clone(),
                 intent: match in_list {
                     true if ix == top => intent,
                     // Exactly at its position, whatever that is: nothing else is there.
@@ -130,7 +130,7 @@ impl Document {
 
     /// The op that moves a list item to where it is now.
     pub(crate) fn put_back(&self, item: NodeIx) -> Op {
-        let parent_key = self.node(item).key.as_small_str().clone();
+        let parent_key = self.key(item).as_small_str().clone();
         Op::new(self.id(item), OpKind::SetParentKey { parent_key })
     }
 
@@ -150,7 +150,7 @@ impl Document {
             (OpKind::Create(_), Some(_)) | (_, None) => false,
             (OpKind::DeleteObjectKey { key }, Some(node)) => self.has_key(node, key),
             (OpKind::SetParentKey { parent_key }, Some(node)) => {
-                self.node(node).key.as_str() != parent_key.as_str()
+                self.key(node).as_str() != parent_key.as_str()
             }
             (OpKind::DeleteCrdt, Some(node)) => node != NodeIx::ROOT,
             (OpKind::UpdateObject { data }, Some(node)) => {

@@ -173,14 +173,14 @@ impl Limits {
                     _ => {}
                 }
                 let Some(parent) = target else { return Ok(()) };
-                if usize::from(document.node(parent).depth) >= self.depth {
+                if usize::from(document.depth(parent)) >= self.depth {
                     return Err(LimitError::Depth { node: op.id.clone(), limit: self.depth });
                 }
                 self.check_position(document, parent, &op.id, &create.parent_key)
             }
             OpKind::SetParentKey { parent_key } => {
                 let Some(ix) = target else { return Ok(()) };
-                self.check_position(document, document.node(ix).parent, &op.id, parent_key)
+                self.check_position(document, document.parent(ix), &op.id, parent_key)
             }
             OpKind::DeleteCrdt | OpKind::DeleteObjectKey { .. } | OpKind::UpdateText(_) => Ok(()),
         }

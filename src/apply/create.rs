@@ -22,7 +22,7 @@ impl Document {
         if !parent_kind.is_container() || (parent_kind == NodeKind::Object && register) {
             return Outcome::Ignored;
         }
-        if usize::from(self.node(parent).depth) >= MAX_NODE_DEPTH {
+        if usize::from(self.depth(parent)) >= MAX_NODE_DEPTH {
             return Outcome::Rejected(Rejection::TooDeep);
         }
         if parent_kind == NodeKind::List {
@@ -37,14 +37,14 @@ impl Document {
     /// The node exists. A re-sent push learns where it ended up; anything else is ignored.
     fn apply_create_again(&self, op: &Op, create: &Create) -> Outcome {
         let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
-        let node = self.node(node);
-        let in_list = self.is_list(node.parent);
+        let (parent, key) = self.link(node);
+        let in_list = self.is_list(parent);
         if create.intent != Intent::Push || !in_list {
             return Outcome::Ignored;
         }
         Outcome::Rectified {
-            op: Box::new(create.placed_at(op, &node.key)),
-            fix: Some(Box::new(super::list::move_to(op, &node.key))),
+            op: Box::new(create.placed_at(op, key)),
+            fix: Some(Box::new(super::list::move_to(op, key))),
         }
     }
 }

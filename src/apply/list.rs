@@ -72,11 +72,11 @@ impl Document {
         node: NodeIx,
         parent_key: &SmallStr,
     ) -> Outcome {
-        let list = self.node(node).parent;
+        let list = self.parent(node);
         if node == NodeIx::ROOT || !self.is_list(list) {
             return Outcome::Ignored;
         }
-        if self.node(node).key.as_small_str() == parent_key {
+        if self.key(node).as_small_str() == parent_key {
             return Outcome::ACCEPTED;
         }
         let mut place = Position::verbatim(parent_key.clone()).clamped();
@@ -107,7 +107,7 @@ impl Document {
         let Some(order) = self.list(list) else { return place };
         let mut taken = &place.clone();
         while order.find(&place, self.positions()).is_some() {
-            let next = order.next_after(taken, self.positions()).map(|next| &self.node(next).key);
+            let next = order.next_after(taken, self.positions()).map(|next| self.key(next));
             place = Position::make(Some(taken), next);
             taken = next.unwrap_or(taken);
         }

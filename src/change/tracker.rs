@@ -6,7 +6,7 @@ use super::few::Few;
 use super::list::{self, TouchedItem};
 use super::text::TouchedText;
 use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
-use crate::document::{Body, Keyed, Node, NodeIx, PackedId, Slot, TextNode, Tree};
+use crate::document::{Body, Keyed, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{Accepted, Splices, Text};
@@ -148,15 +148,13 @@ impl Tracker {
     /// The node at `ix` has been entered in its parent, in a list at this rank.
     pub(crate) fn attached(&mut self, tree: &Tree, ix: NodeIx, rank: Option<usize>) {
         self.touch_link(tree, ix, None, rank.map(|rank| Moved::at(ix, rank)));
-        let node = tree.node(ix);
-        if let Some(old) = self.gone.get(&node.id).copied() {
+        let id = tree.id(ix);
+        if let Some(old) = self.gone.get(&id).copied() {
             if old != ix && self.is_created(ix) && self.uncreated.insert(old) {
                 self.recreated(tree, old);
             }
         }
-        if !self.uncreated_ids.is_empty()
-            && self.uncreated_ids.contains(&node.id)
-            && self.counts(ix, node.id)
+        if !self.uncreated_ids.is_empty() && self.uncreated_ids.contains(&id) && self.counts(ix, id)
         {
             self.touch_content(tree, ix, false);
         }
@@ -177,14 +175,14 @@ impl Tracker {
 
     fn note_gone(&mut self, tree: &Tree, ix: NodeIx) {
         if !self.revived.contains(&ix) && !self.is_created(ix) {
-            self.gone.insert(tree.node(ix).id, ix);
+            self.gone.insert(tree.id(ix), ix);
         }
     }
 
     /// A node from before, which was taken out, is about to be created again: notes down all that
     /// it held, as if its creation had been taken back.
     fn recreated(&mut self, tree: &Tree, old: NodeIx) {
-        self.uncreated_ids.insert(tree.node(old).id);
+        self.uncreated_ids.insert(tree.id(old));
         self.touch_content(tree, old, true);
         for child in tree.children(old) {
             self.touch_link(tree, child, Some(Old::of(tree, child)), None);
@@ -201,7 +199,7 @@ impl Tracker {
     /// The node at `ix` is about to be put back; it had been taken out before changes were
     /// watched. It may continue one that took its id meanwhile.
     pub(crate) fn revived(&mut self, tree: &Tree, ix: NodeIx) {
-        if !self.uncreated_ids.contains(&tree.node(ix).id) {
+        if !self.uncreated_ids.contains(&tree.id(ix)) {
             self.revived.insert(ix);
             return;
         }
@@ -217,7 +215,7 @@ impl Tracker {
             return;
         }
         self.uncreated.insert(ix);
-        self.uncreated_ids.insert(tree.node(ix).id);
+        self.uncreated_ids.insert(tree.id(ix));
         self.touch_content(tree, ix, true);
     }
 
@@ -256,24 +254,24 @@ impl Tracker {
 
     /// Touches the place of a node in its parent.
     fn touch_link(&mut self, tree: &Tree, ix: NodeIx, old: Option<Old>, since: Option<Moved>) {
-        let node = tree.node(ix);
-        let parent = tree.node(node.parent);
-        if !self.counts(node.parent, parent.id) {
+        let (parent, key) = tree.link(ix);
+        let parent_id = tree.id(parent);
+        if !self.counts(parent, parent_id) {
             self.has_skipped = true;
             return;
         }
-        if tree.kind(node.parent) == NodeKind::List {
-            let old = old.map(|value| OldItem { position: node.key.clone(), value });
-            let (ix, place) = (node.parent, node.id);
-            self.items.push(Touched { node: parent.id, ix, place, old, since });
+        if tree.kind(parent) == NodeKind::List {
+            let old = old.map(|value| OldItem { position: key.clone(), value });
+            let (ix, place) = (parent, tree.id(ix));
+            self.items.push(Touched { node: parent_id, ix, place, old, since });
         } else {
-            self.touch_key((parent.id, node.parent), node.key.as_small_str(), old);
+            self.touch_key((parent_id, parent), key.as_small_str(), old);
         }
     }
 
     /// Touches all that a create op gives a node; it `was_there` or is about to be.
     fn touch_content(&mut self, tree: &Tree, ix: NodeIx, was_there: bool) {
-        let id = tree.node(ix).id;
+        let id = tree.id(ix);
         match tree.body(ix) {
             Body::Object(_) => {
                 for (key, value) in tree.fields(ix) {
@@ -295,7 +293,7 @@ impl Tracker {
                 let continues =
                     ix == new || self.uncreated.contains(ix) && !self.revived.contains(new);
                 continues
-                    && *id == document.node(*new).id
+                    && *id == document.packed_id(*new)
                     && *kind == document.kind_at(*new)
                     && self.is_text_change(document, *new)
             }
@@ -309,7 +307,7 @@ impl Tracker {
         match document.body(ix) {
             Body::Text(text) => self
                 .texts
-                .get(&document.node(ix).id)
+                .get(&document.packed_id(ix))
                 .is_none_or(|touched| touched.leads_to(text.text())),
             _ => true,
         }
@@ -382,9 +380,9 @@ impl Tracker {
                 Some(since) => self.present(document, *id, since.item),
                 None => document.find_packed(*id),
             };
-            let now = now.filter(|ix| document.node(*ix).parent == list);
+            let now = now.filter(|ix| document.parent(*ix) == list);
             let value = now.map(|ix| New::of(document, ix));
-            let new = now.map(|ix| document.node(ix).key.clone()).zip(value);
+            let new = now.map(|ix| document.key(ix).clone()).zip(value);
             let same = self.same(
                 document,
                 old.as_ref().map(|old| &old.value),
@@ -441,7 +439,7 @@ impl Tracker {
         }
         // They are sorted by id already, mostly, if they are many.
         found.sort_by(|a, b| {
-            let by_depth = document.node(a.ix).depth.cmp(&document.node(b.ix).depth);
+            let by_depth = document.depth(a.ix).cmp(&document.depth(b.ix));
             by_depth.then_with(|| document.id(a.ix).cmp(&document.id(b.ix)))
         });
         found
@@ -584,10 +582,7 @@ impl Old {
         match tree.body(ix) {
             Body::Register(value) => Self::Json(value),
             Body::File(file) => Self::Json(file.to_json()),
-            _ => {
-                let Node { id, kind, .. } = *tree.node(ix);
-                Self::Node { id, ix, kind }
-            }
+            _ => Self::Node { id: tree.id(ix), ix, kind: tree.kind(ix) },
         }
     }
 }

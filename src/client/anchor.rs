@@ -60,7 +60,7 @@ impl Anchor {
         let (Some(list), Some(key)) = (list_of(document, op), key_of(op)) else { return };
         let find = |id: &Option<NodeId>| document.child_by_id(list, id.as_ref()?);
         let position = match self {
-            Self::InPlaceOf(item) => find(item).map(|item| document.node(item).key.clone()),
+            Self::InPlaceOf(item) => find(item).map(|item| document.key(item).clone()),
             Self::Between { previous, next } => {
                 between(document, list, key, &op.id, find(previous), find(next))
             }
@@ -88,7 +88,7 @@ impl Anchor {
 fn list_of(document: &Document, op: &Op) -> Option<NodeIx> {
     match &op.kind {
         OpKind::Create(create) => document.find(&create.parent_id),
-        OpKind::SetParentKey { .. } => Some(document.node(document.find(&op.id)?).parent),
+        OpKind::SetParentKey { .. } => Some(document.parent(document.find(&op.id)?)),
         _ => None,
     }
 }
@@ -110,8 +110,8 @@ fn fits(
     next: Option<NodeIx>,
 ) -> bool {
     let key = Position::verbatim(key.clone());
-    previous.is_none_or(|previous| document.node(previous).key < key)
-        && next.is_none_or(|next| key < document.node(next).key)
+    previous.is_none_or(|previous| *document.key(previous) < key)
+        && next.is_none_or(|next| key < *document.key(next))
 }
 
 /// Where an item goes that was meant to go between `previous` and `next`; `None` if its key is
@@ -127,7 +127,7 @@ fn between(
     if fits(document, key, previous, next) {
         return None;
     }
-    let position = |ix: NodeIx| &document.node(ix).key;
+    let position = |ix: NodeIx| document.key(ix);
     let neighbour = |index: Option<usize>| {
         document.list_item(list, index).filter(|item| document.id(*item) != *id)
     };
@@ -156,11 +156,11 @@ pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
             }
         }
         OpKind::SetParentKey { parent_key } => {
-            let node = item.map(|item| document.node(item));
-            if let Some(node) = node
-                .filter(|node| is_list(&node.parent) && node.key.as_str() != parent_key.as_str())
+            let link = item.map(|item| document.link(item));
+            if let Some((list, _)) =
+                link.filter(|(parent, key)| is_list(parent) && key.as_str() != parent_key.as_str())
             {
-                *parent_key = document.place_at(node.parent, parent_key).as_small_str().clone();
+                *parent_key = document.place_at(list, parent_key).as_small_str().clone();
             }
         }
         _ => {}
@@ -174,7 +174,7 @@ pub(super) fn in_place_of(document: &Document, mut op: Op) -> Op {
         if let Some(item) = &create.deleted_id {
             let list = document.find(&create.parent_id);
             match list.and_then(|list| document.child_by_id(list, item)) {
-                Some(found) => create.parent_key = document.node(found).key.as_small_str().clone(),
+                Some(found) => create.parent_key = document.key(found).as_small_str().clone(),
                 None => {
                     create.deleted_id = None;
                     create.intent = Intent::Insert;

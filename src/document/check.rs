@@ -18,22 +18,21 @@ impl Document {
         let mut stack = vec![NodeIx::ROOT];
         while let Some(ix) = stack.pop() {
             live += 1;
-            let node = self.node(ix);
-            let id = self.id(ix);
-            if self.find(&id) != Some(ix) || self.find_packed(node.id) != Some(ix) {
+            let (id, depth) = (self.id(ix), self.depth(ix));
+            if self.find(&id) != Some(ix) || self.find_packed(self.packed_id(ix)) != Some(ix) {
                 return Err(format!("I1: {id} is not found by its id"));
             }
-            if usize::from(node.depth) > MAX_NODE_DEPTH {
-                return Err(format!("I7: {id} lies {} deep", node.depth));
+            if usize::from(depth) > MAX_NODE_DEPTH {
+                return Err(format!("I7: {id} lies {depth} deep"));
             }
             self.check_children(ix)?;
             for child in self.children(ix) {
-                let below = self.node(child);
-                if below.parent != ix || below.depth != node.depth + 1 {
+                let (parent, key) = self.link(child);
+                if parent != ix || self.depth(child) != depth + 1 {
                     return Err(format!("I3: {} does not know its parent {id}", self.id(child)));
                 }
-                if self.child(ix, below.key.as_small_str()) != Some(child) {
-                    return Err(format!("I3: {} is not at {:?}", self.id(child), below.key));
+                if self.child(ix, key.as_small_str()) != Some(child) {
+                    return Err(format!("I3: {} is not at {key:?}", self.id(child)));
                 }
                 stack.push(child);
             }

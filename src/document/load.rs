@@ -116,7 +116,7 @@ impl Document {
             }
             for (key, child) in children.remove(&id).into_iter().flatten() {
                 let Some(node) = by_id.remove(&child) else { continue };
-                if usize::from(self.node(parent).depth) >= MAX_NODE_DEPTH {
+                if usize::from(self.depth(parent)) >= MAX_NODE_DEPTH {
                     return Err(NodesError::TooDeep(child));
                 }
                 if kind == NodeKind::Object && self.field(parent, &key).is_some() {

@@ -6,7 +6,7 @@
 
 use super::Document;
 use super::journal::{Savepoint, Undo};
-use super::node::{BodyIx, Node, NodeIx};
+use super::node::{BodyRef, Node, NodeIx};
 use super::objects::Slot;
 use super::text_node::{TextNode, TextUndo};
 use crate::change::Changes;
@@ -85,7 +85,7 @@ impl Document {
                     tracker.uncreated(&self.tree, node);
                 }
                 self.unlink(node);
-                self.ids.remove(self.node(node).id);
+                self.ids.remove(self.packed_id(node));
                 self.free_node(node);
             }
             Undo::Detached(top) => self.link_subtree(top),
@@ -128,7 +128,7 @@ impl Document {
         new: Option<&Json>,
     ) {
         if let Some(tracker) = &mut self.tracker {
-            tracker.field(node, self.tree.node(node).id, key, old, new);
+            tracker.field(node, self.tree.id(node), key, old, new);
         }
     }
 
@@ -158,8 +158,8 @@ impl Document {
         content: &NodeContent,
     ) -> NodeIx {
         let rank = self.enter(parent, &key, self.next_place());
-        let (node, body) = self.new_node(parent, key, id, content);
-        self.attach_entered(node, body, rank)
+        let node = self.new_node(parent, key, id, content);
+        self.attach_entered(node, rank)
     }
 
     /// Adds an item to a list; false, and nothing happens, if there is one at this position.
@@ -171,8 +171,8 @@ impl Document {
         content: &NodeContent,
     ) -> bool {
         let Some(rank) = self.enter(list, position, self.next_place()) else { return false };
-        let (node, body) = self.new_node(list, position.clone(), id, content);
-        self.attach_entered(node, body, Some(rank));
+        let node = self.new_node(list, position.clone(), id, content);
+        self.attach_entered(node, Some(rank));
         true
     }
 
@@ -182,23 +182,23 @@ impl Document {
         key: Position,
         id: &NodeId,
         content: &NodeContent,
-    ) -> (Node, BodyIx) {
-        let depth = self.node(parent).depth + 1;
-        let kind = content.kind();
-        (Node { id: self.ids.bear(id), parent, key, depth, kind }, self.tree.add_body(content))
+    ) -> Node {
+        let (kind, depth) = (content.kind(), self.depth(parent) + 1);
+        let body = BodyRef { kind, depth, ix: self.tree.add_body(content) };
+        Node { id: self.ids.bear(id), parent, key, body }
     }
 
     /// Adds a node where its link says, where nothing is.
-    pub(super) fn attach_node(&mut self, node: Node, body: BodyIx) -> NodeIx {
+    pub(super) fn attach_node(&mut self, node: Node) -> NodeIx {
         let rank = self.enter(node.parent, &node.key, self.next_place());
-        self.attach_entered(node, body, rank)
+        self.attach_entered(node, rank)
     }
 
     /// Adds a node that has been entered in its parent at this rank, as the one at the next place.
-    fn attach_entered(&mut self, node: Node, body: BodyIx, rank: Option<usize>) -> NodeIx {
+    fn attach_entered(&mut self, node: Node, rank: Option<usize>) -> NodeIx {
         debug_assert!(rank.is_some(), "I4: a child was attached where something is");
         let id = node.id;
-        let ix = self.allocate(node, body);
+        let ix = self.allocate(node);
         if let Some(tracker) = &mut self.tracker {
             tracker.created(ix);
         }
@@ -222,7 +222,7 @@ impl Document {
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
             stack.extend(self.tree.children(ix));
-            self.ids.remove(self.node(ix).id);
+            self.ids.remove(self.packed_id(ix));
         }
         if self.journal.is_recording() {
             self.journal.record(Undo::Detached(top));
@@ -242,14 +242,15 @@ impl Document {
 
     /// Tells where the item was; `None`, and nothing happens, if the position is taken.
     fn put_at(&mut self, ix: NodeIx, to: &Position) -> Option<Position> {
-        let (list, from) = (self.node(ix).parent, self.node(ix).key.clone());
+        let (list, from) = self.tree.link(ix);
+        let from = from.clone();
         let finger = std::mem::take(&mut self.finger);
         let (order, positions) = self.tree.order_mut(list)?;
         let (before, after) = order.reposition(ix, &from, to, positions, finger).ok()?;
         if let Some(tracker) = &mut self.tracker {
             tracker.unlinked(&self.tree, ix, Some(before));
         }
-        self.node_mut(ix).key = to.clone();
+        self.tree.set_key(ix, to.clone());
         if let Some(tracker) = &mut self.tracker {
             tracker.attached(&self.tree, ix, Some(after));
         }
@@ -262,13 +263,13 @@ impl Document {
         node: NodeIx,
         take: impl FnOnce(&mut TextNode) -> text::Outcome,
     ) -> Option<text::Outcome> {
-        let touched = self.tracker.as_ref().map(|t| t.has_touched_text(self.node(node).id));
+        let touched = self.tracker.as_ref().map(|t| t.has_touched_text(self.packed_id(node)));
         let before = if touched == Some(true) { self.watched_text(node) } else { None };
         let outcome = take(self.tree.text_mut(node)?);
         if let text::Outcome::Accepted(accepted) = &outcome {
             match &mut self.tracker {
                 Some(tracker) if touched == Some(false) => {
-                    tracker.updated(node, self.tree.node(node).id, accepted);
+                    tracker.updated(node, self.tree.id(node), accepted);
                 }
                 _ => self.track_text(node, before, || accepted.splices()),
             }
@@ -306,7 +307,7 @@ impl Document {
 
     fn track_text(&mut self, ix: NodeIx, before: Option<Text>, splices: impl FnOnce() -> Splices) {
         if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
-            tracker.text(ix, self.tree.node(ix).id, &before, &splices());
+            tracker.text(ix, self.tree.id(ix), &before, &splices());
         }
     }
 
@@ -316,7 +317,7 @@ impl Document {
         let mut stack = vec![top];
         while let Some(ix) = stack.pop() {
             stack.extend(self.tree.children(ix));
-            let id = self.node(ix).id;
+            let id = self.packed_id(ix);
             if let Some(other) = self.ids.get_packed(id) {
                 self.give_way(other);
             }
@@ -325,7 +326,7 @@ impl Document {
                 tracker.revived(&self.tree, ix);
             }
         }
-        self.link(top);
+        self.enter_again(top);
     }
 
     /// Takes out a node whose id one has that comes back. It was created beneath, while that one was out
@@ -337,9 +338,9 @@ impl Document {
         self.suspend_journal(false);
     }
 
-    /// Enters a node in its parent.
-    fn link(&mut self, ix: NodeIx) {
-        let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
+    /// Enters a node in its parent, where it was.
+    fn enter_again(&mut self, ix: NodeIx) {
+        let (parent, key) = (self.parent(ix), self.key(ix).clone());
         let rank = self.enter(parent, &key, ix);
         debug_assert!(rank.is_some(), "I4: a child was attached where something is");
         if let Some(tracker) = &mut self.tracker {
@@ -365,7 +366,7 @@ impl Document {
 
     /// Takes a node out of its parent; the node keeps saying where it was.
     fn unlink(&mut self, ix: NodeIx) {
-        let (parent, key) = (self.node(ix).parent, self.node(ix).key.clone());
+        let (parent, key) = (self.parent(ix), self.key(ix).clone());
         let rank = match self.kind_at(parent) {
             NodeKind::Object => self.tree.take(parent, key.as_small_str()).map(|_| 0),
             kind => {
@@ -392,11 +393,11 @@ impl Document {
         self.free.last().copied().unwrap_or(NodeIx(self.tree.len() as u32))
     }
 
-    fn allocate(&mut self, node: Node, body: BodyIx) -> NodeIx {
+    fn allocate(&mut self, node: Node) -> NodeIx {
         let ix = self.next_place();
         match self.free.pop() {
-            Some(ix) => self.tree.replace(ix, node, body),
-            None => self.tree.push(node, body),
+            Some(ix) => self.tree.replace(ix, node),
+            None => self.tree.push(node),
         }
         ix
     }
@@ -404,6 +405,7 @@ impl Document {
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
         self.tree.shrink();
+        self.ids.shrink();
     }
 
     fn free_subtree(&mut self, top: NodeIx) {
@@ -420,8 +422,8 @@ impl Document {
             tracker.freed(ix);
             return;
         }
-        let node = self.tree.clear(ix);
-        self.ids.release(node.id);
+        let id = self.tree.clear(ix);
+        self.ids.release(id);
         self.free.push(ix);
     }
 

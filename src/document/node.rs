@@ -14,18 +14,15 @@ impl NodeIx {
     pub(crate) const ROOT: Self = Self(0);
 }
 
-/// A node: who it is, where it hangs and of what kind it is. Thirty-two bytes, as documents consist of
-/// little else.
+/// A node that is about to be put into the tree: who it is, where it hangs and what it holds.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) id: PackedId,
+pub(super) struct Node {
+    pub(super) id: PackedId,
     /// The container it hangs in; the root names itself.
-    pub(crate) parent: NodeIx,
+    pub(super) parent: NodeIx,
     /// Its key in the parent; in a list, its position.
-    pub(crate) key: LinkKey,
-    /// How many parents it has; never changes, as nodes never change their parent.
-    pub(crate) depth: u16,
-    pub(crate) kind: NodeKind,
+    pub(super) key: LinkKey,
+    pub(super) body: BodyRef,
 }
 
 /// The key under which a node hangs in its parent.
@@ -33,6 +30,16 @@ pub(crate) struct Node {
 /// A position is a key that has an order of its own; both are kept in one place since every node
 /// has exactly one of them, and which one follows from the parent.
 pub(crate) type LinkKey = Position;
+
+/// Leads to what a node holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BodyRef {
+    pub(super) kind: NodeKind,
+    /// How many parents the node has; never changes, as nodes never change their parent. It is here
+    /// because there is room.
+    pub(super) depth: u16,
+    pub(super) ix: BodyIx,
+}
 
 /// Where what a node holds is, among what those of its kind hold. Of an object or register a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +51,13 @@ impl BodyIx {
 }
 
 impl Node {
-    /// The root of a document.
+    /// The root of a document, without fields.
     pub(super) fn root() -> Self {
         Self {
             id: PackedId::ROOT,
             parent: NodeIx::ROOT,
             key: Position::verbatim(SmallStr::EMPTY),
-            depth: 0,
-            kind: NodeKind::Object,
+            body: BodyRef { kind: NodeKind::Object, depth: 0, ix: BodyIx::EMPTY },
         }
     }
 }

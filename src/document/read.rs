@@ -170,7 +170,7 @@ impl Document {
 
     /// A node with its key, as an entry of its parent.
     fn entry(&self, ix: NodeIx) -> (&SmallStr, ValueRef<'_>) {
-        (self.node(ix).key.as_small_str(), self.value(ix))
+        (self.key(ix).as_small_str(), self.value(ix))
     }
 
     fn slot(&self, slot: Slot) -> ValueRef<'_> {
@@ -182,7 +182,7 @@ impl Document {
 
     /// The node and everything above it, the root last.
     pub(crate) fn ancestors(&self, ix: NodeIx) -> impl Iterator<Item = NodeIx> + '_ {
-        std::iter::successors(Some(ix), |ix| (*ix != NodeIx::ROOT).then(|| self.node(*ix).parent))
+        std::iter::successors(Some(ix), |ix| (*ix != NodeIx::ROOT).then(|| self.parent(*ix)))
     }
 
     /// How many items of a list lie before a position.
@@ -195,10 +195,10 @@ impl Document {
     pub(crate) fn path_to(&self, ix: NodeIx) -> Path {
         let below_root = self.ancestors(ix).take_while(|ix| *ix != NodeIx::ROOT);
         Path::from_last(below_root.map(|ix| {
-            let node = self.node(ix);
-            match self.kind_at(node.parent) {
-                NodeKind::List => PathStep::Index(self.rank_in(node.parent, &node.key)),
-                _ => PathStep::Key(node.key.as_small_str().clone()),
+            let (parent, key) = self.link(ix);
+            match self.kind_at(parent) {
+                NodeKind::List => PathStep::Index(self.rank_in(parent, key)),
+                _ => PathStep::Key(key.as_small_str().clone()),
             }
         }))
     }
@@ -521,7 +521,7 @@ impl<'a> ListRef<'a> {
     /// The index of the item with this id. O(log n).
     pub fn index_of(self, id: &NodeId) -> Option<usize> {
         let item = self.document.child_by_id(self.ix, id)?;
-        Some(self.document.rank_in(self.ix, &self.document.node(item).key))
+        Some(self.document.rank_in(self.ix, self.document.key(item)))
     }
 }
 

@@ -65,11 +65,10 @@ impl Document {
     }
 
     pub(crate) fn serialized(&self, ix: NodeIx) -> SerializedNode {
-        let node = self.node(ix);
+        let (parent, key) = self.link(ix);
         SerializedNode {
             id: self.id(ix),
-            parent: (ix != NodeIx::ROOT)
-                .then(|| (self.id(node.parent), node.key.as_small_str().clone())),
+            parent: (ix != NodeIx::ROOT).then(|| (self.id(parent), key.as_small_str().clone())),
             content: self.content(ix),
         }
     }
@@ -97,8 +96,7 @@ impl Document {
                 });
             }
             Body::Map(entries) => {
-                let entries =
-                    entries.iter().map(|child| (self.node(child).key.as_small_str(), child));
+                let entries = entries.iter().map(|child| (self.key(child).as_small_str(), child));
                 write_entries(entries, out, |child, out| self.write_node(child, notation, out));
             }
             Body::List(order) => {

@@ -1,12 +1,15 @@
 //! The nodes of a document by their places in the arena, and what they hold.
 //!
-//! What a node holds is with what others of its kind hold, and a table leads there that is far smaller
-//! than the nodes: then the memory of both, which is in no cache, mostly, can be waited for at once.
+//! Of a large document most is in no cache, and to wait for memory is most of what a change takes. So
+//! what is said of a node lies apart by what asks for it: who it is, its key, and where to find what it
+//! holds, which is with what others of its kind hold. A change of a field comes by the smallest of the
+//! tables.
 
 use std::sync::Arc;
 
 use super::body::{Body, Children};
-use super::node::{BodyIx, Node, NodeIx};
+use super::ids::PackedId;
+use super::node::{BodyIx, BodyRef, LinkKey, Node, NodeIx};
 use super::objects::{Object, Objects, Slot, Value};
 use super::order::{Order, Positions};
 use super::slab::Slab;
@@ -18,9 +21,10 @@ use crate::{FileMeta, Json, SmallStr};
 /// All nodes: those in the tree, and those that were taken out and are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
-    nodes: Nodes,
-    /// Of each node, at the same place.
-    bodies: Vec<BodyIx>,
+    /// Of each node, at its place.
+    names: Vec<Name>,
+    keys: Keys,
+    bodies: Vec<BodyRef>,
     objects: Objects,
     /// Of lists and maps.
     orders: Slab<Order>,
@@ -28,69 +32,108 @@ pub(crate) struct Tree {
     files: Slab<Arc<FileMeta>>,
 }
 
-/// Who the nodes are and where they hang.
-#[derive(Clone, Debug)]
-pub(crate) struct Nodes(Vec<Node>);
+/// Who a node is and in which container it hangs.
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    id: PackedId,
+    parent: NodeIx,
+}
 
-impl Nodes {
+/// The keys under which nodes hang in their parents.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys(Vec<LinkKey>);
+
+impl Keys {
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn get(&self, ix: NodeIx) -> &Node {
+    fn get(&self, ix: NodeIx) -> &LinkKey {
         &self.0[ix.0 as usize]
     }
 }
 
-impl Positions<Position> for Nodes {
+impl Positions<Position> for Keys {
     fn position(&self, ix: NodeIx) -> &Position {
-        &self.get(ix).key
+        self.get(ix)
     }
 }
 
 /// Of entries of maps: their keys.
-impl Positions<[u8]> for Nodes {
+impl Positions<[u8]> for Keys {
     fn position(&self, ix: NodeIx) -> &[u8] {
-        self.get(ix).key.as_bytes()
+        self.get(ix).as_bytes()
     }
 }
 
 impl Tree {
     /// A root without fields.
     pub(super) fn new() -> Self {
-        Self {
-            nodes: Nodes(vec![Node::root()]),
-            bodies: vec![BodyIx::EMPTY],
+        let mut tree = Self {
+            names: Vec::new(),
+            keys: Keys(Vec::new()),
+            bodies: Vec::new(),
             objects: Objects::default(),
             orders: Slab::default(),
             texts: Slab::default(),
             files: Slab::default(),
-        }
-    }
-
-    pub(crate) fn node(&self, ix: NodeIx) -> &Node {
-        self.nodes.get(ix)
+        };
+        tree.push(Node::root());
+        tree
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    pub(super) fn node_mut(&mut self, ix: NodeIx) -> &mut Node {
-        &mut self.nodes.0[ix.0 as usize]
+    fn name(&self, ix: NodeIx) -> Name {
+        self.names[ix.0 as usize]
+    }
+
+    pub(crate) fn id(&self, ix: NodeIx) -> PackedId {
+        self.name(ix).id
+    }
+
+    /// The container in which a node hangs; of the root it itself.
+    pub(super) fn parent(&self, ix: NodeIx) -> NodeIx {
+        self.name(ix).parent
+    }
+
+    /// The key under which a node hangs in its parent; in a list, its position.
+    pub(super) fn key(&self, ix: NodeIx) -> &LinkKey {
+        self.keys.get(ix)
+    }
+
+    /// Where a node hangs: its parent, and its key there.
+    pub(crate) fn link(&self, ix: NodeIx) -> (NodeIx, &LinkKey) {
+        (self.parent(ix), self.key(ix))
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+    pub(super) fn set_key(&mut self, ix: NodeIx, key: LinkKey) {
+        self.keys.0[ix.0 as usize] = key;
     }
 
     /// Where the positions and keys of nodes are.
-    pub(crate) fn positions(&self) -> &Nodes {
-        &self.nodes
-    }
-
-    pub(crate) fn kind(&self, ix: NodeIx) -> NodeKind {
-        self.node(ix).kind
+    pub(crate) fn positions(&self) -> &Keys {
+        &self.keys
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn body_ix(&self, ix: NodeIx) -> BodyIx {
+    fn body_ref(&self, ix: NodeIx) -> BodyRef {
         self.bodies[ix.0 as usize]
     }
 
+    pub(crate) fn kind(&self, ix: NodeIx) -> NodeKind {
+        self.body_ref(ix).kind
+    }
+
+    /// How many parents a node has.
+    pub(super) fn depth(&self, ix: NodeIx) -> u16 {
+        self.body_ref(ix).depth
+    }
+
+    fn body_ix(&self, ix: NodeIx) -> BodyIx {
+        self.body_ref(ix).ix
+    }
+
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn body_ix_mut(&mut self, ix: NodeIx) -> &mut BodyIx {
-        &mut self.bodies[ix.0 as usize]
+    fn set_body_ix(&mut self, ix: NodeIx, body: BodyIx) {
+        self.bodies[ix.0 as usize].ix = body;
     }
 
     /// What a node holds. Of a register this makes the value.
@@ -134,10 +177,10 @@ impl Tree {
     }
 
     /// The children of a list or map, for changing them, and their positions.
-    pub(super) fn order_mut(&mut self, ix: NodeIx) -> Option<(&mut Order, &Nodes)> {
+    pub(super) fn order_mut(&mut self, ix: NodeIx) -> Option<(&mut Order, &Keys)> {
         match self.kind(ix) {
             NodeKind::List | NodeKind::Map => {
-                Some((self.orders.get_mut(self.body_ix(ix).0)?, &self.nodes))
+                Some((self.orders.get_mut(self.body_ix(ix).0)?, &self.keys))
             }
             _ => None,
         }
@@ -186,7 +229,7 @@ impl Tree {
         debug_assert_eq!(self.kind(object), NodeKind::Object);
         let mut body = self.body_ix(object);
         let old = self.objects.insert(&mut body, key, value);
-        *self.body_ix_mut(object) = body;
+        self.set_body_ix(object, body);
         old
     }
 
@@ -195,7 +238,7 @@ impl Tree {
         debug_assert_eq!(self.kind(object), NodeKind::Object);
         let mut body = self.body_ix(object);
         let old = self.objects.remove(&mut body, key);
-        *self.body_ix_mut(object) = body;
+        self.set_body_ix(object, body);
         old
     }
 
@@ -259,7 +302,7 @@ impl Tree {
             NodeKind::Object => {
                 let mut body = self.body_ix(ix);
                 self.objects.settle(&mut body);
-                *self.body_ix_mut(ix) = body;
+                self.set_body_ix(ix, body);
             }
             NodeKind::Map => {
                 if let Some((order, _)) = self.order_mut(ix) {
@@ -293,30 +336,34 @@ impl Tree {
     }
 
     /// Adds a node at the next place.
-    pub(super) fn push(&mut self, node: Node, body: BodyIx) {
-        self.nodes.0.push(node);
+    pub(super) fn push(&mut self, Node { id, parent, key, body }: Node) {
+        self.names.push(Name { id, parent });
+        self.keys.0.push(key);
         self.bodies.push(body);
     }
 
     /// Puts a node at a place that was [cleared](Self::clear).
-    pub(super) fn replace(&mut self, ix: NodeIx, node: Node, body: BodyIx) {
-        *self.node_mut(ix) = node;
-        *self.body_ix_mut(ix) = body;
+    #[expect(clippy::indexing_slicing, reason = "I2: a place that has been cleared is there")]
+    pub(super) fn replace(&mut self, ix: NodeIx, Node { id, parent, key, body }: Node) {
+        self.names[ix.0 as usize] = Name { id, parent };
+        self.keys.0[ix.0 as usize] = key;
+        self.bodies[ix.0 as usize] = body;
     }
 
-    /// Empties the place of a node that is no more, and tells what it was.
-    pub(super) fn clear(&mut self, ix: NodeIx) -> Node {
-        let empty = Node { kind: NodeKind::Register, ..Node::root() };
-        let node = std::mem::replace(self.node_mut(ix), empty);
-        let body = std::mem::replace(self.body_ix_mut(ix), BodyIx::EMPTY);
-        self.free_body(node.kind, body);
-        node
+    /// Empties the place of a node that is no more, and tells the id that it bore.
+    pub(super) fn clear(&mut self, ix: NodeIx) -> PackedId {
+        let (id, body) = (self.id(ix), self.body_ref(ix));
+        let root = Node::root();
+        self.replace(ix, Node { body: BodyRef { kind: NodeKind::Register, ..root.body }, ..root });
+        self.free_body(body.kind, body.ix);
+        id
     }
 
     /// Gives the root these fields in the place of those it has.
     pub(super) fn set_root(&mut self, content: &NodeContent) {
         let body = self.add_body(content);
-        let old = std::mem::replace(self.body_ix_mut(NodeIx::ROOT), body);
+        let old = self.body_ix(NodeIx::ROOT);
+        self.set_body_ix(NodeIx::ROOT, body);
         self.free_body(NodeKind::Object, old);
     }
 
@@ -332,7 +379,8 @@ impl Tree {
 
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
-        self.nodes.0.shrink_to_fit();
+        self.names.shrink_to_fit();
+        self.keys.0.shrink_to_fit();
         self.bodies.shrink_to_fit();
         self.objects.shrink();
         self.orders.shrink();
@@ -342,14 +390,13 @@ impl Tree {
 
     /// How many nodes there are whose id is kept as a text.
     pub(super) fn text_ids(&self) -> usize {
-        self.nodes.0.iter().filter(|node| node.id.is_text()).count()
+        self.names.iter().filter(|name| name.id.is_text()).count()
     }
 
     /// Says what is held by no node, if anything is.
     pub(super) fn check(&self) -> Result<(), String> {
         let of_kind = |kinds: &'static [NodeKind]| {
-            let all = self.nodes.0.iter().zip(&self.bodies);
-            all.filter(|(node, _)| kinds.contains(&node.kind)).map(|(_, body)| *body)
+            self.bodies.iter().filter(|body| kinds.contains(&body.kind)).map(|body| body.ix)
         };
         self.objects.check(of_kind(&[NodeKind::Object]), of_kind(&[NodeKind::Register]))?;
         for (what, used, kept) in [
@@ -366,5 +413,15 @@ impl Tree {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_consist_of_little_else_than_nodes() {
+        assert_eq!((size_of::<Name>(), size_of::<LinkKey>(), size_of::<BodyRef>()), (12, 16, 8));
     }
 }

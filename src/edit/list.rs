@@ -190,7 +190,7 @@ impl Session<'_> {
         }
         let parent_key = if from == to {
             // The user wants it here, wherever somebody else moves it at the same time.
-            self.document.node(item).key.as_small_str().clone()
+            self.document.key(item).as_small_str().clone()
         } else {
             // Where it will be among the others, which close up behind it.
             self.position_at(list, if from < to { to + 1 } else { to }).as_small_str().clone()
@@ -208,7 +208,7 @@ impl Session<'_> {
         let place = Place {
             intent: Intent::Set,
             deleted_id: Some(self.id(item)),
-            ..self.place(list, self.document.node(item).key.as_small_str().clone())
+            ..self.place(list, self.document.key(item).as_small_str().clone())
         };
         self.create(place, value)
     }

@@ -136,8 +136,8 @@ impl Session<'_> {
             let update = UpdateText { base_version: version, version: None, ops };
             return self.apply(node, OpKind::UpdateText(update));
         }
-        let parent = self.document.node(node).parent;
-        let mut place = self.place(parent, self.document.node(node).key.as_small_str().clone());
+        let parent = self.document.parent(node);
+        let mut place = self.place(parent, self.document.key(node).as_small_str().clone());
         if self.document.is_list(parent) {
             place.intent = Intent::Set;
             place.deleted_id = Some(self.id(node));

@@ -45,17 +45,17 @@ impl Server {
     }
 
     fn has_outgrown(&self, item: NodeIx) -> bool {
-        let node = self.document.node(item);
-        node.key.len() > self.options.position_len
+        let (parent, key) = self.document.link(item);
+        key.len() > self.options.position_len
             && item != NodeIx::ROOT
-            && self.document.is_list(node.parent)
+            && self.document.is_list(parent)
     }
 
     /// Gives the items around `item` short positions, in their order.
     fn spread_around(&mut self, item: NodeIx) -> Vec<Op> {
-        let node = self.document.node(item);
-        let (list, len) = (node.parent, self.document.list_len(node.parent));
-        let rank = self.document.rank_in(list, &node.key);
+        let (list, key) = self.document.link(item);
+        let len = self.document.list_len(list);
+        let rank = self.document.rank_in(list, key);
         let mut window = WINDOW;
         loop {
             let start = rank.saturating_sub(window / 2);
@@ -77,8 +77,7 @@ impl Server {
     /// New positions for the items from `start` to `end`, none of which any of them has now.
     fn places_within(&self, list: NodeIx, start: usize, end: usize) -> Option<Vec<Position>> {
         let document = &self.document;
-        let key =
-            |index: usize| document.list_item(list, Some(index)).map(|ix| &document.node(ix).key);
+        let key = |index: usize| document.list_item(list, Some(index)).map(|ix| document.key(ix));
         let taken: BTreeSet<&Position> = (start..end).filter_map(key).collect();
         let before = start.checked_sub(1).and_then(key);
         // Twice as many as needed, since as many again may be taken.

@@ -68,14 +68,14 @@ impl Document {
             }
             OpKind::SetParentKey { parent_key } => {
                 if let Some(item) = here {
-                    *parent_key = self.node(item).key.as_small_str().clone();
+                    *parent_key = self.key(item).as_small_str().clone();
                     fixes.push(self.put_back(item));
                 }
             }
             OpKind::Create(create) => match here {
                 Some(node) => {
-                    create.parent_key = self.node(node).key.as_small_str().clone();
-                    if self.is_list(self.node(node).parent) {
+                    create.parent_key = self.key(node).as_small_str().clone();
+                    if self.is_list(self.parent(node)) {
                         fixes.push(self.put_back(node));
                     }
                 }

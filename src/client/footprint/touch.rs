@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::super::anchor::Anchor;
-use crate::document::{Node, NodeIx};
+use crate::document::NodeIx;
 use crate::op::{Create, Intent, OpKind};
 use crate::position::Position;
 use crate::{Document, NodeId, Op, SmallStr};
@@ -59,11 +59,11 @@ impl Document {
             OpKind::DeleteCrdt | OpKind::SetParentKey { .. } => {
                 touches.push(Part::Place.of(op.id.clone()));
                 if let Some(node) = self.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
-                    let Node { parent, key, .. } = self.node(node);
-                    touches.push(self.touched_key(*parent, key.as_small_str()));
+                    let (parent, key) = self.link(node);
+                    touches.push(self.touched_key(parent, key.as_small_str()));
                     if let OpKind::SetParentKey { parent_key } = &op.kind {
                         if key.as_small_str() != parent_key {
-                            touches.push(self.touched_place(*parent, parent_key));
+                            touches.push(self.touched_place(parent, parent_key));
                         }
                     }
                 }
@@ -102,7 +102,7 @@ impl Document {
         if let (Intent::Set, Some(meant)) = (intent, deleted_id) {
             touches.push(Part::Place.of(meant.clone()));
             if let Some(meant) = self.child_by_id(parent, meant) {
-                touches.push(self.touched_key(parent, self.node(meant).key.as_small_str()));
+                touches.push(self.touched_key(parent, self.key(meant).as_small_str()));
             }
         }
     }

@@ -170,9 +170,3 @@ fn registers_hold_values_and_give_them_back() {
     }
     objects.check([].into_iter(), [].into_iter()).unwrap();
 }
-
-#[test]
-fn a_node_stays_small() {
-    assert_eq!(size_of::<BodyIx>(), 4);
-    assert_eq!(size_of::<crate::document::Node>(), 32);
-}

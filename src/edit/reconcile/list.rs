@@ -147,7 +147,7 @@ impl Session<'_> {
         let place = Place {
             intent: Intent::Set,
             deleted_id: Some(self.id(old)),
-            ..self.place(list, self.document.node(old).key.as_small_str().clone())
+            ..self.place(list, self.document.key(old).as_small_str().clone())
         };
         let value = replacement(Some(&self.document.value(old)), value);
         self.create_item(place, value)
@@ -166,10 +166,10 @@ impl Session<'_> {
         before: Option<NodeIx>,
     ) -> (Option<Position>, Option<Position>) {
         let document = &*self.document;
-        let key = |ix: NodeIx| document.node(ix).key.clone();
+        let key = |ix: NodeIx| document.key(ix).clone();
         let next = match before {
             None => 0,
-            Some(before) => document.rank_in(list, &document.node(before).key) + 1,
+            Some(before) => document.rank_in(list, document.key(before)) + 1,
         };
         (before.map(key), document.list_item(list, Some(next)).map(key))
     }
@@ -178,9 +178,8 @@ impl Session<'_> {
     /// are not canonical, between which there may be no room.
     fn renumber(&mut self, list: NodeIx, order: &[NodeIx]) -> Result<(), EditError> {
         let ids: Vec<NodeId> = order.iter().map(|ix| self.id(*ix)).collect();
-        let canonical = |ix: &NodeIx| {
-            Some(&self.document.node(*ix).key).filter(|key| key.is_canonical()).cloned()
-        };
+        let canonical =
+            |ix: &NodeIx| Some(self.document.key(*ix)).filter(|key| key.is_canonical()).cloned();
         let mut end = self.document.children(list).filter_map(|ix| canonical(&ix)).last();
         for id in ids {
             let position = Position::make(end.as_ref(), None);
