@@ -336,6 +336,7 @@ impl Tree {
     }
 
     /// Adds a node at the next place.
+    #[inline]
     pub(super) fn push(&mut self, Node { id, parent, key, body }: Node) {
         self.names.push(Name { id, parent });
         self.keys.0.push(key);
