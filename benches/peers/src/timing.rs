@@ -37,6 +37,24 @@ pub(crate) fn per_item<T>(items: &[T], runs: usize, mut each: impl FnMut(&T)) ->
     (median(times), done)
 }
 
+/// As [`per_item`], of items that are made just before the run of `each` that they are for, so that it is
+/// not they that fill the caches.
+pub(crate) fn per_new<T>(
+    mut items: impl Iterator<Item = T>,
+    (runs, each): (usize, usize),
+    mut work: impl FnMut(&T),
+) -> (f64, usize) {
+    let (mut times, mut total) = (Vec::new(), 0.0);
+    while times.len() < runs && total <= BUDGET_NS {
+        let run: Vec<T> = items.by_ref().take(each).collect();
+        let ((), time) = timed(|| run.iter().for_each(&mut work));
+        times.push(time / count(each));
+        total += time;
+    }
+    let done = times.len() * each;
+    (median(times), done)
+}
+
 /// The median time of `work`, which is done `runs` times, each time on what `prepare` returns.
 /// What it makes goes to `check` afterwards, untimed.
 pub(crate) fn per_run<I, T>(
