@@ -206,17 +206,21 @@ impl Objects {
             Form::Packed(cell) => cell,
         };
         let added = value.field_bytes(key);
-        let (_, Footer { list, json_bytes }) = self.cells.with_footer(cell);
         let mut new = Packed::null();
+        let (bytes, last) = self.cells.with_footer_mut(cell);
+        let Footer { list, json_bytes } = Footer::read(last);
         match self.lists.find(list, key) {
             Ok(at) => {
                 value.pack(&mut new, &mut self.leaves);
-                let (old, place) = self.take(cell, at);
+                let (place, old) = take(bytes, at, &mut self.leaves);
                 let json_bytes = count(json_bytes, added, key, Some(&old));
                 let footer = Footer { list, json_bytes };
                 // Mostly it is as wide, and the values behind it stay where they are.
-                if self.cells.replace(cell, place.clone(), new.bytes()) {
-                    self.cells.set_footer(cell, footer);
+                if place.len() == new.bytes().len() {
+                    if let Some(place) = bytes.get_mut(place) {
+                        place.copy_from_slice(new.bytes());
+                    }
+                    footer.write(last);
                 } else {
                     let after = self.lists.get(list).len() - at - 1;
                     *object = self.splice(cell, place, after, new.bytes(), footer).into();
@@ -227,7 +231,7 @@ impl Objects {
                 Some(longer) => {
                     value.pack(&mut new, &mut self.leaves);
                     let after = self.lists.get(list).len() - at;
-                    let start = packed::widths_of(self.cells.get(cell), at);
+                    let start = packed::widths_of(bytes, at);
                     let json_bytes = count(json_bytes, added, key, None);
                     let footer = Footer { list: longer, json_bytes };
                     *object = self.splice(cell, start..start, after, new.bytes(), footer).into();
@@ -245,12 +249,12 @@ impl Objects {
             Form::Table(number) => return self.tables.get_mut(number)?.remove(key),
             Form::Packed(cell) => cell,
         };
-        let (_, Footer { list, json_bytes }) = self.cells.with_footer(cell);
+        let (bytes, Footer { list, json_bytes }) = self.cells.with_footer(cell);
         let at = self.lists.find(list, key).ok()?;
         match self.lists.share_without(list, at) {
             Some(shorter) => {
                 let after = self.lists.get(list).len() - at - 1;
-                let (old, place) = self.take(cell, at);
+                let (place, old) = take(bytes, at, &mut self.leaves);
                 let json_bytes = count(json_bytes, 0, key, Some(&old));
                 let footer = Footer { list: shorter, json_bytes };
                 *object = self.splice(cell, place, after, &[], footer).into();
@@ -259,15 +263,6 @@ impl Objects {
             }
             None => self.as_table_mut(object)?.remove(key),
         }
-    }
-
-    /// The value of a rank, and where it lies in the cell. If it is a leaf, it is one no more.
-    fn take(&mut self, cell: Cell, rank: usize) -> (Slot, Range<usize>) {
-        let bytes = self.cells.get(cell);
-        let start = packed::widths_of(bytes, rank);
-        let value = bytes.get(start..).unwrap_or_default();
-        let old = packed::unpack(value, |leaf| self.leaves.remove(leaf));
-        (old, start..start + packed::width(value))
     }
 
     /// Puts `new` in the place of some bytes of an object's cell, after which come the bytes of this many
@@ -280,7 +275,7 @@ impl Objects {
         new: &[u8],
         footer: Footer,
     ) -> Cell {
-        let bytes = self.cells.get_mut(cell);
+        let (bytes, last) = self.cells.with_footer_mut(cell);
         let used = old.end + packed::widths_of(bytes.get(old.end..).unwrap_or_default(), after);
         if Cells::is_unfit(cell, used - old.len() + new.len()) {
             let mut run: SmallVec<[u8; 128]> = SmallVec::new();
@@ -295,7 +290,7 @@ impl Objects {
         if let Some(place) = bytes.get_mut(old.start..old.start + new.len()) {
             place.copy_from_slice(new);
         }
-        self.cells.set_footer(cell, footer);
+        footer.write(last);
         cell
     }
 
@@ -416,6 +411,14 @@ impl Table {
         self.json_bytes = count(self.json_bytes, 0, key, old.as_ref());
         old
     }
+}
+
+/// Where the value of a rank is among the values of an object, and what it is. If it is a leaf, it is one no
+/// more.
+fn take(values: &[u8], rank: usize, leaves: &mut Leaves) -> (Range<usize>, Slot) {
+    let start = packed::widths_of(values, rank);
+    let value = values.get(start..).unwrap_or_default();
+    (start..start + packed::width(value), packed::unpack(value, |leaf| leaves.remove(leaf)))
 }
 
 /// The size of an object's JSON fields after a slot was replaced.

@@ -64,6 +64,25 @@ pub(super) struct Footer {
 
 const FOOTER: usize = size_of::<Footer>();
 
+impl Footer {
+    /// From the last bytes of a cell; of the empty cell, which has none, that of no entries.
+    #[inline]
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        let Some([list @ .., a, b, c, d]) = bytes.first_chunk::<FOOTER>() else {
+            return Self::default();
+        };
+        Self { list: u32::from_le_bytes(*list), json_bytes: u32::from_le_bytes([*a, *b, *c, *d]) }
+    }
+
+    #[inline]
+    pub(super) fn write(self, bytes: &mut [u8]) {
+        if let Some(footer) = bytes.first_chunk_mut::<FOOTER>() {
+            let number = u64::from(self.json_bytes) << 32 | u64::from(self.list);
+            *footer = number.to_le_bytes();
+        }
+    }
+}
+
 /// All cells of a document.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cells {
@@ -119,7 +138,7 @@ impl Cells {
             return Cell::EMPTY;
         }
         let cell = self.add_to(self.class_with_room(run.len() + FOOTER), run);
-        self.set_footer(cell, footer);
+        footer.write(self.with_footer_mut(cell).1);
         cell
     }
 
@@ -166,29 +185,16 @@ impl Cells {
     /// The bytes of an object's cell, and its footer.
     #[inline]
     pub(super) fn with_footer(&self, cell: Cell) -> (&[u8], Footer) {
-        let Some((bytes, footer)) = self.get(cell).split_last_chunk::<FOOTER>() else {
-            return Default::default();
-        };
-        let [a, b, c, d, json_bytes @ ..] = *footer;
-        let list = u32::from_le_bytes([a, b, c, d]);
-        (bytes, Footer { list, json_bytes: u32::from_le_bytes(json_bytes) })
+        let bytes = self.get(cell);
+        let (values, footer) = bytes.split_at(bytes.len().saturating_sub(FOOTER));
+        (values, Footer::read(footer))
     }
 
-    pub(super) fn set_footer(&mut self, cell: Cell, Footer { list, json_bytes }: Footer) {
-        if let Some(footer) = self.get_mut(cell).last_chunk_mut::<FOOTER>() {
-            let number = u64::from(json_bytes) << 32 | u64::from(list);
-            *footer = number.to_le_bytes();
-        }
-    }
-
-    /// Puts bytes in the place of others, if they are as many.
-    pub(super) fn replace(&mut self, cell: Cell, old: Range<usize>, new: &[u8]) -> bool {
-        let place = self.get_mut(cell).get_mut(old).filter(|place| place.len() == new.len());
-        if let Some(place) = place {
-            place.copy_from_slice(new);
-            return true;
-        }
-        false
+    /// The bytes of an object's cell, and those of its footer.
+    #[inline]
+    pub(super) fn with_footer_mut(&mut self, cell: Cell) -> (&mut [u8], &mut [u8]) {
+        let bytes = self.get_mut(cell);
+        bytes.split_at_mut(bytes.len().saturating_sub(FOOTER))
     }
 
     /// Gives a cell back.
