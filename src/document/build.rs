@@ -3,7 +3,7 @@
 //! The reader's events become nodes as they come; there is no value in between. Nodes are named
 //! `si:1`, `si:2`, … in the order of the text, parents first.
 
-use super::node::{BodyIx, BodyRef, Node, NodeIx};
+use super::node::{BodyIx, Node, NodeIx};
 use super::objects::Slot;
 use super::text_node::TextNode;
 use super::{Document, MAX_NODE_DEPTH, PackedId};
@@ -91,8 +91,8 @@ impl Builder {
         };
         self.clock =
             self.clock.checked_add(1).ok_or_else(|| SinkError("too many nodes".to_owned()))?;
-        let body = BodyRef { kind, depth, ix: body };
-        Ok(document.attach_node(Node { id: PackedId::initial(self.clock), parent, key, body }))
+        let id = PackedId::initial(self.clock);
+        Ok(document.attach_node(Node { id, parent, key, depth, kind, body }))
     }
 
     fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {

@@ -6,7 +6,7 @@
 
 use super::Document;
 use super::journal::{Savepoint, Undo};
-use super::node::{BodyRef, Node, NodeIx};
+use super::node::{Node, NodeIx};
 use super::objects::Slot;
 use super::text_node::{TextNode, TextUndo};
 use crate::change::Changes;
@@ -184,8 +184,8 @@ impl Document {
         content: &NodeContent,
     ) -> Node {
         let (kind, depth) = (content.kind(), self.depth(parent) + 1);
-        let body = BodyRef { kind, depth, ix: self.tree.add_body(content) };
-        Node { id: self.ids.bear(id), parent, key, body }
+        let body = self.tree.add_body(content);
+        Node { id: self.ids.bear(id), parent, key, depth, kind, body }
     }
 
     /// Adds a node where its link says, where nothing is.

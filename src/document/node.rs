@@ -22,7 +22,10 @@ pub(super) struct Node {
     pub(super) parent: NodeIx,
     /// Its key in the parent; in a list, its position.
     pub(super) key: LinkKey,
-    pub(super) body: BodyRef,
+    /// How many parents it has; never changes, as nodes never change their parent.
+    pub(super) depth: u16,
+    pub(super) kind: NodeKind,
+    pub(super) body: BodyIx,
 }
 
 /// The key under which a node hangs in its parent.
@@ -30,16 +33,6 @@ pub(super) struct Node {
 /// A position is a key that has an order of its own; both are kept in one place since every node
 /// has exactly one of them, and which one follows from the parent.
 pub(crate) type LinkKey = Position;
-
-/// Leads to what a node holds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BodyRef {
-    pub(super) kind: NodeKind,
-    /// How many parents the node has; never changes, as nodes never change their parent. It is here
-    /// because there is room.
-    pub(super) depth: u16,
-    pub(super) ix: BodyIx,
-}
 
 /// Where what a node holds is, among what those of its kind hold. Of an object or register a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +50,9 @@ impl Node {
             id: PackedId::ROOT,
             parent: NodeIx::ROOT,
             key: Position::verbatim(SmallStr::EMPTY),
-            body: BodyRef { kind: NodeKind::Object, depth: 0, ix: BodyIx::EMPTY },
+            depth: 0,
+            kind: NodeKind::Object,
+            body: BodyIx::EMPTY,
         }
     }
 }

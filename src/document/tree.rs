@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::body::{Body, Children};
 use super::ids::PackedId;
-use super::node::{BodyIx, BodyRef, LinkKey, Node, NodeIx};
+use super::node::{BodyIx, LinkKey, Node, NodeIx};
 use super::objects::{Object, Objects, Slot, Value};
 use super::order::{Order, Positions};
 use super::slab::Slab;
@@ -24,7 +24,7 @@ pub(crate) struct Tree {
     /// Of each node, at its place.
     names: Vec<Name>,
     keys: Keys,
-    bodies: Vec<BodyRef>,
+    bodies: Vec<BodyIx>,
     objects: Objects,
     /// Of lists and maps.
     orders: Slab<Order>,
@@ -32,11 +32,13 @@ pub(crate) struct Tree {
     files: Slab<Arc<FileMeta>>,
 }
 
-/// Who a node is and in which container it hangs.
+/// Who a node is, in which container it hangs and of what kind it is.
 #[derive(Clone, Copy, Debug)]
 struct Name {
     id: PackedId,
     parent: NodeIx,
+    depth: u16,
+    kind: NodeKind,
 }
 
 /// The keys under which nodes hang in their parents.
@@ -80,8 +82,8 @@ impl Tree {
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn name(&self, ix: NodeIx) -> Name {
-        self.names[ix.0 as usize]
+    fn name(&self, ix: NodeIx) -> &Name {
+        &self.names[ix.0 as usize]
     }
 
     pub(crate) fn id(&self, ix: NodeIx) -> PackedId {
@@ -113,27 +115,23 @@ impl Tree {
         &self.keys
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn body_ref(&self, ix: NodeIx) -> BodyRef {
-        self.bodies[ix.0 as usize]
-    }
-
     pub(crate) fn kind(&self, ix: NodeIx) -> NodeKind {
-        self.body_ref(ix).kind
+        self.name(ix).kind
     }
 
     /// How many parents a node has.
     pub(super) fn depth(&self, ix: NodeIx) -> u16 {
-        self.body_ref(ix).depth
+        self.name(ix).depth
     }
 
+    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     fn body_ix(&self, ix: NodeIx) -> BodyIx {
-        self.body_ref(ix).ix
+        self.bodies[ix.0 as usize]
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     fn set_body_ix(&mut self, ix: NodeIx, body: BodyIx) {
-        self.bodies[ix.0 as usize].ix = body;
+        self.bodies[ix.0 as usize] = body;
     }
 
     /// What a node holds. Of a register this makes the value.
@@ -337,26 +335,26 @@ impl Tree {
 
     /// Adds a node at the next place.
     #[inline]
-    pub(super) fn push(&mut self, Node { id, parent, key, body }: Node) {
-        self.names.push(Name { id, parent });
+    pub(super) fn push(&mut self, Node { id, parent, key, depth, kind, body }: Node) {
+        self.names.push(Name { id, parent, depth, kind });
         self.keys.0.push(key);
         self.bodies.push(body);
     }
 
     /// Puts a node at a place that was [cleared](Self::clear).
     #[expect(clippy::indexing_slicing, reason = "I2: a place that has been cleared is there")]
-    pub(super) fn replace(&mut self, ix: NodeIx, Node { id, parent, key, body }: Node) {
-        self.names[ix.0 as usize] = Name { id, parent };
+    pub(super) fn replace(&mut self, ix: NodeIx, node: Node) {
+        let Node { id, parent, key, depth, kind, body } = node;
+        self.names[ix.0 as usize] = Name { id, parent, depth, kind };
         self.keys.0[ix.0 as usize] = key;
         self.bodies[ix.0 as usize] = body;
     }
 
     /// Empties the place of a node that is no more, and tells the id that it bore.
     pub(super) fn clear(&mut self, ix: NodeIx) -> PackedId {
-        let (id, body) = (self.id(ix), self.body_ref(ix));
-        let root = Node::root();
-        self.replace(ix, Node { body: BodyRef { kind: NodeKind::Register, ..root.body }, ..root });
-        self.free_body(body.kind, body.ix);
+        let (id, kind, body) = (self.id(ix), self.kind(ix), self.body_ix(ix));
+        self.replace(ix, Node { kind: NodeKind::Register, ..Node::root() });
+        self.free_body(kind, body);
         id
     }
 
@@ -397,7 +395,8 @@ impl Tree {
     /// Says what is held by no node, if anything is.
     pub(super) fn check(&self) -> Result<(), String> {
         let of_kind = |kinds: &'static [NodeKind]| {
-            self.bodies.iter().filter(|body| kinds.contains(&body.kind)).map(|body| body.ix)
+            let all = self.names.iter().zip(&self.bodies);
+            all.filter(|(name, _)| kinds.contains(&name.kind)).map(|(_, body)| *body)
         };
         self.objects.check(of_kind(&[NodeKind::Object]), of_kind(&[NodeKind::Register]))?;
         for (what, used, kept) in [
@@ -423,6 +422,6 @@ mod tests {
 
     #[test]
     fn documents_consist_of_little_else_than_nodes() {
-        assert_eq!((size_of::<Name>(), size_of::<LinkKey>(), size_of::<BodyRef>()), (12, 16, 8));
+        assert_eq!((size_of::<Name>(), size_of::<LinkKey>(), size_of::<BodyIx>()), (16, 16, 4));
     }
 }
