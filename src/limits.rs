@@ -155,7 +155,9 @@ impl Limits {
                 let added = data.iter().map(|(key, value)| field_size(key, value));
                 let replaced = |(key, _)| document.field(ix, key).map(|old| field_size(key, &old));
                 let freed: usize = data.iter().filter_map(replaced).sum();
-                self.check_object(&op.id, object.json_bytes() + added.sum::<usize>() - freed)
+                // What is counted modulo 2³² may be less than what a huge field takes.
+                let size = (object.json_bytes() + added.sum::<usize>()).saturating_sub(freed);
+                self.check_object(&op.id, size)
             }
             OpKind::Create(create) => {
                 match &create.content {

@@ -34,7 +34,8 @@ pub(super) struct Node {
 /// has exactly one of them, and which one follows from the parent.
 pub(crate) type LinkKey = Position;
 
-/// Where what a node holds is, among what those of its kind hold. Of an object or register a cell.
+/// Where what a node holds is, among what those of its kind hold. Of a register a cell; of an
+/// object a cell or a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BodyIx(pub(super) u32);
 

@@ -31,7 +31,7 @@ use node::{Edge, Node};
 
 /// The most slots in a leaf, and kids in an inner node. Tests reach deep trees with small numbers.
 const CAP: usize = if cfg!(test) { 4 } else { 64 };
-/// How many slots and kids they get while a list grows at its end or is packed, so that the first items which
+/// How many slots and kids they get while a list grows at an end or is packed, so that the first items which
 /// are put among them do not split them.
 const FULL: usize = CAP - CAP.div_ceil(8);
 

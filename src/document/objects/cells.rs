@@ -99,7 +99,7 @@ struct Class {
     free: Vec<u32>,
 }
 
-/// How many cells of a class a full page has, as a power of two: 32 KiB of them, and of small ones fewer.
+/// How many cells of a class a full page has, as a power of two: 4 to 32 KiB of them.
 static PAGE_BITS: [u8; CLASSES] =
     [9, 9, 9, 9, 9, 9, 9, 9, 9, 8, 8, 8, 8, 7, 7, 7, 7, 6, 6, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 3];
 

@@ -1,8 +1,8 @@
 //! How the values of an object lie one after the other in a cell.
 //!
 //! A value is a tag, which says how many bytes follow, and those bytes. Numbers that are small
-//! integers need one or two bytes together, texts one more than their length. What is not short
-//! (see [`Slot::Json`]) is kept among the leaves of the document, and its number here.
+//! integers need one or two bytes together, texts one more than their length. Longer texts, arrays and
+//! JSON objects are kept among the leaves of the document, and their numbers here.
 //!
 //! | tag | value |
 //! |---|---|

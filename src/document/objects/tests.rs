@@ -170,3 +170,46 @@ fn registers_hold_values_and_give_them_back() {
     }
     objects.check([].into_iter(), [].into_iter()).unwrap();
 }
+
+/// Texts on both sides of each boundary: inside a `Json`, in the cell, and kept aside.
+#[test]
+fn texts_of_all_forms_replace_each_other() {
+    let (mut document, mut ids) = (crate::Document::new(), crate::IdSource::new(crate::Actor(1)));
+    let lens = [14, 15, 36, 37, 36, 14, 37, 15, 0];
+    for key in ["a", "m", "z", "a", "m", "z"] {
+        for len in lens {
+            let text = "x".repeat(len);
+            document.edit(&mut ids, |root| root.set(key, text.as_str())).unwrap();
+            assert_eq!(document.at(&format!("/{key}")).unwrap().to_json(), text.as_str().into());
+            document.check().unwrap();
+        }
+    }
+}
+
+/// A transaction that passes the most keys that objects share, and is taken back.
+#[test]
+fn more_keys_than_are_shared_come_and_go() {
+    let (mut document, mut ids) = (crate::Document::new(), crate::IdSource::new(crate::Actor(1)));
+    for n in 0..key_lists::KEYS {
+        document.edit(&mut ids, |root| root.set(format!("k{n}"), "x".repeat(n))).unwrap();
+    }
+    let before = document.clone();
+    let savepoint = document.savepoint();
+    for n in 0..3 {
+        document
+            .edit(&mut ids, |root| {
+                root.set(format!("l{n}"), crate::Lson::map::<&str, crate::Lson>([]))
+            })
+            .unwrap();
+        document.check().unwrap();
+    }
+    document.edit(&mut ids, |root| root.delete("k63")).unwrap();
+    document.rollback(savepoint);
+    document.check().unwrap();
+    assert_eq!(document, before);
+    for n in 0..key_lists::KEYS {
+        document.edit(&mut ids, |root| root.delete(&format!("k{n}"))).unwrap();
+        document.check().unwrap();
+    }
+    assert_eq!(document, crate::Document::new());
+}
