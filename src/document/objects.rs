@@ -11,6 +11,7 @@ mod cells;
 mod key_lists;
 mod packed;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -358,22 +359,27 @@ impl Objects {
         self.tables.shrink();
     }
 
-    /// Says what leaks, if these are all objects and registers.
+    /// Says what leaks or is shared, if these are all objects and registers.
     pub(super) fn check(
         &self,
         objects: impl Iterator<Item = BodyIx>,
         registers: impl Iterator<Item = BodyIx>,
     ) -> Result<(), String> {
-        let (mut users, mut cells, mut leaves, mut tables) = (0, 0, 0, 0);
+        let (mut cells, mut leaves, mut tables) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut users = 0;
         for object in objects {
             match form(object) {
-                Form::Table(_) => tables += 1,
+                Form::Table(number) => note(&mut tables, "table", number)?,
+                Form::Packed(Cell::EMPTY) => {}
                 Form::Packed(cell) => {
+                    note(&mut cells, "cell", cell.0)?;
                     let (mut bytes, Footer { list, .. }) = self.cells.with_footer(cell);
-                    users += usize::from(list != 0);
-                    cells += usize::from(cell != Cell::EMPTY);
+                    users += 1;
                     for _ in self.lists.get(list) {
-                        leaves += usize::from(packed::leaf(bytes).is_some());
+                        if let Some(leaf) = packed::leaf(bytes) {
+                            note(&mut leaves, "leaf", leaf)?;
+                        }
                         bytes = packed::skip(bytes, 1);
                     }
                 }
@@ -381,14 +387,20 @@ impl Objects {
         }
         for register in registers {
             let cell = Cell(register.0);
-            cells += usize::from(cell != Cell::EMPTY);
-            leaves += usize::from(packed::leaf(self.cells.get(cell)).is_some());
+            if cell != Cell::EMPTY {
+                note(&mut cells, "cell", cell.0)?;
+            }
+            if let Some(leaf) = packed::leaf(self.cells.get(cell)) {
+                note(&mut leaves, "leaf", leaf)?;
+            }
         }
+        leaves.retain(|leaf| self.leaves.get(*leaf).is_some());
+        tables.retain(|table| self.tables.get(*table).is_some());
         for (what, used, kept) in [
             ("lists of keys", users, self.lists.users()),
-            ("cells", cells, self.cells.len()),
-            ("leaves", leaves, self.leaves.iter().count()),
-            ("tables", tables, self.tables.iter().count()),
+            ("cells", cells.len(), self.cells.len()),
+            ("leaves", leaves.len(), self.leaves.iter().count()),
+            ("tables", tables.len(), self.tables.iter().count()),
         ] {
             if used != kept {
                 return Err(format!("I2: {used} {what} are used, {kept} are kept"));
@@ -396,6 +408,14 @@ impl Objects {
         }
         Ok(())
     }
+}
+
+/// Notes down what a node holds; an error if another one holds the same.
+pub(super) fn note(held: &mut BTreeSet<u32>, what: &str, number: u32) -> Result<(), String> {
+    if held.insert(number) {
+        return Ok(());
+    }
+    Err(format!("I2: {what} {number} is held twice"))
 }
 
 impl Table {

@@ -5,12 +5,13 @@
 //! holds, which is with what others of its kind hold. A change of a field comes by the smallest of the
 //! tables.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::body::{Body, Children};
 use super::ids::PackedId;
 use super::node::{BodyIx, LinkKey, Node, NodeIx};
-use super::objects::{Object, Objects, Slot, Value};
+use super::objects::{Object, Objects, Slot, Value, note};
 use super::order::{Order, Positions};
 use super::slab::Slab;
 use super::text_node::TextNode;
@@ -398,21 +399,27 @@ impl Tree {
         self.names.iter().filter(|name| name.id.is_text()).count()
     }
 
-    /// Says what is held by no node, if anything is.
+    /// Says what is held by no node or by two, if anything is.
     pub(super) fn check(&self) -> Result<(), String> {
         let of_kind = |kinds: &'static [NodeKind]| {
             let all = self.names.iter().zip(&self.bodies);
             all.filter(|(name, _)| kinds.contains(&name.kind)).map(|(_, body)| *body)
         };
         self.objects.check(of_kind(&[NodeKind::Object]), of_kind(&[NodeKind::Register]))?;
+        let held = |what, kinds| {
+            let mut held = BTreeSet::new();
+            of_kind(kinds).try_for_each(|body| note(&mut held, what, body.0)).map(|()| held)
+        };
+        let mut orders = held("order", &[NodeKind::List, NodeKind::Map])?;
+        let mut texts = held("text", &[NodeKind::Text])?;
+        let mut files = held("file", &[NodeKind::File])?;
+        orders.retain(|order| self.orders.get(*order).is_some());
+        texts.retain(|text| self.texts.get(*text).is_some());
+        files.retain(|file| self.files.get(*file).is_some());
         for (what, used, kept) in [
-            (
-                "orders",
-                of_kind(&[NodeKind::List, NodeKind::Map]).count(),
-                self.orders.iter().count(),
-            ),
-            ("texts", of_kind(&[NodeKind::Text]).count(), self.texts.iter().count()),
-            ("files", of_kind(&[NodeKind::File]).count(), self.files.iter().count()),
+            ("orders", orders.len(), self.orders.iter().count()),
+            ("texts", texts.len(), self.texts.iter().count()),
+            ("files", files.len(), self.files.iter().count()),
         ] {
             if used != kept {
                 return Err(format!("I2: {used} {what} are used, {kept} are kept"));
