@@ -242,8 +242,7 @@ impl Document {
 
     /// Tells where the item was; `None`, and nothing happens, if the position is taken.
     fn put_at(&mut self, ix: NodeIx, to: &Position) -> Option<Position> {
-        let (list, from) = self.tree.link(ix);
-        let from = from.clone();
+        let (list, from) = (self.parent(ix), self.key(ix).clone());
         let finger = std::mem::take(&mut self.finger);
         let (order, positions) = self.tree.order_mut(list)?;
         let (before, after) = order.reposition(ix, &from, to, positions, finger).ok()?;

@@ -365,42 +365,34 @@ impl Objects {
         objects: impl Iterator<Item = BodyIx>,
         registers: impl Iterator<Item = BodyIx>,
     ) -> Result<(), String> {
-        let (mut cells, mut leaves, mut tables) =
-            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut cells, mut leaves, mut tables) = (Vec::new(), Vec::new(), Vec::new());
         let mut users = 0;
         for object in objects {
             match form(object) {
-                Form::Table(number) => note(&mut tables, "table", number)?,
+                Form::Table(number) => tables.push(number),
                 Form::Packed(Cell::EMPTY) => {}
                 Form::Packed(cell) => {
-                    note(&mut cells, "cell", cell.0)?;
+                    cells.push(cell.0);
                     let (mut bytes, Footer { list, .. }) = self.cells.with_footer(cell);
                     users += 1;
                     for _ in self.lists.get(list) {
-                        if let Some(leaf) = packed::leaf(bytes) {
-                            note(&mut leaves, "leaf", leaf)?;
-                        }
+                        leaves.extend(packed::leaf(bytes));
                         bytes = packed::skip(bytes, 1);
                     }
                 }
             }
         }
-        for register in registers {
-            let cell = Cell(register.0);
-            if cell != Cell::EMPTY {
-                note(&mut cells, "cell", cell.0)?;
-            }
-            if let Some(leaf) = packed::leaf(self.cells.get(cell)) {
-                note(&mut leaves, "leaf", leaf)?;
-            }
+        for cell in registers.map(|register| Cell(register.0)) {
+            cells.extend((cell != Cell::EMPTY).then_some(cell.0));
+            leaves.extend(packed::leaf(self.cells.get(cell)));
         }
-        leaves.retain(|leaf| self.leaves.get(*leaf).is_some());
-        tables.retain(|table| self.tables.get(*table).is_some());
+        self.leaves.check("leaves", leaves)?;
+        self.tables.check("tables", tables)?;
+        let distinct = cells.iter().collect::<BTreeSet<_>>().len();
         for (what, used, kept) in [
             ("lists of keys", users, self.lists.users()),
             ("cells", cells.len(), self.cells.len()),
-            ("leaves", leaves.len(), self.leaves.iter().count()),
-            ("tables", tables.len(), self.tables.iter().count()),
+            ("cells that differ", distinct, self.cells.len()),
         ] {
             if used != kept {
                 return Err(format!("I2: {used} {what} are used, {kept} are kept"));
@@ -408,14 +400,6 @@ impl Objects {
         }
         Ok(())
     }
-}
-
-/// Notes down what a node holds; an error if another one holds the same.
-pub(super) fn note(held: &mut BTreeSet<u32>, what: &str, number: u32) -> Result<(), String> {
-    if held.insert(number) {
-        return Ok(());
-    }
-    Err(format!("I2: {what} {number} is held twice"))
 }
 
 impl Table {

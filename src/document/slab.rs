@@ -1,5 +1,7 @@
 //! Values at places that are numbered and used again.
 
+use std::collections::BTreeSet;
+
 /// Values by number. Numbers of removed values are given out again.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
@@ -54,6 +56,25 @@ impl<T> Slab<T> {
         let len = self.places.len();
         self.free.retain(|number| (*number as usize) < len);
         self.free.shrink_to_fit();
+    }
+
+    /// Says what is missing, held twice or held by nobody, if these are all numbers that anybody holds.
+    pub(crate) fn check(
+        &self,
+        what: &str,
+        held: impl IntoIterator<Item = u32>,
+    ) -> Result<(), String> {
+        let mut seen = BTreeSet::new();
+        for number in held {
+            if self.get(number).is_none() || !seen.insert(number) {
+                return Err(format!("I2: {what} {number} is held twice or not there"));
+            }
+        }
+        let (held, kept) = (seen.len(), self.iter().count());
+        if held != kept {
+            return Err(format!("I2: {held} of {what} are held, {kept} are kept"));
+        }
+        Ok(())
     }
 
     /// The values, in the order of their numbers.

@@ -5,13 +5,12 @@
 //! holds, which is with what others of its kind hold. A change of a field comes by the smallest of the
 //! tables.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::body::{Body, Children};
 use super::ids::PackedId;
 use super::node::{BodyIx, LinkKey, Node, NodeIx};
-use super::objects::{Object, Objects, Slot, Value, note};
+use super::objects::{Object, Objects, Slot, Value};
 use super::order::{Order, Positions};
 use super::slab::Slab;
 use super::text_node::TextNode;
@@ -130,11 +129,6 @@ impl Tree {
         self.bodies[ix.0 as usize]
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn set_body_ix(&mut self, ix: NodeIx, body: BodyIx) {
-        self.bodies[ix.0 as usize] = body;
-    }
-
     /// What a node holds. Of a register this makes the value.
     pub(crate) fn body(&self, ix: NodeIx) -> Body<'_> {
         let body = self.body_ix(ix);
@@ -217,6 +211,17 @@ impl Tree {
         self.objects.register(self.body_ix(ix)).write(out);
     }
 
+    /// All objects and where among them this one is, for changing it; of any other node there is none.
+    #[inline]
+    fn object_mut(&mut self, ix: NodeIx) -> Option<(&mut Objects, &mut BodyIx)> {
+        let is_object = self.kind(ix) == NodeKind::Object;
+        debug_assert!(is_object, "only objects have slots");
+        self.bodies
+            .get_mut(ix.0 as usize)
+            .filter(|_| is_object)
+            .map(|body| (&mut self.objects, body))
+    }
+
     /// Puts something at a key of an object and returns what was there.
     #[inline]
     pub(super) fn put(
@@ -225,26 +230,14 @@ impl Tree {
         key: &SmallStr,
         value: impl Value,
     ) -> Option<Slot> {
-        if self.kind(object) != NodeKind::Object {
-            debug_assert!(false, "only objects have slots");
-            return None;
-        }
-        let mut body = self.body_ix(object);
-        let old = self.objects.insert(&mut body, key, value);
-        self.set_body_ix(object, body);
-        old
+        let (objects, body) = self.object_mut(object)?;
+        objects.insert(body, key, value)
     }
 
     /// Takes out what is at a key of an object and returns it.
     pub(super) fn take(&mut self, object: NodeIx, key: &SmallStr) -> Option<Slot> {
-        if self.kind(object) != NodeKind::Object {
-            debug_assert!(false, "only objects have slots");
-            return None;
-        }
-        let mut body = self.body_ix(object);
-        let old = self.objects.remove(&mut body, key);
-        self.set_body_ix(object, body);
-        old
+        let (objects, body) = self.object_mut(object)?;
+        objects.remove(body, key)
     }
 
     /// The JSON fields of an object, in order of their keys; none of any other node.
@@ -305,9 +298,9 @@ impl Tree {
     pub(super) fn settle(&mut self, ix: NodeIx) {
         match self.kind(ix) {
             NodeKind::Object => {
-                let mut body = self.body_ix(ix);
-                self.objects.settle(&mut body);
-                self.set_body_ix(ix, body);
+                if let Some((objects, body)) = self.object_mut(ix) {
+                    objects.settle(body);
+                }
             }
             NodeKind::Map => {
                 if let Some((order, _)) = self.order_mut(ix) {
@@ -368,8 +361,8 @@ impl Tree {
     /// Gives the root these fields in the place of those it has.
     pub(super) fn set_root(&mut self, content: &NodeContent) {
         let body = self.add_body(content);
-        let old = self.body_ix(NodeIx::ROOT);
-        self.set_body_ix(NodeIx::ROOT, body);
+        let Some((_, of_root)) = self.object_mut(NodeIx::ROOT) else { return };
+        let old = std::mem::replace(of_root, body);
         self.free_body(NodeKind::Object, old);
     }
 
@@ -406,26 +399,10 @@ impl Tree {
             all.filter(|(name, _)| kinds.contains(&name.kind)).map(|(_, body)| *body)
         };
         self.objects.check(of_kind(&[NodeKind::Object]), of_kind(&[NodeKind::Register]))?;
-        let held = |what, kinds| {
-            let mut held = BTreeSet::new();
-            of_kind(kinds).try_for_each(|body| note(&mut held, what, body.0)).map(|()| held)
-        };
-        let mut orders = held("order", &[NodeKind::List, NodeKind::Map])?;
-        let mut texts = held("text", &[NodeKind::Text])?;
-        let mut files = held("file", &[NodeKind::File])?;
-        orders.retain(|order| self.orders.get(*order).is_some());
-        texts.retain(|text| self.texts.get(*text).is_some());
-        files.retain(|file| self.files.get(*file).is_some());
-        for (what, used, kept) in [
-            ("orders", orders.len(), self.orders.iter().count()),
-            ("texts", texts.len(), self.texts.iter().count()),
-            ("files", files.len(), self.files.iter().count()),
-        ] {
-            if used != kept {
-                return Err(format!("I2: {used} {what} are used, {kept} are kept"));
-            }
-        }
-        Ok(())
+        let numbers = |kinds| of_kind(kinds).map(|body| body.0);
+        self.orders.check("orders", numbers(&[NodeKind::List, NodeKind::Map]))?;
+        self.texts.check("texts", numbers(&[NodeKind::Text]))?;
+        self.files.check("files", numbers(&[NodeKind::File]))
     }
 }
 

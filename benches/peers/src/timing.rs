@@ -24,17 +24,7 @@ pub(crate) fn median(mut times: Vec<f64>) -> f64 {
 /// The median time of one of `items`, which are done in `runs` runs of equal size; and how many
 /// have been done, since a slow engine is stopped when its time is up.
 pub(crate) fn per_item<T>(items: &[T], runs: usize, mut each: impl FnMut(&T)) -> (f64, usize) {
-    let (mut times, mut total, mut done) = (Vec::new(), 0.0, 0);
-    for chunk in items.chunks(items.len().div_ceil(runs)) {
-        let ((), time) = timed(|| chunk.iter().for_each(&mut each));
-        times.push(time / count(chunk.len()));
-        total += time;
-        done += chunk.len();
-        if total > BUDGET_NS {
-            break;
-        }
-    }
-    (median(times), done)
+    per_new(items.iter(), (runs, items.len().div_ceil(runs)), |item| each(item))
 }
 
 /// As [`per_item`], of items that are made just before the run of `each` that they are for, so that it is
@@ -44,14 +34,17 @@ pub(crate) fn per_new<T>(
     (runs, each): (usize, usize),
     mut work: impl FnMut(&T),
 ) -> (f64, usize) {
-    let (mut times, mut total) = (Vec::new(), 0.0);
-    while times.len() < runs && total <= BUDGET_NS {
+    let (mut times, mut total, mut done) = (Vec::new(), 0.0, 0);
+    for _ in 0..runs {
         let run: Vec<T> = items.by_ref().take(each).collect();
+        if run.is_empty() || total > BUDGET_NS {
+            break;
+        }
         let ((), time) = timed(|| run.iter().for_each(&mut work));
-        times.push(time / count(each));
+        times.push(time / count(run.len()));
         total += time;
+        done += run.len();
     }
-    let done = times.len() * each;
     (median(times), done)
 }
 
