@@ -98,9 +98,10 @@ const CHUNK: usize = 16;
 struct Chunk {
     /// A bit for each clock: whether there is a node.
     present: u16,
-    is_scattered: bool,
-    /// The place of the first clock's node, if the others follow in the order of their clocks. Else where
-    /// their places are kept.
+    /// A bit for each clock whose node has, or had, the next place after that of the one before. None if
+    /// the nodes are not in a row.
+    row: u16,
+    /// The place of the first in the row. Else where their places are kept.
     first: u32,
 }
 
@@ -248,10 +249,10 @@ impl Table {
     fn get(&self, clock: u32) -> Option<NodeIx> {
         let (at, within) = place(clock);
         match self.chunks.get(at) {
-            Some(chunk) if chunk.has(within) && chunk.is_scattered => {
-                self.scattered.get(chunk.first)?.get(within).copied()
-            }
-            Some(chunk) if chunk.has(within) => Some(chunk.in_row(within)),
+            Some(chunk) if chunk.has(within) => match chunk.row {
+                0 => self.scattered.get(chunk.first)?.get(within).copied(),
+                _ => Some(chunk.in_row(within)),
+            },
             _ if self.sparse.is_empty() => None,
             _ => self.sparse.get(&clock).copied(),
         }
@@ -275,14 +276,12 @@ impl Table {
             return;
         };
         if chunk.present == 0 {
-            #[expect(clippy::cast_possible_truncation, reason = "less than CHUNK")]
-            let first = ix.0.wrapping_sub(within as u32);
-            *chunk = Chunk { first, ..Chunk::default() };
-        } else if !chunk.is_scattered && chunk.in_row(within) != ix {
+            *chunk = Chunk { present: 0, row: 1 << within, first: ix.0 };
+        } else if chunk.row != 0 && !chunk.extend(within, ix) {
             let places = std::array::from_fn(|within| chunk.in_row(within));
-            *chunk = Chunk { is_scattered: true, first: self.scattered.insert(places), ..*chunk };
+            *chunk = Chunk { row: 0, first: self.scattered.insert(places), ..*chunk };
         }
-        if chunk.is_scattered {
+        if chunk.row == 0 {
             let places = self.scattered.get_mut(chunk.first);
             if let Some(place) = places.and_then(|places| places.get_mut(within)) {
                 *place = ix;
@@ -297,7 +296,7 @@ impl Table {
         match self.chunks.get_mut(at) {
             Some(chunk) if chunk.has(within) => {
                 chunk.present &= !(1 << within);
-                if chunk.present == 0 && chunk.is_scattered {
+                if chunk.present == 0 && chunk.row == 0 {
                     self.scattered.remove(chunk.first);
                 }
             }
@@ -305,8 +304,16 @@ impl Table {
         }
     }
 
-    /// Gives back memory that further growth would have used.
+    /// Gives back memory that further growth would have used, or that nodes no more need which came in
+    /// another order than that of their clocks and are in a row by now.
     fn shrink(&mut self) {
+        for chunk in self.chunks.iter_mut().filter(|chunk| chunk.present != 0 && chunk.row == 0) {
+            let Some(places) = self.scattered.get(chunk.first) else { continue };
+            if let Some(row) = Chunk::of_row(chunk.present, places) {
+                self.scattered.remove(chunk.first);
+                *chunk = row;
+            }
+        }
         self.chunks.shrink_to_fit();
         self.scattered.shrink();
     }
@@ -322,10 +329,38 @@ impl Chunk {
         self.present >> within & 1 == 1
     }
 
-    /// The node of a clock, if the nodes are in a row.
+    /// The node of a clock that is in the row.
     fn in_row(self, within: usize) -> NodeIx {
-        #[expect(clippy::cast_possible_truncation, reason = "less than CHUNK")]
-        NodeIx(self.first.wrapping_add(within as u32))
+        let before = self.row & ((1 << within) - 1);
+        NodeIx(self.first.wrapping_add(before.count_ones()))
+    }
+
+    /// Whether the node of a clock is in the row, which for that may become one longer at either end.
+    fn extend(&mut self, within: usize, ix: NodeIx) -> bool {
+        let bit = 1 << within;
+        if self.row & bit != 0 {
+            return self.in_row(within) == ix;
+        }
+        let is_next = self.row < bit && self.in_row(within) == ix;
+        let is_previous = self.row & (bit - 1) == 0 && ix.0.checked_add(1) == Some(self.first);
+        if is_previous {
+            self.first = ix.0;
+        }
+        if is_next || is_previous {
+            self.row |= bit;
+        }
+        is_next || is_previous
+    }
+
+    /// Those that are present, if their places are in a row.
+    fn of_row(present: u16, places: &[NodeIx; CHUNK]) -> Option<Self> {
+        let first = places.get(present.trailing_zeros() as usize)?.0;
+        let chunk = Self { present, row: present, first };
+        let is_row = places
+            .iter()
+            .enumerate()
+            .all(|(within, place)| !chunk.has(within) || chunk.in_row(within) == *place);
+        is_row.then_some(chunk)
     }
 }
 
@@ -352,6 +387,9 @@ mod tests {
         fn equals_a_map(steps in prop::collection::vec((id(), 0..8), 0..300)) {
             let (mut index, mut model) = (IdIndex::default(), BTreeMap::new());
             for (n, (id, step)) in (0_u32..).zip(steps) {
+                if step == 0 {
+                    index.shrink();
+                }
                 let add = step > 2;
                 if add && !model.contains_key(&id) {
                     let packed = index.bear(&id);
@@ -414,6 +452,29 @@ mod tests {
             index.remove(PackedId::initial(clock));
         }
         assert_eq!(index.initial.scattered.iter().count(), 0);
+    }
+
+    #[test]
+    fn rows_have_gaps_grow_at_both_ends_and_are_found_late() {
+        let of_clocks = |clocks: &[u32]| {
+            let mut index = IdIndex::default();
+            for clock in clocks {
+                index.insert(PackedId::initial(*clock), NodeIx(100 + clock / 3));
+            }
+            let scattered = index.initial.scattered.iter().count();
+            index.shrink();
+            for clock in clocks {
+                assert_eq!(
+                    index.get_packed(PackedId::initial(*clock)),
+                    Some(NodeIx(100 + clock / 3))
+                );
+            }
+            (scattered, index.initial.scattered.iter().count())
+        };
+        assert_eq!(of_clocks(&[0, 3, 6, 9, 12, 15]), (0, 0));
+        assert_eq!(of_clocks(&[12, 9, 15, 6, 3, 0]), (0, 0));
+        assert_eq!(of_clocks(&[15, 0, 9, 12, 3, 6]), (1, 0));
+        assert_eq!(of_clocks(&[15, 0, 9, 3, 6]), (1, 1));
     }
 
     #[test]

@@ -56,6 +56,12 @@ pub enum NodesError {
     TooDeep(NodeId),
 }
 
+/// The nodes that are not in the tree yet, and the place in the arena that is kept for each.
+///
+/// The places are in the order of the ids, in which they mostly were made: so the index finds many by one
+/// entry, as it does in the document that they come from.
+type ById = BTreeMap<NodeId, (NodeIx, SerializedNode)>;
+
 impl LoadReport {
     /// Whether the nodes were a document as they were.
     pub fn is_clean(&self) -> bool {
@@ -72,17 +78,17 @@ impl Document {
         nodes: impl IntoIterator<Item = SerializedNode>,
     ) -> Result<(Self, LoadReport), NodesError> {
         let mut report = LoadReport::default();
-        let mut by_id: BTreeMap<NodeId, SerializedNode> = BTreeMap::new();
+        let mut by_id = ById::new();
         for node in nodes {
             if by_id.contains_key(&node.id) {
                 report.repairs.push(Repair::DuplicateId(node.id));
             } else {
-                by_id.insert(node.id.clone(), node);
+                by_id.insert(node.id.clone(), (NodeIx::ROOT, node));
             }
         }
         let mut document = Self::new();
         // Whatever it says of a parent, the root has none.
-        match by_id.remove(&NodeId::ROOT).map(|root| root.content) {
+        match by_id.remove(&NodeId::ROOT).map(|(_, root)| root.content) {
             Some(content @ NodeContent::Object(_)) => {
                 document.tree.set_root(&content);
             }
@@ -90,7 +96,12 @@ impl Document {
             None => report.repairs.push(Repair::RootMissing),
         }
         let children = choose_children(&by_id, &mut report);
+        let places = document.reserve(by_id.len());
+        for ((place, _), ix) in by_id.values_mut().zip(places) {
+            *place = ix;
+        }
         document.grow(&mut by_id, children, &mut report)?;
+        document.free.extend(by_id.values().map(|(place, _)| *place));
         let chosen_out: BTreeSet<NodeId> =
             report.repairs.iter().filter_map(Repair::dropped).collect();
         let lost = by_id.into_keys().filter(|id| !chosen_out.contains(id));
@@ -103,7 +114,7 @@ impl Document {
     /// Attaches the children of each node, from the root down, taking them out of `by_id`.
     fn grow(
         &mut self,
-        by_id: &mut BTreeMap<NodeId, SerializedNode>,
+        by_id: &mut ById,
         mut children: BTreeMap<NodeId, BTreeMap<SmallStr, NodeId>>,
         report: &mut LoadReport,
     ) -> Result<(), NodesError> {
@@ -115,7 +126,7 @@ impl Document {
                 continue;
             }
             for (key, child) in children.remove(&id).into_iter().flatten() {
-                let Some(node) = by_id.remove(&child) else { continue };
+                let Some((place, node)) = by_id.remove(&child) else { continue };
                 if usize::from(self.depth(parent)) >= MAX_NODE_DEPTH {
                     return Err(NodesError::TooDeep(child));
                 }
@@ -126,6 +137,7 @@ impl Document {
                         .push(Repair::FieldHidden { object: id.clone(), key: key.clone() });
                 }
                 let key = Position::verbatim(key);
+                self.free.push(place);
                 stack.push(self.attach(parent, key, &child, &node.content));
             }
         }
@@ -135,14 +147,14 @@ impl Document {
 
 /// For each parent its children by key: of several with one key, the one with the greatest id.
 fn choose_children(
-    by_id: &BTreeMap<NodeId, SerializedNode>,
+    by_id: &ById,
     report: &mut LoadReport,
 ) -> BTreeMap<NodeId, BTreeMap<SmallStr, NodeId>> {
     let mut children: BTreeMap<NodeId, BTreeMap<SmallStr, NodeId>> = BTreeMap::new();
-    for (id, node) in by_id {
+    for (id, (_, node)) in by_id {
         let Some((parent, key)) = &node.parent else { continue };
         let under_object =
-            by_id.get(parent).is_some_and(|parent| parent.content.kind() == NodeKind::Object)
+            by_id.get(parent).is_some_and(|(_, parent)| parent.content.kind() == NodeKind::Object)
                 || parent.is_root();
         if under_object && node.content.kind() == NodeKind::Register {
             report.repairs.push(Repair::RegisterUnderObject(id.clone()));

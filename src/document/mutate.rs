@@ -392,6 +392,14 @@ impl Document {
         self.free.last().copied().unwrap_or(NodeIx(self.tree.len() as u32))
     }
 
+    /// So many places for nodes to come, each of which gets the one that is [next](Self::next_place).
+    pub(super) fn reserve(&mut self, places: usize) -> impl Iterator<Item = NodeIx> {
+        let first = self.tree.len();
+        (0..places).for_each(|_| self.tree.push(Node::vacant()));
+        #[expect(clippy::cast_possible_truncation, reason = "4 billion nodes do not fit in memory")]
+        (first..first + places).map(|place| NodeIx(place as u32))
+    }
+
     fn allocate(&mut self, node: Node) -> NodeIx {
         let ix = self.next_place();
         match self.free.pop() {

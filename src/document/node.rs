@@ -45,6 +45,11 @@ impl BodyIx {
 }
 
 impl Node {
+    /// What is at a place where no node is.
+    pub(super) fn vacant() -> Self {
+        Self { kind: NodeKind::Register, ..Self::root() }
+    }
+
     /// The root of a document, without fields.
     pub(super) fn root() -> Self {
         Self {

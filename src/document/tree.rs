@@ -353,7 +353,7 @@ impl Tree {
     /// Empties the place of a node that is no more, and tells the id that it bore.
     pub(super) fn clear(&mut self, ix: NodeIx) -> PackedId {
         let (id, kind, body) = (self.id(ix), self.kind(ix), self.body_ix(ix));
-        self.replace(ix, Node { kind: NodeKind::Register, ..Node::root() });
+        self.replace(ix, Node::vacant());
         self.free_body(kind, body);
         id
     }
