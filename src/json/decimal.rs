@@ -40,6 +40,32 @@ pub(crate) fn digits(number: u32) -> Option<(u64, usize)> {
     Some(((ones | (ONES * u64::from(b'0'))) >> (8 * zeros), 8 - zeros))
 }
 
+/// The powers of ten that are less than 2⁶⁴.
+static POWERS: [u64; 20] = powers();
+
+const fn powers() -> [u64; 20] {
+    let mut powers = [1; 20];
+    let mut n = 1;
+    while n < powers.len() {
+        #[expect(clippy::indexing_slicing, reason = "n is in range")]
+        {
+            powers[n] = 10 * powers[n - 1];
+        }
+        n += 1;
+    }
+    powers
+}
+
+/// How many digits a number has.
+#[inline]
+pub(super) fn decimal_len(number: u64) -> usize {
+    // As many as its bits take by the logarithm of two, 1233/4096, or one more.
+    let bits = u64::BITS - number.leading_zeros();
+    let least = (bits as usize * 1233) >> 12;
+    let is_more = POWERS.get(least).is_some_and(|power| number >= *power);
+    (least + usize::from(is_more)).max(1)
+}
+
 /// Appends a number with a few characters before and after it: together at most eight.
 #[inline]
 pub(crate) fn write_within<const BEFORE: usize, const AFTER: usize>(
@@ -65,6 +91,15 @@ pub(crate) fn write_within<const BEFORE: usize, const AFTER: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_counted_without_writing_them() {
+        let around = |n: u64| [n.saturating_sub(1), n, n.saturating_add(1)];
+        let bits = (0..64).map(|n| 1_u64 << n);
+        for number in POWERS.into_iter().chain(bits).chain([0, u64::MAX]).flat_map(around) {
+            assert_eq!(decimal_len(number), number.to_string().len(), "{number}");
+        }
+    }
 
     #[test]
     fn numbers_are_written_as_any_other() {

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::slice;
 
-use super::decimal::{append, name, write_within};
+use super::decimal::{append, decimal_len, name, write_within};
 use super::scan::find_special;
 use super::{Json, JsonObject, Number};
 use crate::SmallStr;
@@ -72,13 +72,7 @@ pub(crate) fn write_u64(integer: u64, out: &mut Vec<u8>) {
 /// The length of a number's text.
 pub(super) fn number_len(number: Number) -> usize {
     if let Some(integer) = small_integer(number) {
-        let digits = match integer.unsigned_abs() {
-            0..10 => 1,
-            10..100 => 2,
-            100..1000 => 3,
-            more => more.ilog10() as usize + 1,
-        };
-        return digits + usize::from(integer < 0);
+        return decimal_len(integer.unsigned_abs()) + usize::from(integer < 0);
     }
     unusual(number.get(), str::len)
 }
