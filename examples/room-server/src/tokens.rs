@@ -100,7 +100,8 @@ impl Tokens {
         self.sign_at(claims, SystemTime::now())
     }
 
-    fn sign_at(
+    /// A token that is good from a time on for an hour.
+    pub fn sign_at(
         &self,
         claims: Claims,
         now: SystemTime,

@@ -1,9 +1,11 @@
 //! Nobody gets in who may not, nothing that anybody sends makes the server fall, and the others in
 //! the room do not notice.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use futures_util::SinkExt;
+use room_server::store::Store;
 use room_server::tokens::{Claims, Grant, Tokens};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -63,6 +65,40 @@ async fn nobody_gets_in_without_a_right() {
     // An ID token makes no rooms.
     assert_eq!(server.join_with("missing", &format!("tok={ann}")).await.err(), Some(4001));
     assert_eq!(server.rest("GET", "/v2/rooms/missing", &json!(null)).status, 404);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_told_from_a_bad_one() {
+    let data = tempfile::tempdir().unwrap();
+    Server::start(data.path(), &[]).stop();
+    let (store, contents, thread) = Store::open(data.path(), Arc::default()).unwrap();
+    drop(store);
+    thread.join().unwrap();
+    let tokens = Tokens::new(&contents.token_key);
+    let signed = |hours: u64| {
+        let grant = Grant::Access { perms: serde_json::from_str(r#"{"*":["*:write"]}"#).unwrap() };
+        let claims = Claims { uid: "ann".to_owned(), ui: None, grant };
+        let at = SystemTime::now() - Duration::from_secs(3600 * hours);
+        format!("tok={}", tokens.sign_at(claims, at).unwrap())
+    };
+    let server = Server::start(data.path(), &[]);
+    // A client that hears this asks for another token; after any other it would not.
+    assert_eq!(server.join_with("r", &signed(2)).await.err(), Some(4109));
+    assert!(server.join_with("r", &signed(0)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_full_server_says_to_come_back_later() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--max-connections", "2"]);
+    let (mut first, second) = (server.join("a").await, server.join("b").await);
+    assert_eq!(server.join_with("c", PUBLIC).await.err(), Some(1013));
+    drop(second);
+    while server.metric("connections") > 1 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    still_works(&mut server.join("c").await, 0).await;
+    still_works(&mut first, 0).await;
 }
 
 #[tokio::test]
