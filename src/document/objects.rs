@@ -11,7 +11,6 @@ mod cells;
 mod key_lists;
 mod packed;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -359,46 +358,45 @@ impl Objects {
         self.tables.shrink();
     }
 
-    /// Says what leaks or is shared, if these are all objects and registers.
+    /// Says what leaks, is shared or is no value, if these are all objects and registers.
     pub(super) fn check(
         &self,
         objects: impl Iterator<Item = BodyIx>,
         registers: impl Iterator<Item = BodyIx>,
     ) -> Result<(), String> {
-        let (mut cells, mut leaves, mut tables) = (Vec::new(), Vec::new(), Vec::new());
-        let mut users = 0;
+        let (mut tables, mut lists) = (Vec::new(), Vec::new());
+        let (mut cells, mut leaves) = (Vec::new(), Vec::new());
         for object in objects {
             match form(object) {
                 Form::Table(number) => tables.push(number),
                 Form::Packed(Cell::EMPTY) => {}
                 Form::Packed(cell) => {
-                    cells.push(cell.0);
                     let (mut bytes, Footer { list, .. }) = self.cells.with_footer(cell);
-                    users += 1;
-                    for _ in self.lists.get(list) {
+                    let len = self.lists.get(list).len();
+                    packed::check(bytes, len)
+                        .map_err(|broken| format!("I2: in {cell}: {broken}"))?;
+                    cells.push(cell);
+                    lists.push(list);
+                    for _ in 0..len {
                         leaves.extend(packed::leaf(bytes));
                         bytes = packed::skip(bytes, 1);
                     }
                 }
             }
         }
-        for cell in registers.map(|register| Cell(register.0)) {
-            cells.extend((cell != Cell::EMPTY).then_some(cell.0));
-            leaves.extend(packed::leaf(self.cells.get(cell)));
-        }
-        self.leaves.check("leaves", leaves)?;
-        self.tables.check("tables", tables)?;
-        let distinct = cells.iter().collect::<BTreeSet<_>>().len();
-        for (what, used, kept) in [
-            ("lists of keys", users, self.lists.users()),
-            ("cells", cells.len(), self.cells.len()),
-            ("cells that differ", distinct, self.cells.len()),
-        ] {
-            if used != kept {
-                return Err(format!("I2: {used} {what} are used, {kept} are kept"));
+        for cell in registers.map(|register| Cell(register.0)).filter(|cell| *cell != Cell::EMPTY) {
+            let bytes = self.cells.get(cell);
+            packed::check(bytes, 1).map_err(|broken| format!("I2: in {cell}: {broken}"))?;
+            if packed::child(bytes).is_some() {
+                return Err(format!("I4: in {cell}: a register has a child"));
             }
+            cells.push(cell);
+            leaves.extend(packed::leaf(bytes));
         }
-        Ok(())
+        self.cells.check(cells)?;
+        self.lists.check(lists)?;
+        self.leaves.check("leaves", leaves)?;
+        self.tables.check("tables", tables)
     }
 }
 

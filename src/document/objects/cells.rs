@@ -3,6 +3,8 @@
 //! An allocation for each would take half as much again for the allocator's own use, and a longer
 //! pointer in each node.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 
 use crate::document::node::BodyIx;
@@ -20,7 +22,7 @@ pub(super) const LARGEST: usize = 2560;
 
 /// Names a cell: its number among those of its size, above its class, which is the place of that size in
 /// the table of sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell(pub(super) u32);
 
 pub(super) const CLASS_BITS: u32 = 5;
@@ -42,6 +44,12 @@ impl Cell {
 
     fn number(self) -> u32 {
         self.0 >> CLASS_BITS
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cell {} of {} bytes", self.number(), size(*self))
     }
 }
 
@@ -224,8 +232,32 @@ impl Cells {
         }
     }
 
+    /// Says what is wrong, if these are all cells in use, other than empty ones.
+    pub(super) fn check(&self, used: impl IntoIterator<Item = Cell>) -> Result<(), String> {
+        let free = (0..).zip(&self.classes).flat_map(|(at, class)| {
+            class.free.iter().map(move |number| (Cell::new(at, *number), "free"))
+        });
+        let mut seen = BTreeSet::new();
+        for (cell, is) in free.chain(used.into_iter().map(|cell| (cell, "used"))) {
+            let end = self.classes.get(cell.class()).map_or(0, |class| class.end);
+            if cell.number() >= end || self.get(cell).len() != size(cell) {
+                return Err(format!("I2: {cell} is {is}, but has never been given out"));
+            }
+            if !seen.insert(cell) {
+                return Err(format!("I2: {cell} is {is}, and used or free besides"));
+            }
+        }
+        let known = seen.len();
+        let given_out: usize = self.classes.iter().map(|class| class.end as usize).sum();
+        if known != given_out {
+            return Err(format!("I2: of {given_out} cells {known} are used or free"));
+        }
+        Ok(())
+    }
+
     /// The number of cells in use, other than empty ones.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.classes.iter().map(|class| class.end as usize - class.free.len()).sum()
     }
 }
@@ -342,5 +374,34 @@ mod tests {
         added.sort_by_key(|cell| cell.0);
         assert_eq!(again, added);
         assert_eq!(cells.add(&[]), Cell::EMPTY);
+    }
+
+    #[test]
+    fn a_cell_is_used_or_free() {
+        let mut cells = Cells::default();
+        let [a, b, c] = [8, 8, 30].map(|len| cells.add(&vec![1; len]));
+        cells.remove(b);
+        let broken = |cells: &Cells, used: &[Cell]| cells.check(used.iter().copied()).unwrap_err();
+        assert_eq!(cells.check([a, c]), Ok(()));
+        assert_eq!(broken(&cells, &[a]), "I2: of 3 cells 2 are used or free");
+        assert_eq!(
+            broken(&cells, &[a, b, c]),
+            "I2: cell 1 of 8 bytes is used, and used or free besides"
+        );
+        assert_eq!(
+            broken(&cells, &[a, c, a]),
+            "I2: cell 0 of 8 bytes is used, and used or free besides"
+        );
+        for cell in [Cell::new(1, 2), Cell::new(2, 0), Cell::new(30, 0), Cell::EMPTY] {
+            assert_eq!(
+                broken(&cells, &[a, c, cell]),
+                format!("I2: {cell} is used, but has never been given out")
+            );
+        }
+        cells.remove(b);
+        assert_eq!(
+            broken(&cells, &[a, c]),
+            "I2: cell 1 of 8 bytes is free, and used or free besides"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The lists of keys that objects of a document share.
 
+use std::collections::BTreeMap;
+
 use crate::SmallStr;
 use crate::document::slab::Slab;
 
@@ -166,10 +168,49 @@ impl KeyLists {
         }
     }
 
-    /// How many objects with keys use lists.
-    pub(super) fn users(&self) -> usize {
-        let users: usize = self.lists.iter().map(|list| list.users as usize).sum();
-        users - self.cache.iter().flatten().count()
+    /// Says what is wrong, if these are the lists of all objects with keys, one for each.
+    pub(super) fn check(&self, used: impl IntoIterator<Item = u32>) -> Result<(), String> {
+        if self.cache.len() > LISTS
+            || !(self.cache.is_empty() || self.cache.len().is_power_of_two())
+        {
+            return Err(format!("I2: the cache of keys has {} places", self.cache.len()));
+        }
+        let mut users = BTreeMap::<u32, usize>::new();
+        for number in used.into_iter().chain(self.cache.iter().copied().flatten()) {
+            let index = number.checked_sub(1).ok_or("I2: no keys are used as a list of keys")?;
+            *users.entry(index).or_default() += 1;
+        }
+        self.lists.check("lists of keys", users.keys().copied())?;
+        for (index, users) in users {
+            let Some(list) = self.lists.get(index) else { continue };
+            list.check(users).map_err(|broken| format!("I2: keys {:?} {broken}", list.keys))?;
+        }
+        for (place, number) in self.cache.iter().enumerate() {
+            let Some(keys) = number.map(|number| self.get(number)) else { continue };
+            if self.place(keys.iter()) != place {
+                return Err(format!("I2: keys {keys:?} are at place {place} of the cache"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl List {
+    /// Says what is wrong, if so many use it.
+    fn check(&self, users: usize) -> Result<(), String> {
+        if self.users as usize != users {
+            return Err(format!("count {} users, but have {users}", self.users));
+        }
+        if self.keys.len() > KEYS {
+            return Err(format!("are {}, which is too many", self.keys.len()));
+        }
+        if self.keys.is_empty() || !self.keys.is_sorted_by(|a, b| a < b) {
+            return Err("do not ascend, or are none".to_owned());
+        }
+        if !self.keys.iter().take(FEW).map(mark).eq(self.marks.iter().copied()) {
+            return Err(format!("have the marks {:?}", self.marks));
+        }
+        Ok(())
     }
 }
 
@@ -189,7 +230,7 @@ mod tests {
         assert_ne!(shape, point);
         assert_eq!(share(&mut lists, &["h", "w", "x"]), shape);
         assert_eq!(share(&mut lists, &["x", "y"]), point);
-        assert_eq!(lists.users(), 4);
+        lists.check([shape, point, shape, point]).unwrap();
     }
 
     #[test]
@@ -199,7 +240,7 @@ mod tests {
             let list = share(&mut lists, &[&number.to_string()]);
             lists.release(list);
         }
-        assert_eq!(lists.users(), 0);
+        lists.check([]).unwrap();
         assert!(lists.cache.len() <= LISTS && lists.lists.iter().count() <= LISTS);
     }
 
@@ -213,5 +254,43 @@ mod tests {
             lists.release(*list);
         }
         assert!(lists.lists.iter().count() <= LISTS);
+        lists.check([]).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let mut kept = KeyLists::default();
+        let number = share(&mut kept, &["a", "b"]);
+        let broken = |break_it: &dyn Fn(&mut List)| {
+            let mut lists = kept.clone();
+            break_it(lists.lists.get_mut(number - 1).unwrap());
+            lists.check([number]).unwrap_err()
+        };
+        assert_eq!(
+            broken(&|list| list.users = 1),
+            r#"I2: keys ["a", "b"] count 1 users, but have 2"#
+        );
+        assert_eq!(
+            broken(&|list| list.keys.reverse()),
+            r#"I2: keys ["b", "a"] do not ascend, or are none"#
+        );
+        assert_eq!(
+            broken(&|list| list.marks = [1].into()),
+            r#"I2: keys ["a", "b"] have the marks [1]"#
+        );
+        assert_eq!(kept.check([]).unwrap_err(), r#"I2: keys ["a", "b"] count 2 users, but have 1"#);
+        assert_eq!(kept.check([number, 0]).unwrap_err(), "I2: no keys are used as a list of keys");
+        let absent = kept.check([number, 7]).unwrap_err();
+        assert_eq!(absent, "I2: lists of keys 6 is held twice or not there");
+
+        // Another list comes, and both are where they do not belong.
+        let other = share(&mut kept, &["c"]);
+        kept.cache.reverse();
+        let misplaced = kept.check([number, other]).unwrap_err();
+        assert!(misplaced.starts_with("I2: keys [") && misplaced.ends_with(" of the cache"));
+        kept.cache.push(None);
+        let places = kept.cache.len();
+        let odd = kept.check([number, other]).unwrap_err();
+        assert_eq!(odd, format!("I2: the cache of keys has {places} places"));
     }
 }

@@ -234,6 +234,27 @@ pub(super) fn unpack(bytes: &[u8], leaf: impl FnOnce(u32) -> Option<Json>) -> Sl
     })
 }
 
+/// Says which of the first `count` values is none, or does not lie in these bytes as a whole.
+pub(super) fn check(bytes: &[u8], count: usize) -> Result<(), String> {
+    let mut rest = bytes;
+    for rank in 0..count {
+        let Some((value, after)) = rest.split_at_checked(width(rest).max(1)) else {
+            return Err(format!("value {rank} of {count} does not fit"));
+        };
+        match value.first().copied().unwrap_or(NULL) {
+            0..=SHORT_TEXT | FIRST_LONGER..=LAST_LONGER => {
+                if std::str::from_utf8(text(value)).is_err() {
+                    return Err(format!("value {rank} of {count} is no text"));
+                }
+            }
+            NULL..=CHILD | BITS_14.. => {}
+            tag => return Err(format!("value {rank} of {count} has the tag {tag}")),
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Leaves, Value};
@@ -299,6 +320,23 @@ mod tests {
         }
         for value in [Json::Null, Json::from(true), Json::from(false)] {
             assert_eq!(round_trip(&value), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_is_told() {
+        let short = [2, b'h', b'i'];
+        assert_eq!(check(&short, 1), Ok(()));
+        for (bytes, count, broken) in [
+            (&short[..], 2, "value 1 of 2 does not fit"),
+            (&short[..2], 1, "value 0 of 1 does not fit"),
+            (&[BITS_6, F64, 0, 0, 0, 0, 0, 0, 0], 2, "value 1 of 2 does not fit"),
+            (&[1, 0xff], 1, "value 0 of 1 is no text"),
+            (&[TRUE, 15], 2, "value 1 of 2 has the tag 15"),
+            (&[LAST_LONGER + 1], 1, "value 0 of 1 has the tag 47"),
+            (&[BITS_14 - 1], 1, "value 0 of 1 has the tag 127"),
+        ] {
+            assert_eq!(check(bytes, count).unwrap_err(), broken);
         }
     }
 }

@@ -171,6 +171,44 @@ fn registers_hold_values_and_give_them_back() {
     objects.check([].into_iter(), [].into_iter()).unwrap();
 }
 
+#[test]
+fn what_is_wrong_with_values_is_told() {
+    let mut objects = Objects::default();
+    let field = ("key".into(), Json::from("a text of 19 bytes."));
+    let object = objects.add(&JsonObject::from_iter([field]));
+    let register = objects.add_register(&Json::from(7.0));
+    let broken = |break_it: &dyn Fn(&mut Objects)| {
+        let mut objects = objects.clone();
+        break_it(&mut objects);
+        objects.check([object].into_iter(), [register].into_iter()).unwrap_err()
+    };
+    // 20 bytes of a text, 8 of the footer; this one would be as wide as the whole cell.
+    assert_eq!(
+        broken(&|objects| objects.cells.get_mut(Cell(object.0))[0] += 12),
+        "I2: in cell 0 of 32 bytes: value 0 of 1 does not fit"
+    );
+    assert_eq!(
+        broken(&|objects| objects.cells.get_mut(Cell(register.0))[0] = 15),
+        "I2: in cell 0 of 8 bytes: value 0 of 1 has the tag 15"
+    );
+    let mut child = Packed::null();
+    child.set_child(NodeIx(7));
+    assert_eq!(
+        broken(&|objects| {
+            objects.cells.get_mut(Cell(register.0))[..5].copy_from_slice(child.bytes());
+        }),
+        "I4: in cell 0 of 8 bytes: a register has a child"
+    );
+    // Without its keys nothing is known of the values.
+    assert_eq!(
+        broken(&|objects| {
+            let (_, last) = objects.cells.with_footer_mut(Cell(object.0));
+            Footer::default().write(last);
+        }),
+        "I2: no keys are used as a list of keys"
+    );
+}
+
 /// Texts on both sides of each boundary: inside a `Json`, in the cell, and kept aside.
 #[test]
 fn texts_of_all_forms_replace_each_other() {
