@@ -49,10 +49,8 @@ impl Document {
                 return Err(format!("I2: of {all} places {live} are used and {free} are free"));
             }
         }
-        let texts = self.tree.text_ids();
-        if texts != self.ids.bearers_of_texts() {
-            return Err(format!("I2: {texts} nodes bear ids that are kept as texts"));
-        }
+        self.ids.check(self.tree.ids())?;
+        self.tree.check_free(&self.free)?;
         self.tree.check()
     }
 
@@ -95,5 +93,32 @@ impl Document {
         if self.tree.len() <= 64 {
             debug_assert_eq!(self.check(), Ok(()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_nodes_or_free() {
+        let mut document = Document::from_json(br#"{"list":[1,2,3]}"#).unwrap();
+        let list = document.child(NodeIx::ROOT, &"list".into()).unwrap();
+        let item = document.list_item(list, Some(1)).unwrap();
+        document.detach(item);
+        document.check().unwrap();
+        let broken = |break_it: &dyn Fn(&mut Document)| {
+            let mut document = document.clone();
+            break_it(&mut document);
+            let broken = document.check().unwrap_err();
+            (broken, document.tree.check_free(&document.free).unwrap_err())
+        };
+        let at = item.0;
+        let twice = |ix| format!("I2: the place {ix} is free twice or not at all");
+        let used = |free| format!("I2: of 5 places 4 are used and {free} are free");
+        assert_eq!(broken(&|document| document.free.push(item)), (used(2), twice(at)));
+        assert_eq!(broken(&|document| document.free[0] = list).1, twice(list.0));
+        let leak = format!("I2: nothing is at the place {at}, which is not free");
+        assert_eq!(broken(&|document| document.free.clear()), (used(0), leak));
     }
 }

@@ -38,7 +38,7 @@ impl PackedId {
     }
 
     /// Whether the index keeps the id as a text.
-    pub(super) fn is_text(self) -> bool {
+    fn is_text(self) -> bool {
         self.shape == Self::SHAPE_TEXT
     }
 
@@ -172,11 +172,6 @@ impl IdIndex {
         )
     }
 
-    /// How many nodes bear ids that are kept as texts.
-    pub(super) fn bearers_of_texts(&self) -> usize {
-        self.texts.texts.iter().map(|text| text.bearers as usize).sum()
-    }
-
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
         self.initial.shrink();
@@ -213,6 +208,27 @@ impl IdIndex {
             }
         }
     }
+
+    /// Says what is wrong, if these are the ids of all nodes, those included that were taken out of the
+    /// tree and are kept.
+    pub(super) fn check(&self, borne: impl Iterator<Item = PackedId>) -> Result<(), String> {
+        let tables = self.minted.iter().map(|(shape, table)| (*shape, table));
+        let initial = (PackedId::SHAPE_INITIAL, &self.initial);
+        let mut len = 1;
+        for (shape, table) in tables.chain([initial]) {
+            len += table.len;
+            let like = self.unpack(PackedId { shape, number: 0 });
+            table.check().map_err(|broken| format!("I1: of ids like {like}: {broken}"))?;
+        }
+        len += self.texts.texts.iter().filter(|text| text.node.is_some()).count();
+        if len != self.len {
+            return Err(format!("I1: {len} ids are in the index, which counts {}", self.len));
+        }
+        if self.minted.values().any(|table| table.len == 0) {
+            return Err("I1: a table for ids is empty".to_owned());
+        }
+        self.texts.check(borne.filter(|id| id.is_text()).map(|id| id.number))
+    }
 }
 
 impl Texts {
@@ -241,6 +257,36 @@ impl Texts {
     fn point(&mut self, number: u32, node: Option<NodeIx>) {
         if let Some(text) = self.texts.get_mut(number) {
             text.node = node;
+        }
+    }
+
+    /// Says what is wrong, if these are the numbers that nodes bear, one for each node.
+    fn check(&self, borne: impl Iterator<Item = u32>) -> Result<(), String> {
+        let mut bearers = BTreeMap::<u32, u32>::new();
+        for number in borne {
+            *bearers.entry(number).or_default() += 1;
+        }
+        self.texts.check("texts that are ids", self.numbers.values().copied())?;
+        for (id, number) in &self.numbers {
+            let borne_by = bearers.remove(number).unwrap_or_default();
+            match self.texts.get(*number) {
+                Some(text) if text.id != *id => {
+                    return Err(format!("I1: {id} has the number of {}", text.id));
+                }
+                Some(text) if text.bearers != borne_by => {
+                    return Err(format!(
+                        "I2: {borne_by} nodes bear {id}, which counts {}",
+                        text.bearers
+                    ));
+                }
+                _ => {}
+            }
+        }
+        match bearers.pop_first() {
+            Some((number, _)) => {
+                Err(format!("I2: a node bears the text {number}, which is not kept"))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -316,6 +362,30 @@ impl Table {
         }
         self.chunks.shrink_to_fit();
         self.scattered.shrink();
+    }
+
+    /// Says what is wrong.
+    fn check(&self) -> Result<(), String> {
+        let present: u32 = self.chunks.iter().map(|chunk| chunk.present.count_ones()).sum();
+        let len = present as usize + self.sparse.len();
+        if len != self.len {
+            return Err(format!("{len} are there, but len is {}", self.len));
+        }
+        // What an empty chunk says besides is not looked at.
+        let chunks = self.chunks.iter().filter(|chunk| chunk.present != 0);
+        let scattered = chunks.clone().filter(|chunk| chunk.row == 0);
+        self.scattered.check("scattered chunks", scattered.map(|chunk| chunk.first))?;
+        if chunks.clone().any(|chunk| chunk.row != 0 && chunk.present & !chunk.row != 0) {
+            return Err("one is there, but not in the row of its chunk".to_owned());
+        }
+        let is_present = |clock: &u32| {
+            let (at, within) = place(*clock);
+            self.chunks.get(at).is_some_and(|chunk| chunk.has(within))
+        };
+        match self.sparse.keys().copied().find(is_present) {
+            Some(clock) => Err(format!("{clock} is there twice")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -408,10 +478,8 @@ mod tests {
                     prop_assert_eq!(index.get_packed(*packed), Some(*ix));
                     prop_assert_eq!(&index.unpack(*packed), id);
                 }
+                prop_assert_eq!(index.check(model.values().map(|(packed, _)| *packed)), Ok(()));
             }
-            let texts = model.keys().filter(|id| PackedId::of_numbers(id).is_none()).count();
-            prop_assert_eq!(index.bearers_of_texts(), texts);
-            prop_assert_eq!(index.texts.numbers.len(), texts);
         }
     }
 
@@ -425,11 +493,68 @@ mod tests {
         index.remove(packed);
         assert_eq!(index.bear(&id), packed);
         index.insert(packed, NodeIx(2));
+        index.check([packed, packed].into_iter()).unwrap();
         index.release(packed);
         assert_eq!((index.get(&id), index.unpack(packed)), (Some(NodeIx(2)), id.clone()));
         index.remove(packed);
         index.release(packed);
-        assert_eq!((index.get(&id), index.bearers_of_texts()), (None, 0));
+        assert_eq!(index.get(&id), None);
+        index.check([].into_iter()).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let mut index = IdIndex::default();
+        let ids = ["si:1", "si:2", "2:1", "2:4000000000", "a text", "another"];
+        let ids = ids.map(|id| index.bear(&NodeId::from(id)));
+        for (id, at) in ids.into_iter().zip([7, 3, 5, 6, 7, 8]) {
+            index.insert(id, NodeIx(at));
+        }
+        let broken = |break_it: &dyn Fn(&mut IdIndex)| {
+            let mut index = index.clone();
+            break_it(&mut index);
+            index.check(ids.into_iter()).unwrap_err()
+        };
+        index.check(ids.into_iter()).unwrap();
+        assert_eq!(broken(&|index| index.len += 1), "I1: 7 ids are in the index, which counts 8");
+        assert_eq!(
+            broken(&|index| index.initial.chunks[0].present |= 1),
+            "I1: of ids like si:0: 3 are there, but len is 2"
+        );
+        assert_eq!(
+            broken(&|index| index.initial.chunks[0].row = 6),
+            "I1: of ids like si:0: I2: 0 of scattered chunks are held, 1 are kept"
+        );
+        assert_eq!(
+            broken(&|index| index.minted.get_mut(&4).unwrap().chunks[0].row = 1),
+            "I1: of ids like 2:0: one is there, but not in the row of its chunk"
+        );
+        assert_eq!(
+            broken(&|index| {
+                let table = index.minted.get_mut(&4).unwrap();
+                table.sparse.insert(1, NodeIx(9));
+                table.len += 1;
+            }),
+            "I1: of ids like 2:0: 1 is there twice"
+        );
+        assert_eq!(
+            broken(&|index| _ = index.minted.insert(9, Table::default())),
+            "I1: a table for ids is empty"
+        );
+        let number = ids[4].number;
+        assert_eq!(
+            broken(&|index| index.texts.texts.get_mut(number).unwrap().bearers += 1),
+            "I2: 1 nodes bear a text, which counts 2"
+        );
+        assert_eq!(
+            broken(&|index| index.texts.texts.get_mut(number).unwrap().id = NodeId::from("else")),
+            "I1: a text has the number of else"
+        );
+        let stranger = ids.into_iter().chain([PackedId::text(9)]);
+        assert_eq!(
+            index.check(stranger).unwrap_err(),
+            "I2: a node bears the text 9, which is not kept"
+        );
     }
 
     #[test]

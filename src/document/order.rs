@@ -9,7 +9,7 @@
 //! Invariants (see [`Order::check`]):
 //!
 //! - I1. All leaves are equally deep; no node but an empty root is empty, or wider than [`CAP`].
-//! - I2. Slots ascend strictly by position, over the whole tree.
+//! - I2. Slots ascend strictly by position, over the whole tree, and each has its position's key.
 //! - I3. An inner node's `heads` and `counts` are the first slot and the number of slots under each
 //!   of its kids.
 //! - I4. Of two neighbouring kids of one node, both widths together exceed half of [`CAP`].
@@ -400,9 +400,15 @@ impl Order {
         if matches!(&self.root, Node::Inner(inner) if inner.kids.len() < 2) {
             return Err("I5: an inner root with one kid".to_owned());
         }
-        let all: Vec<_> = self.iter().map(|ix| positions.position(ix)).collect();
+        let mut slots = Vec::with_capacity(self.len);
+        self.root.collect(&mut slots);
+        let all: Vec<_> = slots.iter().map(|slot| positions.position(slot.ix)).collect();
         if !all.is_sorted_by(|a, b| a < b) {
             return Err("I2: positions out of order".to_owned());
+        }
+        let mut kept_and_real = slots.iter().map(|slot| slot.key()).zip(&all);
+        if let Some(rank) = kept_and_real.position(|(kept, real)| kept != real.sort_key()) {
+            return Err(format!("I2: item {rank} has the key of another position"));
         }
         if all.len() != self.len {
             return Err(format!("I3: {} items, but len is {}", all.len(), self.len));

@@ -5,6 +5,7 @@
 //! holds, which is with what others of its kind hold. A change of a field comes by the smallest of the
 //! tables.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::body::{Body, Children};
@@ -387,9 +388,28 @@ impl Tree {
         self.files.shrink();
     }
 
-    /// How many nodes there are whose id is kept as a text.
-    pub(super) fn text_ids(&self) -> usize {
-        self.names.iter().filter(|name| name.id.is_text()).count()
+    /// The ids of all nodes, by place; at places that are free, that of the root.
+    pub(super) fn ids(&self) -> impl Iterator<Item = PackedId> {
+        self.names.iter().map(|name| name.id)
+    }
+
+    /// Says what is wrong, if these are all places that are free.
+    pub(super) fn check_free(&self, free: &[NodeIx]) -> Result<(), String> {
+        let is_cleared = |ix: &NodeIx| {
+            let at = ix.0 as usize;
+            let is_register =
+                self.names.get(at).is_some_and(|name| name.kind == NodeKind::Register);
+            is_register && self.bodies.get(at) == Some(&BodyIx::EMPTY)
+        };
+        let mut seen = BTreeSet::new();
+        if let Some(ix) = free.iter().find(|ix| !is_cleared(ix) || !seen.insert(**ix)) {
+            return Err(format!("I2: the place {} is free twice or not at all", ix.0));
+        }
+        let all = (0..).map(NodeIx).take(self.len());
+        match all.into_iter().find(|ix| is_cleared(ix) && !seen.contains(ix)) {
+            Some(ix) => Err(format!("I2: nothing is at the place {}, which is not free", ix.0)),
+            None => Ok(()),
+        }
     }
 
     /// Says what is held by no node or by two, if anything is.

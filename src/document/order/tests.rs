@@ -245,6 +245,22 @@ fn lists_that_grow_at_an_end_have_full_leaves() {
 }
 
 #[test]
+fn what_is_wrong_is_told() {
+    let positions: Vec<_> = Position::spread(30, None, None).collect();
+    let order = Order::from_sorted((0..30).step_by(2).map(NodeIx), &positions);
+    assert_eq!(order.check(&positions), Ok(()));
+    // An item that is still between its neighbours, where it is not found any more.
+    let mut moved = positions.clone();
+    moved.swap(6, 7);
+    assert_eq!(order.find(&moved[6], &moved), None);
+    assert_eq!(order.check(&moved).unwrap_err(), "I2: item 3 has the key of another position");
+    moved.swap(6, 9);
+    assert_eq!(order.check(&moved).unwrap_err(), "I2: positions out of order");
+    let longer = Order { len: 16, ..order };
+    assert_eq!(longer.check(&positions).unwrap_err(), "I3: 15 items, but len is 16");
+}
+
+#[test]
 fn is_small() {
     assert_eq!(size_of::<Slot>(), 12);
     assert_eq!(size_of::<Node>(), 24);
