@@ -60,6 +60,11 @@ impl<V, K> Keyed<V, K> {
         self.len() == 0
     }
 
+    /// Whether there have been many entries, and are not half as few yet.
+    pub(crate) fn is_large(&self) -> bool {
+        matches!(self, Self::Large(_))
+    }
+
     pub(crate) fn iter(&self) -> KeyedIter<'_, V, K> {
         match self {
             Self::Small(entries) => KeyedIter::Small(entries.iter()),

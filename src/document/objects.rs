@@ -5,7 +5,8 @@
 //! objects share one list of keys and hold nothing but values, as objects of one class do in the
 //! implementations of dynamic languages (Chambers, Ungar and Lee 1989); and of the values as few
 //! bytes as they need, one after the other. A `Json` comes into being when one is read. An object
-//! that is still being read from a text, or has very many keys, is a table of its own.
+//! that is still being read from a text, or has very many keys, is a table of its own: until it has been
+//! read, or has few again.
 
 mod cells;
 mod key_lists;
@@ -152,22 +153,21 @@ impl Objects {
     pub(super) fn settle(&mut self, object: &mut BodyIx) {
         let Form::Table(number) = form(*object) else { return };
         let Some(table) = self.tables.get_mut(number) else { return };
-        let list = self.lists.share(table.entries.iter().map(|(key, _)| key));
-        match (std::mem::take(&mut table.entries), list) {
-            (Keyed::Small(mut entries), Some(list)) => {
-                let footer = Footer { list, json_bytes: table.json_bytes };
-                self.tables.remove(number);
-                *object = self.pack(entries.drain(..).map(|(_, slot)| slot), footer).into();
+        let Some(list) = self.lists.share(table.entries.iter().map(|(key, _)| key)) else {
+            table.entries.shrink();
+            return;
+        };
+        let Some(Table { entries, json_bytes }) = self.tables.remove(number) else { return };
+        let footer = Footer { list, json_bytes };
+        let cell = match entries {
+            Keyed::Small(mut entries) => {
+                let cell = self.pack(entries.drain(..).map(|(_, slot)| slot), footer);
                 self.spare = entries;
+                cell
             }
-            (mut large, list) => {
-                if let Some(list) = list {
-                    self.lists.release(list);
-                }
-                large.shrink();
-                table.entries = large;
-            }
-        }
+            Keyed::Large(entries) => self.pack(entries.into_values(), footer),
+        };
+        *object = cell.into();
     }
 
     /// The values of an object in a new cell.
@@ -246,7 +246,16 @@ impl Objects {
     /// Removes what is at `key` and returns it.
     pub(super) fn remove(&mut self, object: &mut BodyIx, key: &SmallStr) -> Option<Slot> {
         let cell = match form(*object) {
-            Form::Table(number) => return self.tables.get_mut(number)?.remove(key),
+            Form::Table(number) => {
+                let table = self.tables.get_mut(number)?;
+                let was_large = table.entries.is_large();
+                let old = table.remove(key);
+                // One that has not been large is still being read.
+                if was_large && !table.entries.is_large() {
+                    self.settle(object);
+                }
+                return old;
+            }
             Form::Packed(cell) => cell,
         };
         let (bytes, Footer { list, json_bytes }) = self.cells.with_footer(cell);

@@ -108,6 +108,106 @@ proptest! {
     }
 }
 
+/// Values on both sides of each boundary: texts inside a `Json`, in the cell and kept aside, and such that the
+/// cell of one by itself is full, or has one byte too few or too many.
+fn boundary() -> impl Strategy<Value = Slot> {
+    let text = prop::sample::select(vec![6_usize, 7, 8, 14, 15, 36, 37]);
+    let text = text.prop_map(|len| Slot::Json("x".repeat(len).as_str().into()));
+    prop_oneof![text, slot()]
+}
+
+proptest! {
+    /// Entries come and go by the stretch, so that objects pass what keys are shared up to both ways.
+    #[test]
+    fn many_keys_come_and_go(
+        stretches in prop::collection::vec((any::<bool>(), 0..80_u8, 1..80_u8), 1..8),
+        values in prop::collection::vec(boundary(), 1..20),
+    ) {
+        let mut objects = Objects::default();
+        let (mut body, mut model) = (BodyIx::EMPTY, BTreeMap::<SmallStr, Slot>::new());
+        let (mut registers, mut was_table) = (Vec::new(), false);
+        let mut values = values.iter().cycle().cloned();
+        for (insert, from, count) in stretches {
+            for number in from..from + count {
+                let key = key(number % 80);
+                let (old, expected) = match values.next().filter(|_| insert) {
+                    Some(value) => {
+                        let expected = model.insert(key.clone(), value.clone());
+                        (objects.insert(&mut body, &key, value), expected)
+                    }
+                    None => (objects.remove(&mut body, &key), model.remove(&key)),
+                };
+                prop_assert!(same(old.as_ref(), expected.as_ref()));
+                match expected {
+                    Some(Slot::Json(value)) if insert => {
+                        registers.push((objects.add_register(&value), value));
+                    }
+                    Some(_) => if let Some((register, value)) = registers.pop() {
+                        let held = objects.register(register).to_slot();
+                        prop_assert!(same(Some(&held), Some(&Slot::Json(value))));
+                        objects.free_register(register);
+                    },
+                    None => {}
+                }
+                // In between it stays as it is.
+                was_table = match model.len() {
+                    ..=32 => false,
+                    65.. => true,
+                    _ => was_table,
+                };
+                prop_assert_eq!(is_table(body), was_table);
+                let held = registers.iter().map(|(register, _)| *register);
+                prop_assert_eq!(objects.check([body].into_iter(), held), Ok(()));
+                let bytes: usize = objects.view(body).fields().map(|(k, v)| field_bytes(k, &v)).sum();
+                prop_assert_eq!(objects.view(body).json_bytes(), bytes);
+                prop_assert!(same(objects.view(body).get(&key).as_ref(), model.get(&key)));
+            }
+            let view = objects.view(body);
+            prop_assert!(view.iter().map(|(key, _)| key).eq(model.keys()));
+            for ((_, slot), expected) in view.iter().zip(model.values()) {
+                prop_assert!(same(Some(&slot.to_slot()), Some(expected)));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_object_that_was_large_is_packed_again() {
+    let mut objects = Objects::default();
+    let mut body = objects.add(&(0..65).map(|n| (key(n), Json::from(f64::from(n)))).collect());
+    for number in (32..65).rev() {
+        assert!(is_table(body), "{number}");
+        assert!(objects.remove(&mut body, &key(number)).is_some());
+    }
+    assert!(!is_table(body));
+    objects.check([body].into_iter(), [].into_iter()).unwrap();
+    // To add and remove one does not turn it around.
+    objects.insert(&mut body, &key(99), &Json::Null);
+    assert!(!is_table(body));
+    assert_eq!(objects.view(body).len(), 33);
+}
+
+/// One that was read with more keys than are shared, of which some went before it was settled.
+#[test]
+fn a_large_table_is_packed_when_its_keys_can_be_shared() {
+    let mut objects = Objects::default();
+    let mut body = objects.open();
+    for number in 0..70 {
+        objects.insert(&mut body, &key(number), &Json::from(f64::from(number)));
+    }
+    for number in 0..6 {
+        objects.settle(&mut body);
+        assert!(is_table(body));
+        objects.remove(&mut body, &key(number));
+    }
+    objects.settle(&mut body);
+    assert!(!is_table(body));
+    objects.check([body].into_iter(), [].into_iter()).unwrap();
+    let rest = (6..70).map(|number| (key(number), Json::from(f64::from(number))));
+    let rest: JsonObject = rest.collect();
+    assert!(objects.view(body).fields().eq(rest.iter().map(|(key, value)| (key, value.clone()))));
+}
+
 #[test]
 fn few_keys_are_shared_and_many_are_not() {
     let mut objects = Objects::default();
