@@ -105,6 +105,7 @@ impl Sink for Builder {
     type Node = NodeIx;
 
     fn root(&mut self) -> NodeIx {
+        self.document.tree.open_root();
         NodeIx::ROOT
     }
 

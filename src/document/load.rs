@@ -89,9 +89,7 @@ impl Document {
         let mut document = Self::new();
         // Whatever it says of a parent, the root has none.
         match by_id.remove(&NodeId::ROOT).map(|(_, root)| root.content) {
-            Some(content @ NodeContent::Object(_)) => {
-                document.tree.set_root(&content);
-            }
+            Some(NodeContent::Object(fields)) => document.tree.set_root(&fields),
             Some(_) => report.repairs.push(Repair::RootNotObject),
             None => report.repairs.push(Repair::RootMissing),
         }

@@ -367,6 +367,12 @@ impl Objects {
         self.tables.shrink();
     }
 
+    /// How many lists of keys are kept.
+    #[cfg(test)]
+    pub(super) fn key_lists(&self) -> usize {
+        self.lists.len()
+    }
+
     /// Says what leaks, is shared or is no value, if these are all objects and registers.
     pub(super) fn check(
         &self,

@@ -15,6 +15,7 @@ use super::objects::{Object, Objects, Slot, Value};
 use super::order::{Order, Positions};
 use super::slab::Slab;
 use super::text_node::TextNode;
+use crate::json::JsonObject;
 use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
 use crate::{FileMeta, Json, SmallStr};
@@ -360,8 +361,19 @@ impl Tree {
     }
 
     /// Gives the root these fields in the place of those it has.
-    pub(super) fn set_root(&mut self, content: &NodeContent) {
-        let body = self.add_body(content);
+    pub(super) fn set_root(&mut self, fields: &JsonObject) {
+        let body = self.objects.add(fields);
+        self.set_root_body(body);
+    }
+
+    /// The root's entries are about to come, in the place of those it has, until it is
+    /// [settled](Self::settle).
+    pub(super) fn open_root(&mut self) {
+        let body = self.open_object();
+        self.set_root_body(body);
+    }
+
+    fn set_root_body(&mut self, body: BodyIx) {
         let Some((_, of_root)) = self.object_mut(NodeIx::ROOT) else { return };
         let old = std::mem::replace(of_root, body);
         self.free_body(NodeKind::Object, old);
@@ -429,9 +441,19 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Document;
 
     #[test]
     fn documents_consist_of_little_else_than_nodes() {
         assert_eq!((size_of::<Name>(), size_of::<LinkKey>(), size_of::<BodyIx>()), (16, 16, 4));
+    }
+
+    #[test]
+    fn reading_a_document_makes_no_lists_of_its_first_keys() {
+        let text = br#"{"a":{"x":1,"y":2},"b":{"x":3,"y":4},"c":5}"#;
+        let document = Document::from_json(text).unwrap();
+        assert_eq!(document.tree.objects.key_lists(), 2);
+        let again = Document::from_plain_lson(&document.to_plain_lson()).unwrap();
+        assert_eq!(again.tree.objects.key_lists(), 2);
     }
 }
