@@ -176,6 +176,7 @@ impl IdIndex {
     pub(super) fn shrink(&mut self) {
         self.initial.shrink();
         self.minted.values_mut().for_each(Table::shrink);
+        self.texts.texts.shrink();
     }
 
     /// Adds an id that is not in the index.

@@ -412,6 +412,7 @@ impl Document {
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
         self.tree.shrink();
+        self.free.shrink_to_fit();
         self.ids.shrink();
     }
 

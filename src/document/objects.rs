@@ -362,6 +362,7 @@ impl Objects {
     /// Gives back memory that reading a document or further growth would have used.
     pub(super) fn shrink(&mut self) {
         self.spare = Vec::new();
+        self.lists.shrink();
         self.cells.shrink();
         self.leaves.shrink();
         self.tables.shrink();

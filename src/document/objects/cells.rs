@@ -223,7 +223,9 @@ impl Cells {
 
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
+        self.classes.shrink_to_fit();
         for (class, (size, bits)) in self.classes.iter_mut().zip(SIZES.iter().zip(PAGE_BITS)) {
+            class.free.shrink_to_fit();
             class.pages.shrink_to_fit();
             if let Some((last, full)) = class.pages.split_last_mut() {
                 last.truncate((class.end as usize - (full.len() << bits)) * size);
@@ -321,7 +323,14 @@ mod tests {
         for (n, cell) in added.iter().enumerate() {
             assert_eq!(cells.get(*cell), run(n));
         }
+        for cell in added.iter().rev().take(5) {
+            cells.remove(*cell);
+        }
+        for (n, cell) in added.iter().enumerate().skip(added.len() - 5) {
+            assert_eq!(cells.add(&run(n)), *cell);
+        }
         cells.shrink();
+        assert_eq!((cells.classes.capacity(), cells.classes[1].free.capacity()), (2, 0));
         let pages = &cells.classes[1].pages;
         assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [4096, 4096, 4096, 56]);
         assert_eq!(cells.get(added[PAGE]), run(PAGE));

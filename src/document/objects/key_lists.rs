@@ -168,6 +168,11 @@ impl KeyLists {
         }
     }
 
+    /// Gives back memory that further growth would have used.
+    pub(super) fn shrink(&mut self) {
+        self.lists.shrink();
+    }
+
     /// The number of lists.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
