@@ -244,7 +244,7 @@ impl Document {
     fn put_at(&mut self, ix: NodeIx, to: &Position) -> Option<Position> {
         let (list, from) = (self.parent(ix), self.key(ix).clone());
         let finger = std::mem::take(&mut self.finger);
-        let (order, positions) = self.tree.order_mut(list)?;
+        let (order, positions) = self.tree.list_mut(list)?;
         let (before, after) = order.reposition(ix, &from, to, positions, finger).ok()?;
         if let Some(tracker) = &mut self.tracker {
             tracker.unlinked(&self.tree, ix, Some(before));

@@ -24,7 +24,7 @@ use crate::json::write::write_json;
 use crate::{Json, SmallStr};
 use cells::{Cell, Cells, Footer};
 use key_lists::KeyLists;
-use packed::Packed;
+use packed::{Packed, Values};
 
 /// What an object has at a key.
 #[derive(Clone, Debug)]
@@ -132,12 +132,14 @@ impl Objects {
     pub(super) fn add(&mut self, fields: &JsonObject) -> BodyIx {
         let json_bytes = fields.iter().fold(0, |sum, (key, value)| add(sum, key, value));
         let entries = fields.entries().iter();
-        let slots = entries.clone().map(|(_, value)| Slot::Json(value.clone()));
         match self.lists.share(entries.clone().map(|(key, _)| key)) {
-            Some(list) => self.pack(slots, Footer { list, json_bytes }).into(),
+            Some(list) => {
+                let values = entries.map(|(_, value)| value);
+                self.pack(values, Footer { list, json_bytes }).into()
+            }
             None => {
-                let keys = entries.map(|(key, _)| key.clone());
-                let entries = keys.zip(slots).collect();
+                let entries =
+                    entries.map(|(key, value)| (key.clone(), value.into_slot())).collect();
                 table(self.tables.insert(Table { entries, json_bytes }))
             }
         }
@@ -171,11 +173,11 @@ impl Objects {
     }
 
     /// The values of an object in a new cell.
-    fn pack(&mut self, slots: impl Iterator<Item = Slot>, footer: Footer) -> Cell {
+    fn pack(&mut self, values: impl Iterator<Item = impl Value>, footer: Footer) -> Cell {
         let mut run: SmallVec<[u8; 128]> = SmallVec::new();
         let mut packed = Packed::null();
-        for slot in slots {
-            slot.pack(&mut packed, &mut self.leaves);
+        for value in values {
+            value.pack(&mut packed, &mut self.leaves);
             run.extend_from_slice(packed.bytes());
         }
         self.cells.add_with_footer(&run, footer)
@@ -327,12 +329,11 @@ impl Objects {
     }
 
     fn drop_packed(&mut self, cell: Cell) {
-        let (mut bytes, Footer { list, .. }) = self.cells.with_footer(cell);
-        for _ in self.lists.get(list) {
-            if let Some(leaf) = packed::leaf(bytes) {
+        let (bytes, Footer { list, .. }) = self.cells.with_footer(cell);
+        for value in packed::values(bytes).take(self.lists.get(list).len()) {
+            if let Some(leaf) = packed::leaf(value) {
                 self.leaves.remove(leaf);
             }
-            bytes = packed::skip(bytes, 1);
         }
         self.cells.remove(cell);
         self.lists.release(list);
@@ -387,16 +388,13 @@ impl Objects {
                 Form::Table(number) => tables.push(number),
                 Form::Packed(Cell::EMPTY) => {}
                 Form::Packed(cell) => {
-                    let (mut bytes, Footer { list, .. }) = self.cells.with_footer(cell);
+                    let (bytes, Footer { list, .. }) = self.cells.with_footer(cell);
                     let len = self.lists.get(list).len();
                     packed::check(bytes, len)
                         .map_err(|broken| format!("I2: in {cell}: {broken}"))?;
                     cells.push(cell);
                     lists.push(list);
-                    for _ in 0..len {
-                        leaves.extend(packed::leaf(bytes));
-                        bytes = packed::skip(bytes, 1);
-                    }
+                    leaves.extend(packed::values(bytes).take(len).filter_map(packed::leaf));
                 }
             }
         }
@@ -513,9 +511,8 @@ impl<'a> Object<'a> {
             (_, Some(key)) => self.get(&key),
             (Form::Table(table), None) => table.entries.at(key).cloned(),
             (Form::Packed((values, Footer { list, .. })), None) => {
-                let keys = self.objects.lists.get(list);
-                let at = keys.binary_search_by(|k| k.as_bytes().cmp(key.as_bytes()));
-                Some(self.unpack(packed::skip(values, at.ok()?)))
+                let rank = self.objects.lists.find_str(list, key).ok()?;
+                Some(self.unpack(packed::skip(values, rank)))
             }
         }
     }
@@ -537,7 +534,8 @@ impl<'a> Object<'a> {
         match self.form {
             Form::Packed((bytes, Footer { list, .. })) => {
                 let Objects { lists, leaves, .. } = self.objects;
-                ObjectIter::Packed { keys: lists.get(list).iter(), bytes, leaves }
+                let (keys, values) = (lists.get(list).iter(), packed::values(bytes));
+                ObjectIter::Packed { keys, values, leaves }
             }
             Form::Table(table) => ObjectIter::Table(table.entries.iter()),
         }
@@ -612,7 +610,7 @@ impl SlotRef<'_> {
 /// Iterates over an object's entries in the order of their keys.
 #[derive(Clone)]
 pub(crate) enum ObjectIter<'a> {
-    Packed { keys: std::slice::Iter<'a, SmallStr>, bytes: &'a [u8], leaves: &'a Leaves },
+    Packed { keys: std::slice::Iter<'a, SmallStr>, values: Values<'a>, leaves: &'a Leaves },
     Table(KeyedIter<'a, Slot>),
 }
 
@@ -629,10 +627,8 @@ impl<'a> Iterator for ObjectIter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Packed { keys, bytes, leaves } => {
-                let (key, value) = (keys.next()?, *bytes);
-                *bytes = packed::skip(value, 1);
-                Some((key, SlotRef::Packed(value, leaves)))
+            Self::Packed { keys, values, leaves } => {
+                Some((keys.next()?, SlotRef::Packed(values.next()?, leaves)))
             }
             Self::Table(entries) => entries.next().map(|(key, slot)| (key, SlotRef::Slot(slot))),
         }

@@ -24,7 +24,7 @@ use crate::{FileMeta, Json, SmallStr};
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     /// Of each node, at its place.
-    names: Vec<Name>,
+    heads: Vec<Head>,
     keys: Keys,
     bodies: Vec<BodyIx>,
     objects: Objects,
@@ -36,7 +36,7 @@ pub(crate) struct Tree {
 
 /// Who a node is, in which container it hangs and of what kind it is.
 #[derive(Clone, Copy, Debug)]
-struct Name {
+struct Head {
     id: PackedId,
     parent: NodeIx,
     depth: u16,
@@ -71,7 +71,7 @@ impl Tree {
     /// A root without fields.
     pub(super) fn new() -> Self {
         let mut tree = Self {
-            names: Vec::new(),
+            heads: Vec::new(),
             keys: Keys(Vec::new()),
             bodies: Vec::new(),
             objects: Objects::default(),
@@ -84,17 +84,17 @@ impl Tree {
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn name(&self, ix: NodeIx) -> &Name {
-        &self.names[ix.0 as usize]
+    fn head(&self, ix: NodeIx) -> &Head {
+        &self.heads[ix.0 as usize]
     }
 
     pub(crate) fn id(&self, ix: NodeIx) -> PackedId {
-        self.name(ix).id
+        self.head(ix).id
     }
 
     /// The container in which a node hangs; of the root it itself.
     pub(super) fn parent(&self, ix: NodeIx) -> NodeIx {
-        self.name(ix).parent
+        self.head(ix).parent
     }
 
     /// The key under which a node hangs in its parent; in a list, its position.
@@ -118,12 +118,12 @@ impl Tree {
     }
 
     pub(crate) fn kind(&self, ix: NodeIx) -> NodeKind {
-        self.name(ix).kind
+        self.head(ix).kind
     }
 
     /// How many parents a node has.
     pub(super) fn depth(&self, ix: NodeIx) -> u16 {
-        self.name(ix).depth
+        self.head(ix).depth
     }
 
     #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
@@ -140,7 +140,7 @@ impl Tree {
             NodeKind::Map => self.orders.get(body.0).map(Body::Map),
             NodeKind::Text => self.texts.get(body.0).map(|text| Body::Text(text)),
             NodeKind::File => self.files.get(body.0).map(Body::File),
-            NodeKind::Register => Some(Body::Register(self.register(ix))),
+            NodeKind::Register => Some(Body::Register(self.register(body))),
         };
         debug_assert!(of_kind.is_some(), "I2: what a node holds is kept");
         of_kind.unwrap_or(Body::Register(Json::Null))
@@ -153,25 +153,31 @@ impl Tree {
         (self.kind(ix) == NodeKind::Object).then(|| self.objects.view(self.body_ix(ix)))
     }
 
-    /// The children of a list or map; `None` for any other node.
-    fn order(&self, ix: NodeIx) -> Option<&Order> {
+    /// The items of a list; `None` for any other node.
+    pub(crate) fn list(&self, ix: NodeIx) -> Option<&Order> {
         match self.kind(ix) {
-            NodeKind::List | NodeKind::Map => self.orders.get(self.body_ix(ix).0),
+            NodeKind::List => self.orders.get(self.body_ix(ix).0),
             _ => None,
         }
     }
 
-    /// The items of a list; `None` for any other node.
-    pub(crate) fn list(&self, ix: NodeIx) -> Option<&Order> {
-        self.order(ix).filter(|_| self.kind(ix) == NodeKind::List)
-    }
-
     /// The entries of a map; `None` for any other node.
     pub(super) fn map(&self, ix: NodeIx) -> Option<&Order> {
-        self.order(ix).filter(|_| self.kind(ix) == NodeKind::Map)
+        match self.kind(ix) {
+            NodeKind::Map => self.orders.get(self.body_ix(ix).0),
+            _ => None,
+        }
     }
 
-    /// The children of a list or map, for changing them, and their positions.
+    /// The items of a list, for changing them, and their positions; `None` for any other node.
+    pub(super) fn list_mut(&mut self, ix: NodeIx) -> Option<(&mut Order, &Keys)> {
+        match self.kind(ix) {
+            NodeKind::List => Some((self.orders.get_mut(self.body_ix(ix).0)?, &self.keys)),
+            _ => None,
+        }
+    }
+
+    /// The children of a list or map, for changing them, and their positions; `None` for any other node.
     pub(super) fn order_mut(&mut self, ix: NodeIx) -> Option<(&mut Order, &Keys)> {
         match self.kind(ix) {
             NodeKind::List | NodeKind::Map => {
@@ -197,14 +203,11 @@ impl Tree {
         }
     }
 
-    /// The value of a register; `null` of any other node.
-    fn register(&self, ix: NodeIx) -> Json {
-        match self.kind(ix) {
-            NodeKind::Register => match self.objects.register(self.body_ix(ix)).to_slot() {
-                Slot::Json(value) => value,
-                Slot::Child(_) => Json::Null,
-            },
-            _ => Json::Null,
+    /// The value of a register.
+    fn register(&self, body: BodyIx) -> Json {
+        match self.objects.register(body).to_slot() {
+            Slot::Json(value) => value,
+            Slot::Child(_) => Json::Null,
         }
     }
 
@@ -254,7 +257,7 @@ impl Tree {
                 self.object(ix).map_or(Children::None, |object| Children::Object(object.iter()))
             }
             NodeKind::Map | NodeKind::List => {
-                let order = self.order(ix);
+                let order = self.orders.get(self.body_ix(ix).0);
                 order.map_or(Children::None, |order| Children::Ordered(Box::new(order.iter())))
             }
             NodeKind::Register | NodeKind::Text | NodeKind::File => Children::None,
@@ -338,7 +341,7 @@ impl Tree {
     /// Adds a node at the next place.
     #[inline]
     pub(super) fn push(&mut self, Node { id, parent, key, depth, kind, body }: Node) {
-        self.names.push(Name { id, parent, depth, kind });
+        self.heads.push(Head { id, parent, depth, kind });
         self.keys.0.push(key);
         self.bodies.push(body);
     }
@@ -347,7 +350,7 @@ impl Tree {
     #[expect(clippy::indexing_slicing, reason = "I2: a place that has been cleared is there")]
     pub(super) fn replace(&mut self, ix: NodeIx, node: Node) {
         let Node { id, parent, key, depth, kind, body } = node;
-        self.names[ix.0 as usize] = Name { id, parent, depth, kind };
+        self.heads[ix.0 as usize] = Head { id, parent, depth, kind };
         self.keys.0[ix.0 as usize] = key;
         self.bodies[ix.0 as usize] = body;
     }
@@ -391,7 +394,7 @@ impl Tree {
 
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
-        self.names.shrink_to_fit();
+        self.heads.shrink_to_fit();
         self.keys.0.shrink_to_fit();
         self.bodies.shrink_to_fit();
         self.objects.shrink();
@@ -402,7 +405,7 @@ impl Tree {
 
     /// The ids of all nodes, by place; at places that are free, that of the root.
     pub(super) fn ids(&self) -> impl Iterator<Item = PackedId> {
-        self.names.iter().map(|name| name.id)
+        self.heads.iter().map(|head| head.id)
     }
 
     /// Says what is wrong, if these are all places that are free.
@@ -410,7 +413,7 @@ impl Tree {
         let is_cleared = |ix: &NodeIx| {
             let at = ix.0 as usize;
             let is_register =
-                self.names.get(at).is_some_and(|name| name.kind == NodeKind::Register);
+                self.heads.get(at).is_some_and(|head| head.kind == NodeKind::Register);
             is_register && self.bodies.get(at) == Some(&BodyIx::EMPTY)
         };
         let mut seen = BTreeSet::new();
@@ -427,8 +430,8 @@ impl Tree {
     /// Says what is held by no node or by two, if anything is.
     pub(super) fn check(&self) -> Result<(), String> {
         let of_kind = |kinds: &'static [NodeKind]| {
-            let all = self.names.iter().zip(&self.bodies);
-            all.filter(|(name, _)| kinds.contains(&name.kind)).map(|(_, body)| *body)
+            let all = self.heads.iter().zip(&self.bodies);
+            all.filter(|(head, _)| kinds.contains(&head.kind)).map(|(_, body)| *body)
         };
         self.objects.check(of_kind(&[NodeKind::Object]), of_kind(&[NodeKind::Register]))?;
         let numbers = |kinds| of_kind(kinds).map(|body| body.0);
@@ -445,7 +448,7 @@ mod tests {
 
     #[test]
     fn documents_consist_of_little_else_than_nodes() {
-        assert_eq!((size_of::<Name>(), size_of::<LinkKey>(), size_of::<BodyIx>()), (16, 16, 4));
+        assert_eq!((size_of::<Head>(), size_of::<LinkKey>(), size_of::<BodyIx>()), (16, 16, 4));
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl KeyLists {
         }
     }
 
+    /// As [`find`](Self::find), by the text of a key that is longer than most.
+    pub(super) fn find_str(&self, number: u32, key: &str) -> Result<usize, usize> {
+        self.get(number).binary_search_by(|other| other.as_bytes().cmp(key.as_bytes()))
+    }
+
     fn list(&self, number: u32) -> Option<&List> {
         self.lists.get(number.checked_sub(1)?)
     }

@@ -186,6 +186,26 @@ pub(super) fn skip(bytes: &[u8], rank: usize) -> &[u8] {
     bytes.get(widths_of(bytes, rank)..).unwrap_or_default()
 }
 
+/// Each of the values that bytes begin with, as the bytes from there on. After the last one follow what is
+/// none, without end.
+#[derive(Clone, Debug)]
+pub(crate) struct Values<'a>(&'a [u8]);
+
+pub(super) fn values(bytes: &[u8]) -> Values<'_> {
+    Values(bytes)
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let value = self.0;
+        self.0 = skip(value, 1);
+        Some(value)
+    }
+}
+
 /// The first value, if it is a child.
 pub(super) fn child(bytes: &[u8]) -> Option<NodeIx> {
     (bytes.first() == Some(&CHILD)).then(|| NodeIx(u32::from_le_bytes(rest(bytes))))
