@@ -4,7 +4,8 @@
 //! The tree answers both "who is at this position" and "who is the n-th" in O(log n). It does not
 //! hold the positions, which live with their nodes: it keeps a [`SortKey`] for each, which decides
 //! nearly all comparisons, and asks [`Positions`] for the rest. So a node's position must not change
-//! while it is in here; to move an item, remove it, change its position, and insert it.
+//! while it is in here, but for a move: [`Order::reposition`] enters the node at the other position and
+//! takes it out at its own, and right after that the node gets the other one.
 //!
 //! Invariants (see [`Order::check`]):
 //!
@@ -94,7 +95,7 @@ impl Order {
         Self::default()
     }
 
-    /// A list of nodes that ascend by their positions, packed densely. O(n).
+    /// A list of nodes that ascend by their positions, [packed](Self::repack). O(n).
     #[cfg(test)]
     pub(crate) fn from_sorted<P: Sortable + ?Sized>(
         nodes: impl IntoIterator<Item = NodeIx>,
@@ -104,7 +105,7 @@ impl Order {
         Self::packed(&nodes.into_iter().map(slot).collect::<Vec<_>>())
     }
 
-    /// Packs the items densely, when many have come and few are expected. O(n).
+    /// Gives all leaves but the last [`FULL`] items, when many have come and few are expected. O(n).
     pub(crate) fn repack(&mut self) {
         let mut slots = Vec::with_capacity(self.len);
         self.root.collect(&mut slots);
@@ -200,8 +201,8 @@ impl Order {
         Some(removed)
     }
 
-    /// Moves the item at one position to another: its ranks before and after. Or does nothing and tells
-    /// which node is there, perhaps this one itself.
+    /// Moves the item at one position to another, which the node has to be given then: its ranks before and
+    /// after. Or does nothing and tells which node is there, perhaps this one itself.
     pub(crate) fn reposition<P: Sortable + ?Sized>(
         &mut self,
         ix: NodeIx,

@@ -31,7 +31,8 @@ const LISTS: usize = 256;
 pub(super) const KEYS: usize = 64;
 /// Up to here a key is looked for among the keys of a list one by one.
 const FEW: usize = 12;
-/// Numbers of lists are less.
+/// Numbers of lists are less, so that none ever overflows. So many lists take more than 8 GiB; the objects that
+/// would need more are tables.
 const NUMBERS: u32 = 1 << 27;
 
 /// A number in which two keys mostly differ.
