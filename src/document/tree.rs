@@ -1,9 +1,9 @@
 //! The nodes of a document by their places in the arena, and what they hold.
 //!
 //! Of a large document most is in no cache, and to wait for memory is most of what a change takes. So
-//! what is said of a node lies apart by what asks for it: who it is, its key, and where to find what it
-//! holds, which is with what others of its kind hold. A change of a field comes by the smallest of the
-//! tables.
+//! what is said of a node lies apart by what asks for it, in columns: who it is, where it hangs, its kind, and
+//! where to find what it holds, which is with what others of its kind hold. A change of a field comes by
+//! the smallest of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,10 +23,13 @@ use crate::{FileMeta, Json, SmallStr};
 /// All nodes: those in the tree, and those that were taken out and are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
-    /// Of each node, at its place.
-    heads: Vec<Head>,
+    ids: Column<PackedId>,
+    /// The containers in which nodes hang.
+    parents: Column<NodeIx>,
     keys: Keys,
-    bodies: Vec<BodyIx>,
+    depths: Column<u16>,
+    kinds: Column<NodeKind>,
+    bodies: Column<BodyIx>,
     objects: Objects,
     /// Of lists and maps.
     orders: Slab<Order>,
@@ -34,23 +37,25 @@ pub(crate) struct Tree {
     files: Slab<Arc<FileMeta>>,
 }
 
-/// Who a node is, in which container it hangs and of what kind it is.
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    id: PackedId,
-    parent: NodeIx,
-    depth: u16,
-    kind: NodeKind,
-}
+/// One thing that is said of each node, by the node's place.
+#[derive(Clone, Debug)]
+pub(crate) struct Column<T>(Vec<T>);
 
 /// The keys under which nodes hang in their parents.
-#[derive(Clone, Debug)]
-pub(crate) struct Keys(Vec<LinkKey>);
+pub(crate) type Keys = Column<LinkKey>;
 
-impl Keys {
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn get(&self, ix: NodeIx) -> &LinkKey {
+#[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
+impl<T> Column<T> {
+    const EMPTY: Self = Self(Vec::new());
+
+    #[inline]
+    fn get(&self, ix: NodeIx) -> &T {
         &self.0[ix.0 as usize]
+    }
+
+    #[inline]
+    fn get_mut(&mut self, ix: NodeIx) -> &mut T {
+        &mut self.0[ix.0 as usize]
     }
 }
 
@@ -71,9 +76,12 @@ impl Tree {
     /// A root without fields.
     pub(super) fn new() -> Self {
         let mut tree = Self {
-            heads: Vec::new(),
-            keys: Keys(Vec::new()),
-            bodies: Vec::new(),
+            ids: Column::EMPTY,
+            parents: Column::EMPTY,
+            keys: Column::EMPTY,
+            depths: Column::EMPTY,
+            kinds: Column::EMPTY,
+            bodies: Column::EMPTY,
             objects: Objects::default(),
             orders: Slab::default(),
             texts: Slab::default(),
@@ -83,18 +91,13 @@ impl Tree {
         tree
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
-    fn head(&self, ix: NodeIx) -> &Head {
-        &self.heads[ix.0 as usize]
-    }
-
     pub(crate) fn id(&self, ix: NodeIx) -> PackedId {
-        self.head(ix).id
+        *self.ids.get(ix)
     }
 
     /// The container in which a node hangs; of the root it itself.
     pub(super) fn parent(&self, ix: NodeIx) -> NodeIx {
-        self.head(ix).parent
+        *self.parents.get(ix)
     }
 
     /// The key under which a node hangs in its parent; in a list, its position.
@@ -107,9 +110,8 @@ impl Tree {
         (self.parent(ix), self.key(ix))
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     pub(super) fn set_key(&mut self, ix: NodeIx, key: LinkKey) {
-        self.keys.0[ix.0 as usize] = key;
+        *self.keys.get_mut(ix) = key;
     }
 
     /// Where the positions and keys of nodes are.
@@ -118,17 +120,16 @@ impl Tree {
     }
 
     pub(crate) fn kind(&self, ix: NodeIx) -> NodeKind {
-        self.head(ix).kind
+        *self.kinds.get(ix)
     }
 
     /// How many parents a node has.
     pub(super) fn depth(&self, ix: NodeIx) -> u16 {
-        self.head(ix).depth
+        *self.depths.get(ix)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "I2: an index held by the tree names a live node")]
     fn body_ix(&self, ix: NodeIx) -> BodyIx {
-        self.bodies[ix.0 as usize]
+        *self.bodies.get(ix)
     }
 
     /// What a node holds. Of a register this makes the value.
@@ -221,10 +222,7 @@ impl Tree {
     fn object_mut(&mut self, ix: NodeIx) -> Option<(&mut Objects, &mut BodyIx)> {
         let is_object = self.kind(ix) == NodeKind::Object;
         debug_assert!(is_object, "only objects have slots");
-        self.bodies
-            .get_mut(ix.0 as usize)
-            .filter(|_| is_object)
-            .map(|body| (&mut self.objects, body))
+        is_object.then(|| (&mut self.objects, self.bodies.get_mut(ix)))
     }
 
     /// Puts something at a key of an object and returns what was there.
@@ -335,24 +333,29 @@ impl Tree {
 
     /// The number of places, those of nodes that are no more included.
     pub(super) fn len(&self) -> usize {
-        self.bodies.len()
+        self.bodies.0.len()
     }
 
     /// Adds a node at the next place.
     #[inline]
     pub(super) fn push(&mut self, Node { id, parent, key, depth, kind, body }: Node) {
-        self.heads.push(Head { id, parent, depth, kind });
+        self.ids.0.push(id);
+        self.parents.0.push(parent);
         self.keys.0.push(key);
-        self.bodies.push(body);
+        self.depths.0.push(depth);
+        self.kinds.0.push(kind);
+        self.bodies.0.push(body);
     }
 
     /// Puts a node at a place that was [cleared](Self::clear).
-    #[expect(clippy::indexing_slicing, reason = "I2: a place that has been cleared is there")]
     pub(super) fn replace(&mut self, ix: NodeIx, node: Node) {
         let Node { id, parent, key, depth, kind, body } = node;
-        self.heads[ix.0 as usize] = Head { id, parent, depth, kind };
-        self.keys.0[ix.0 as usize] = key;
-        self.bodies[ix.0 as usize] = body;
+        *self.ids.get_mut(ix) = id;
+        *self.parents.get_mut(ix) = parent;
+        *self.keys.get_mut(ix) = key;
+        *self.depths.get_mut(ix) = depth;
+        *self.kinds.get_mut(ix) = kind;
+        *self.bodies.get_mut(ix) = body;
     }
 
     /// Empties the place of a node that is no more, and tells the id that it bore.
@@ -394,9 +397,12 @@ impl Tree {
 
     /// Gives back memory that further growth would have used.
     pub(super) fn shrink(&mut self) {
-        self.heads.shrink_to_fit();
+        self.ids.0.shrink_to_fit();
+        self.parents.0.shrink_to_fit();
         self.keys.0.shrink_to_fit();
-        self.bodies.shrink_to_fit();
+        self.depths.0.shrink_to_fit();
+        self.kinds.0.shrink_to_fit();
+        self.bodies.0.shrink_to_fit();
         self.objects.shrink();
         self.orders.shrink();
         self.texts.shrink();
@@ -405,16 +411,15 @@ impl Tree {
 
     /// The ids of all nodes, by place; at places that are free, that of the root.
     pub(super) fn ids(&self) -> impl Iterator<Item = PackedId> {
-        self.heads.iter().map(|head| head.id)
+        self.ids.0.iter().copied()
     }
 
     /// Says what is wrong, if these are all places that are free.
     pub(super) fn check_free(&self, free: &[NodeIx]) -> Result<(), String> {
         let is_cleared = |ix: &NodeIx| {
             let at = ix.0 as usize;
-            let is_register =
-                self.heads.get(at).is_some_and(|head| head.kind == NodeKind::Register);
-            is_register && self.bodies.get(at) == Some(&BodyIx::EMPTY)
+            self.kinds.0.get(at) == Some(&NodeKind::Register)
+                && self.bodies.0.get(at) == Some(&BodyIx::EMPTY)
         };
         let mut seen = BTreeSet::new();
         if let Some(ix) = free.iter().find(|ix| !is_cleared(ix) || !seen.insert(**ix)) {
@@ -430,8 +435,8 @@ impl Tree {
     /// Says what is held by no node or by two, if anything is.
     pub(super) fn check(&self) -> Result<(), String> {
         let of_kind = |kinds: &'static [NodeKind]| {
-            let all = self.heads.iter().zip(&self.bodies);
-            all.filter(|(head, _)| kinds.contains(&head.kind)).map(|(_, body)| *body)
+            let all = self.kinds.0.iter().zip(&self.bodies.0);
+            all.filter(|(kind, _)| kinds.contains(kind)).map(|(_, body)| *body)
         };
         self.objects.check(of_kind(&[NodeKind::Object]), of_kind(&[NodeKind::Register]))?;
         let numbers = |kinds| of_kind(kinds).map(|body| body.0);
@@ -448,7 +453,9 @@ mod tests {
 
     #[test]
     fn documents_consist_of_little_else_than_nodes() {
-        assert_eq!((size_of::<Head>(), size_of::<LinkKey>(), size_of::<BodyIx>()), (16, 16, 4));
+        let who = size_of::<PackedId>() + size_of::<NodeKind>() + size_of::<u16>();
+        let link = size_of::<NodeIx>() + size_of::<LinkKey>();
+        assert_eq!(who + link + size_of::<BodyIx>(), 35);
     }
 
     #[test]
