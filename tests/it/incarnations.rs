@@ -17,6 +17,11 @@ fn holds(script: &Script) {
     }
 }
 
+/// A script of some clients who edit.
+fn script(users: u8, steps: Vec<Step>) -> Script {
+    Script { users, reader: false, keep_foreign: false, steps }
+}
+
 /// A room of some clients, in which the first has made a text.
 fn room(clients: usize) -> Room {
     let mut room = Room::new("{}", clients);
@@ -216,11 +221,9 @@ fn a_text_that_comes_back_at_its_old_version_is_followed() {
 /// the second text, while the server has the first and others type in that.
 #[test]
 fn an_update_waits_for_the_text_that_it_is_of() {
-    holds(&Script {
-        users: 2,
-        reader: false,
-        keep_foreign: false,
-        steps: vec![
+    holds(&script(
+        2,
+        vec![
             Step::Edit {
                 user: 0,
                 edits: vec![Edit::Set { at: 134, key: 3, content: Content::Text }],
@@ -246,17 +249,15 @@ fn an_update_waits_for_the_text_that_it_is_of() {
             Step::Flush { user: 1 },
             Step::Up { user: 1, frames: 1 },
         ],
-    });
+    ));
 }
 
 /// An update of the first text is under way when the connection is lost; one of the second waits.
 #[test]
 fn a_branch_ends_with_its_text() {
-    holds(&Script {
-        users: 1,
-        reader: false,
-        keep_foreign: false,
-        steps: vec![
+    holds(&script(
+        1,
+        vec![
             Step::Edit {
                 user: 0,
                 edits: vec![
@@ -282,17 +283,15 @@ fn a_branch_ends_with_its_text() {
             Step::Flush { user: 0 },
             Step::Cut { user: 0, up: 0, down: 0, late: false },
         ],
-    });
+    ));
 }
 
 /// The same, and somebody else types in the first text.
 #[test]
 fn updates_of_two_texts_of_one_id_are_not_mixed() {
-    holds(&Script {
-        users: 2,
-        reader: false,
-        keep_foreign: false,
-        steps: vec![
+    holds(&script(
+        2,
+        vec![
             Step::Edit {
                 user: 0,
                 edits: vec![Edit::Set { at: 1, key: 2, content: Content::Text }],
@@ -329,17 +328,15 @@ fn updates_of_two_texts_of_one_id_are_not_mixed() {
                 }],
             },
         ],
-    });
+    ));
 }
 
 /// In a list, and the first text's updates come to nothing.
 #[test]
 fn what_was_undone_and_came_back_is_counted_from_there() {
-    holds(&Script {
-        users: 1,
-        reader: false,
-        keep_foreign: false,
-        steps: vec![
+    holds(&script(
+        1,
+        vec![
             Step::Edit { user: 0, edits: vec![Edit::Push { at: 0, content: Content::Text }] },
             Step::Edit { user: 0, edits: vec![Edit::Push { at: 0, content: Content::Object }] },
             Step::Edit {
@@ -373,17 +370,15 @@ fn what_was_undone_and_came_back_is_counted_from_there() {
             },
             Step::Cut { user: 0, up: 0, down: 0, late: false },
         ],
-    });
+    ));
 }
 
 /// The shortcuts lead to the same versions as the plain way.
 #[test]
 fn a_text_that_came_back_is_counted_alike_with_and_without_shortcuts() {
-    holds(&Script {
-        users: 1,
-        reader: false,
-        keep_foreign: false,
-        steps: vec![
+    holds(&script(
+        1,
+        vec![
             Step::Edit {
                 user: 0,
                 edits: vec![Edit::Set { at: 1, key: 1, content: Content::Text }],
@@ -432,18 +427,16 @@ fn a_text_that_came_back_is_counted_alike_with_and_without_shortcuts() {
                 }],
             },
         ],
-    });
+    ));
 }
 
 /// An update that comes to nothing is acknowledged ahead of the echo that creates its text; what follows
 /// goes by another name, or it would count as answered too.
 #[test]
 fn what_follows_an_update_that_came_to_nothing_is_not_lost() {
-    holds(&Script {
-        users: 1,
-        reader: false,
-        keep_foreign: false,
-        steps: vec![
+    holds(&script(
+        1,
+        vec![
             Step::Edit {
                 user: 0,
                 edits: vec![Edit::Insert { at: 1, index: 1, content: Content::Text }],
@@ -479,18 +472,16 @@ fn what_follows_an_update_that_came_to_nothing_is_not_lost() {
                 }],
             },
         ],
-    });
+    ));
 }
 
 /// Before the answers come, what had arrived is done once more: an item that was replaced is there
 /// beside the one in its place, and undo of the replacement takes that out.
 #[test]
 fn undo_of_a_replacement_takes_out_what_came_even_if_the_other_is_there() {
-    holds(&Script {
-        users: 1,
-        reader: false,
-        keep_foreign: false,
-        steps: vec![
+    holds(&script(
+        1,
+        vec![
             Step::Edit {
                 user: 0,
                 edits: vec![Edit::Insert { at: 0, index: 2, content: Content::Map }],
@@ -510,38 +501,39 @@ fn undo_of_a_replacement_takes_out_what_came_even_if_the_other_is_there() {
             Step::Down { user: 0, frames: 1 },
             Step::Edit { user: 0, edits: vec![Edit::Clear { at: 1 }] },
         ],
-    });
+    ));
 }
 
 /// While a connection was lost somebody sets a field; on top comes an own object, and its undo.
 #[test]
 fn a_field_beneath_an_undone_object_is_reported_as_it_ends() {
     holds(&Script {
-        users: 2,
-        reader: false,
         keep_foreign: true,
-        steps: vec![
-            Step::Edit {
-                user: 0,
-                edits: vec![Edit::Replace { at: 1, index: 92, content: Content::Object }],
-            },
-            Step::Edit { user: 2, edits: vec![Edit::Push { at: 0, content: Content::Object }] },
-            Step::Undo { user: 2 },
-            Step::Settle,
-            Step::Edit {
-                user: 2,
-                edits: vec![Edit::Set { at: 159, key: 3, content: Content::Scalar }],
-            },
-            Step::Cut { user: 1, up: 0, down: 0, late: false },
-            Step::Edit {
-                user: 1,
-                edits: vec![Edit::Insert { at: 153, index: 69, content: Content::Object }],
-            },
-            Step::Edit {
-                user: 1,
-                edits: vec![Edit::Set { at: 197, key: 1, content: Content::Object }],
-            },
-            Step::Undo { user: 1 },
-        ],
+        ..script(
+            2,
+            vec![
+                Step::Edit {
+                    user: 0,
+                    edits: vec![Edit::Replace { at: 1, index: 92, content: Content::Object }],
+                },
+                Step::Edit { user: 2, edits: vec![Edit::Push { at: 0, content: Content::Object }] },
+                Step::Undo { user: 2 },
+                Step::Settle,
+                Step::Edit {
+                    user: 2,
+                    edits: vec![Edit::Set { at: 159, key: 3, content: Content::Scalar }],
+                },
+                Step::Cut { user: 1, up: 0, down: 0, late: false },
+                Step::Edit {
+                    user: 1,
+                    edits: vec![Edit::Insert { at: 153, index: 69, content: Content::Object }],
+                },
+                Step::Edit {
+                    user: 1,
+                    edits: vec![Edit::Set { at: 197, key: 1, content: Content::Object }],
+                },
+                Step::Undo { user: 1 },
+            ],
+        )
     });
 }
