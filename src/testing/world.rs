@@ -96,6 +96,8 @@ pub struct Setup {
     pub checks: Checks,
     pub sabotage: Sabotage,
     pub undo: UndoOptions,
+    /// Whether scripts put much at many keys.
+    pub wide: bool,
 }
 
 impl Default for Setup {
@@ -107,6 +109,7 @@ impl Default for Setup {
             checks: Checks::ALL,
             sabotage: Sabotage::None,
             undo: UndoOptions::default().capacity(1_000),
+            wide: false,
         }
     }
 }

@@ -19,7 +19,7 @@ fn holds(script: &Script) {
 
 /// A script of some clients who edit.
 fn script(users: u8, steps: Vec<Step>) -> Script {
-    Script { users, reader: false, keep_foreign: false, steps }
+    Script { users, reader: false, keep_foreign: false, wide: false, steps }
 }
 
 /// A room of some clients, in which the first has made a text.

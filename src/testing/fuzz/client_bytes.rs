@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::words::Change;
 use crate::server::{ServerOptions, SessionOptions};
-use crate::testing::world::script::{Edit, first_document};
+use crate::testing::world::script::{Edit, Supply, first_document};
 use crate::{Actor, Changes, Client, Document, Json, OpId, Server, ServerMessage};
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -120,7 +120,8 @@ impl Lone {
             Input::End => self.hear(ServerMessage::StorageEnd),
             Input::Edit(edit) => {
                 let first = values.nth(8).unwrap_or_default();
-                let edited = self.client.edit(|root| edit.make(root, &mut (first..)));
+                let edited =
+                    self.client.edit(|root| edit.make(root, &mut Supply::new(first.., false)));
                 self.shows(&edited.map(|edited| edited.changes).unwrap_or_default());
             }
             Input::Undo => {

@@ -5,7 +5,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use super::words::Change;
 use crate::client::Status;
 use crate::server::{Access, Protocol, Reply, ServerOptions, SessionOptions};
-use crate::testing::world::script::{Edit, first_document};
+use crate::testing::world::script::{Edit, Supply, first_document};
 use crate::{Actor, Client, ClientMessage, Op, OpId, Server};
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -100,7 +100,7 @@ impl Room {
             Input::Edit(honest, edit) => {
                 let client = &mut self.honest[which(*honest)].client;
                 let first = values.nth(8).unwrap_or_default();
-                let _ = client.edit(|root| edit.make(root, &mut (first..)));
+                let _ = client.edit(|root| edit.make(root, &mut Supply::new(first.., false)));
             }
             Input::Flush(honest) => self.flush(which(*honest)),
             Input::Hear(honest) => self.hear(which(*honest)),

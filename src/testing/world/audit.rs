@@ -288,7 +288,8 @@ fn no_value_twice(document: &Document) -> Result<(), String> {
             _ => Vec::new(),
         };
         while let Some(value) = stack.pop() {
-            if let Some(number) = value.as_u53().filter(|number| *number >= FIRST_VALUE.into()) {
+            let number = value.as_u53().or_else(|| value.as_str()?.parse().ok());
+            if let Some(number) = number.filter(|number| *number >= FIRST_VALUE.into()) {
                 if let Some(other) = seen.insert(number, node.id.clone()) {
                     return Err(format!("the value {number} is in {other} and in {}", node.id));
                 }

@@ -6,7 +6,7 @@ mod families;
 
 use arbitrary::Arbitrary;
 
-pub use edits::{Content, Edit, TextEdit};
+pub use edits::{Content, Edit, Supply, TextEdit};
 pub use families::Family;
 
 use super::{Checks, Failure, Sabotage, Setup, Stats, World, check, fail, typing};
@@ -97,6 +97,8 @@ pub struct Script {
     pub reader: bool,
     /// Whether undo leaves alone what others have changed since.
     pub keep_foreign: bool,
+    /// Whether objects have as many keys as make them change their form, and values are of all sizes.
+    pub wide: bool,
     pub steps: Vec<Step>,
 }
 
@@ -166,16 +168,29 @@ impl Script {
         }
         world.settle().map_err(at(self.steps.len()))?;
         if users == 1 && !self.steps.iter().any(|step| matches!(step, Step::Redo { .. })) {
-            world.undo_all_and_redo_all(&first_document()).map_err(at(self.steps.len() + 1))?;
+            world
+                .undo_all_and_redo_all(&self.first_document())
+                .map_err(at(self.steps.len() + 1))?;
         }
         let tally = world.audit().map(|audit| audit.tally).unwrap_or_default();
         Ok(Ran { stats: world.stats, tally, sabotaged: world.is_sabotaged() })
     }
 
+    fn first_document(&self) -> Document {
+        match self.wide {
+            true => Document::from_lson(&edits::wide_document()).unwrap(),
+            false => first_document(),
+        }
+    }
+
     /// The world in which the script begins: everybody has the document.
     fn world(&self, rules: &Rules) -> Result<World, Failure> {
-        let mut setup =
-            Setup { checks: rules.checks, sabotage: rules.sabotage, ..Setup::default() };
+        let mut setup = Setup {
+            checks: rules.checks,
+            sabotage: rules.sabotage,
+            wide: self.wide,
+            ..Setup::default()
+        };
         if let Some(options) = &rules.options {
             setup.options = options.clone();
         }
@@ -184,7 +199,7 @@ impl Script {
             false => UndoPolicy::Replay,
         };
         setup.undo = UndoOptions::default().capacity(1_000).policy(policy);
-        let mut world = World::new(first_document(), setup);
+        let mut world = World::new(self.first_document(), setup);
         let users = usize::from(self.users % 6).max(1);
         for user in 0..users {
             let reads = self.reader && user > 0 && user + 1 == users;
@@ -249,10 +264,11 @@ impl Script {
                     }
                 }
             }
-            let simplify: [fn(&mut Self); 3] = [
+            let simplify: [fn(&mut Self); 4] = [
                 |script| script.users = script.users.saturating_sub(1).max(1),
                 |script| script.reader = false,
                 |script| script.keep_foreign = false,
+                |script| script.wide = false,
             ];
             for simplify in simplify {
                 let mut less = best.clone();
@@ -320,12 +336,11 @@ impl World {
         let which = |user: u8| usize::from(user) % users;
         match step {
             Step::Edit { user, edits } => {
-                let first = self.fresh_value();
-                let room = edits.len() as u32 * edits::MOST_VALUES;
-                self.next_value += room;
+                let (first, wide) = (self.fresh_value(), self.setup.wide);
+                self.next_value += edits.len() as u32 * Supply::most_values(wide);
                 self.edit(which(*user), |root| {
-                    let mut values = first..;
-                    edits.iter().try_for_each(|edit| edit.make(root, &mut values))
+                    let mut supply = Supply::new(first.., wide);
+                    edits.iter().try_for_each(|edit| edit.make(root, &mut supply))
                 })
             }
             Step::Undo { user } => self.undo(which(*user)),
@@ -352,18 +367,16 @@ impl World {
                 ghosts => self.deliver_ghost(usize::from(*which) % ghosts).map(drop),
             },
             Step::Patch { edit } => {
-                let mut values = self.fresh_value()..;
-                self.next_value += edits::MOST_VALUES;
-                match edit.as_patch(self.server.document(), &mut values) {
+                let mut supply = self.supply();
+                match edit.as_patch(self.server.document(), &mut supply) {
                     Some(patch) => self.patch(patch.as_bytes()),
                     None => Ok(()),
                 }
             }
             Step::ClientPatch { user, edit } => {
                 let user = which(*user);
-                let mut values = self.fresh_value()..;
-                self.next_value += edits::MOST_VALUES;
-                match edit.as_patch(self.users[user].client.document(), &mut values) {
+                let mut supply = self.supply();
+                match edit.as_patch(self.users[user].client.document(), &mut supply) {
                     Some(patch) => self.client_patch(user, patch.as_bytes()),
                     None => Ok(()),
                 }
@@ -391,6 +404,13 @@ impl World {
         }
     }
 
+    /// Fresh values for one edit.
+    fn supply(&mut self) -> Supply {
+        let (first, wide) = (self.fresh_value(), self.setup.wide);
+        self.next_value += Supply::most_values(wide);
+        Supply::new(first.., wide)
+    }
+
     /// Nobody else has edited: undoing everything restores the first document, redoing everything
     /// the last.
     fn undo_all_and_redo_all(&mut self, first: &Document) -> Result<(), Failure> {
@@ -416,5 +436,48 @@ impl World {
             return fail(0, format!("redo of all leads elsewhere:{difference}"));
         }
         self.settle()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::document::ValueRef;
+
+    /// The keys of all objects of a document, by where they are.
+    fn keys(document: &Document) -> BTreeMap<String, Vec<String>> {
+        let root = ValueRef::Object(document.root());
+        let places = crate::testing::generate::containers(root).into_iter();
+        let keys = places.filter_map(|place| {
+            let object = document.at(&place).ok()?.as_object()?;
+            Some((place, object.iter().map(|(key, _)| key.to_string()).collect()))
+        });
+        keys.collect()
+    }
+
+    /// Objects become wider than those that share lists of keys and get narrower again, and have more
+    /// sets of keys than a document looks for.
+    #[test]
+    fn wide_worlds_are_wide() {
+        let script = Script::generate(Family::Wide, 0, 300);
+        let rules = Rules { checks: Checks::NONE, ..Rules::default() };
+        let mut world = script.world(&rules).unwrap();
+        let mut before = keys(world.users[0].client.document());
+        let mut sets = BTreeSet::new();
+        let (mut wider, mut narrower) = (0, 0);
+        for step in &script.steps {
+            world.step(step).unwrap();
+            let after = keys(world.users[0].client.document());
+            for (place, now) in &after {
+                let was = before.get(place).map_or(now.len(), Vec::len);
+                wider += usize::from(was <= 64 && now.len() > 64);
+                narrower += usize::from(was > 64 && now.len() <= 33);
+            }
+            sets.extend(after.values().cloned());
+            before = after;
+        }
+        assert!(sets.len() > 256 && wider > 8 && narrower > 4, "{} {wider} {narrower}", sets.len());
     }
 }

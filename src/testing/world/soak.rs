@@ -110,8 +110,8 @@ impl FailedRun {
         }
         let _ = writeln!(
             out,
-            "Script {{ users: {}, reader: {}, keep_foreign: {}, steps: vec![",
-            script.users, script.reader, script.keep_foreign
+            "Script {{ users: {}, reader: {}, keep_foreign: {}, wide: {}, steps: vec![",
+            script.users, script.reader, script.keep_foreign, script.wide
         );
         for step in &script.steps {
             let _ = writeln!(out, "    {step:?},");

@@ -2,6 +2,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 
+use super::edits::WIDE_KEYS;
 use super::{Content, Edit, Script, Step, TextEdit};
 use crate::testing::generate::Dice;
 
@@ -25,12 +26,14 @@ pub enum Family {
     Everything,
     /// Texts that are deleted and come back, by undo and as the official clients do it.
     Revived,
+    /// Objects with as many keys as make them change their form, values of all sizes.
+    Wide,
     /// Any steps with any numbers, as a fuzzer makes them.
     Any,
 }
 
 impl Family {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Objects,
         Self::Maps,
         Self::Lists,
@@ -43,6 +46,7 @@ impl Family {
         Self::Alone,
         Self::Everything,
         Self::Revived,
+        Self::Wide,
         Self::Any,
     ];
 
@@ -60,6 +64,7 @@ impl Family {
             Self::Alone => "alone",
             Self::Everything => "everything",
             Self::Revived => "revived",
+            Self::Wide => "wide",
             Self::Any => "any",
         }
     }
@@ -68,13 +73,20 @@ impl Family {
         if self == Self::Any {
             return any(dice, steps);
         }
-        let users = if self == Self::Alone { 1 } else { 2 + dice.weighted(&[4, 3, 1]) };
+        let alone = self == Self::Alone || self == Self::Wide && dice.one_in(4);
+        let users = if alone { 1 } else { 2 + dice.weighted(&[4, 3, 1]) };
         let reader = self == Self::Everything && dice.one_in(3);
         let mut mix = Mix::of(self);
         // Slow and fast connections, long and short messages.
         mix.flow = *dice.pick(&[3, 8, 20]);
-        let breaks =
-            matches!(self, Self::Reconnect | Self::Typing | Self::Everything | Self::Revived);
+        if alone {
+            // Or undo of everything would not restore the first document.
+            (mix.redo, mix.patch, mix.replace) = (0, 0, 0);
+        }
+        let breaks = matches!(
+            self,
+            Self::Reconnect | Self::Typing | Self::Everything | Self::Revived | Self::Wide
+        );
         if !breaks && dice.one_in(2) {
             mix.cut = 0;
         }
@@ -82,6 +94,7 @@ impl Family {
             users: users as u8,
             reader,
             keep_foreign: dice.one_in(4),
+            wide: self == Self::Wide,
             steps: (0..steps).map(|_| mix.step(dice, users)).collect(),
         }
     }
@@ -101,6 +114,7 @@ fn any(dice: &mut Dice, steps: usize) -> Script {
         reader: dice.one_in(4),
         keep_foreign: dice.one_in(4),
         steps: (0..steps).map(|_| step(dice)).collect(),
+        wide: dice.one_in(4),
     }
 }
 
@@ -142,6 +156,9 @@ impl Mix {
             Family::Typing => Self { cut: 4, undo: 0, redo: 0, undo_redo: 0, patch: 0, ..calm },
             Family::Alone => Self { undo: 3, redo: 0, pause: 1, patch: 0, cut: 2, ..calm },
             Family::Revived => Self { undo: 5, redo: 3, undo_redo: 2, cut: 3, revive: 2, ..calm },
+            Family::Wide => {
+                Self { undo: 12, redo: 6, cut: 4, patch: 3, replace: 1, edit: 100, ..calm }
+            }
             Family::Everything => Self {
                 undo: 4,
                 redo: 3,
@@ -219,13 +236,15 @@ impl Mix {
             Family::Lists => [0, 0, 4, 6, 4, 8, 4, 1, 1, 3],
             Family::Nested => [6, 2, 3, 3, 3, 3, 2, 1, 1, 3],
             Family::Mixed => [10, 3, 1, 1, 1, 0, 1, 0, 0, 2],
+            Family::Wide => [8, 5, 2, 1, 2, 1, 3, 0, 5, 1],
             Family::Text => [1, 1, 0, 0, 0, 0, 0, 0, 0, 20],
             Family::Revived => [2, 2, 1, 1, 2, 0, 2, 0, 0, 16],
             Family::Typing => [0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
             _ => [6, 3, 3, 3, 3, 4, 3, 1, 1, 4],
         };
         let at = self.at(dice);
-        let (key, index) = (dice.below(4) as u8, self.index(dice));
+        let keys = if self.family == Family::Wide { WIDE_KEYS.into() } else { 4 };
+        let (key, index) = (dice.below(keys) as u8, self.index(dice));
         let content = self.content(dice);
         match dice.weighted(&weights) {
             0 => Edit::Set { at, key, content },
@@ -245,6 +264,7 @@ impl Mix {
     fn at(&self, dice: &mut Dice) -> u8 {
         match self.family {
             Family::Nested => byte(dice),
+            Family::Wide if dice.weighted(&[1, 2]) > 0 => byte(dice),
             _ if dice.one_in(3) => byte(dice),
             _ => dice.below(2) as u8,
         }
@@ -263,6 +283,9 @@ impl Mix {
             Family::Nested => &[Scalar, Object, List, Map, Nested, Empty],
             Family::Mixed => &[Scalar, Opaque, Object, List, Map],
             Family::Text | Family::Revived => &[Text],
+            Family::Wide => {
+                &[Scalar, Scalar, Scalar, Scalar, Opaque, Object, Object, List, Map, Nested, Text]
+            }
             _ => &[Scalar, Scalar, Opaque, Object, List, Map, Nested, Text, Empty],
         };
         *dice.pick(of)
