@@ -12,6 +12,7 @@ mod history;
 mod hostile;
 mod incarnations;
 mod json_patch;
+mod large;
 mod positions;
 mod reconcile;
 mod refusals;
