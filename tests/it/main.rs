@@ -16,6 +16,7 @@ mod large;
 mod positions;
 mod reconcile;
 mod refusals;
+mod reuse;
 mod rollback;
 mod room;
 mod semantics;
