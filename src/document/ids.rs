@@ -484,6 +484,142 @@ mod tests {
         }
     }
 
+    /// Ids of one actor, of those at first and of texts, from some clock on or down to it.
+    #[derive(Clone, Debug)]
+    struct Stretch {
+        who: u8,
+        first: u64,
+        count: u64,
+        stride: u64,
+        down: bool,
+    }
+
+    impl Stretch {
+        fn ids(&self) -> Vec<NodeId> {
+            let id = |n| {
+                let clock = self.first + n * self.stride;
+                let text = match self.who {
+                    0 => format!("si:{clock}"),
+                    who @ 1..=3 => format!("{who}:{clock}"),
+                    // Large numbers of actors, on both sides of where they become texts.
+                    who @ 4..=6 => format!("{}:{clock}", u32::MAX - u32::from(who) + 3),
+                    _ => format!("a text, {clock}"),
+                };
+                NodeId::from(text.as_str())
+            };
+            let mut ids: Vec<_> = (0..self.count).map(id).collect();
+            if self.down {
+                ids.reverse();
+            }
+            ids
+        }
+    }
+
+    fn stretch() -> impl Strategy<Value = Stretch> {
+        let first = prop_oneof![
+            4 => 0..300_u64,
+            1 => 900..3_000_u64,
+            1 => (0..32_u32, 0..40_u64).prop_map(|(bit, more)| (1 << bit) + more),
+            // Some of these are too large for the tables.
+            1 => u64::from(u32::MAX) - 200..u64::from(u32::MAX) + 9,
+        ];
+        let stride = prop_oneof![4 => Just(1), 2 => 2..40_u64, 1 => 1_000..20_000_000_u64];
+        (0..8_u8, first, 0..120_u64, stride, any::<bool>()).prop_map(
+            |(who, first, count, stride, down)| Stretch { who, first, count, stride, down },
+        )
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// In a row of places, each behind the one before or in front of it, or where something was.
+        Add(Stretch, Places),
+        Remove(Stretch),
+        /// Takes nodes out that go on bearing their ids; others may get these meanwhile.
+        TakeOut(Stretch),
+        /// Frees those that were taken out.
+        Free,
+        Shrink,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Places {
+        Up,
+        Down,
+        Scattered,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let places = prop_oneof![Just(Places::Up), Just(Places::Down), Just(Places::Scattered)];
+        prop_oneof![
+            6 => (stretch(), places).prop_map(|(stretch, places)| Step::Add(stretch, places)),
+            3 => stretch().prop_map(Step::Remove),
+            1 => stretch().prop_map(Step::TakeOut),
+            1 => Just(Step::Free),
+            1 => Just(Step::Shrink),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        /// Many ids at once, in orders in which tables grow, scatter, empty and fill again.
+        #[test]
+        fn stretches_equal_a_map(steps in prop::collection::vec(step(), 0..24)) {
+            let (mut index, mut model) = (IdIndex::default(), BTreeMap::new());
+            let (mut out, mut next) = (Vec::new(), 1_u32);
+            for step in steps {
+                let touched = match &step {
+                    Step::Add(stretch, _) | Step::Remove(stretch) | Step::TakeOut(stretch) => {
+                        stretch.ids()
+                    }
+                    Step::Free | Step::Shrink => Vec::new(),
+                };
+                let base = next;
+                next += 200;
+                for (n, id) in (0_u32..).zip(&touched) {
+                    match &step {
+                        Step::Add(_, places) if !model.contains_key(id) => {
+                            let ix = NodeIx(base + match places {
+                                Places::Up => n,
+                                Places::Down => 199 - n,
+                                Places::Scattered => n * 71 % 200,
+                            });
+                            let packed = index.bear(id);
+                            index.insert(packed, ix);
+                            model.insert(id.clone(), (packed, ix));
+                        }
+                        Step::Remove(_) | Step::TakeOut(_) => {
+                            if let Some((packed, _)) = model.remove(id) {
+                                index.remove(packed);
+                                match step {
+                                    Step::Remove(_) => index.release(packed),
+                                    _ => out.push(packed),
+                                }
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                match step {
+                    Step::Free => out.drain(..).for_each(|packed| index.release(packed)),
+                    Step::Shrink => index.shrink(),
+                    _ => {}
+                }
+                prop_assert_eq!(index.len(), 1 + model.len());
+                for (id, (packed, ix)) in &model {
+                    prop_assert_eq!(index.get(id), Some(*ix));
+                    prop_assert_eq!(index.get_packed(*packed), Some(*ix));
+                    prop_assert_eq!(&index.unpack(*packed), id);
+                }
+                for id in touched {
+                    prop_assert_eq!(index.get(&id), model.get(&id).map(|(_, ix)| *ix));
+                }
+                let borne = model.values().map(|(packed, _)| *packed).chain(out.iter().copied());
+                prop_assert_eq!(index.check(borne), Ok(()));
+            }
+        }
+    }
+
     #[test]
     fn a_text_is_kept_while_a_node_bears_it() {
         let mut index = IdIndex::default();
