@@ -141,7 +141,7 @@ fn check(document: &Document, model: &[u32]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(cases(40))]
+    #![proptest_config(cases(120))]
 
     #[test]
     fn a_large_list_is_a_vector(steps in prop::collection::vec(step(), 0..16)) {

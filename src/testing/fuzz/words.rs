@@ -30,6 +30,8 @@ pub(super) enum Key {
     Digit(u8),
     Digits(u8, u8),
     Spaces,
+    /// One of more than objects share lists of.
+    Many(u8),
 }
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -41,6 +43,8 @@ pub(super) enum Leaf {
     Key(Key),
     Array(Vec<u8>),
     Object(Key, u8),
+    /// A text of so many bytes; it lies in three places, by its length.
+    Long(u8),
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -59,6 +63,15 @@ pub(super) enum Content {
     Register(Leaf),
     Text(Vec<(Word, Option<Attribute>)>, u8),
     File,
+    Wide(Row),
+}
+
+/// Fields at many keys in a row.
+#[derive(Arbitrary, Clone, Debug)]
+pub(super) struct Row {
+    first: u8,
+    count: u8,
+    leaf: Leaf,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -76,6 +89,7 @@ pub(super) enum Change {
     DeleteCrdt(Id),
     DeleteObjectKey(Id, Key),
     UpdateText { id: Id, base: u8, op_id: u8, ops: Vec<TextChange> },
+    Widen(Id, Row),
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -116,6 +130,7 @@ impl Key {
             Self::Digit(n) => digit(n).to_string().as_str().into(),
             Self::Digits(n, m) => [digit(n), digit(m)].iter().collect::<String>().as_str().into(),
             Self::Spaces => "  ".into(),
+            Self::Many(n) => format!("k{}", n % KEYS).as_str().into(),
         }
     }
 }
@@ -132,7 +147,18 @@ impl Leaf {
                 Json::array(bytes.iter().take(4).map(|n| Json::from(f64::from(*n))))
             }
             Self::Object(key, value) => Json::object([(key.text(), Json::from(f64::from(*value)))]),
+            Self::Long(n) => Json::from("x".repeat(usize::from(n % 40)).as_str()),
         }
+    }
+}
+
+/// A few more than objects share lists of.
+const KEYS: u8 = 80;
+
+impl Row {
+    fn fields(&self) -> JsonObject {
+        let keys = (0..self.count % KEYS).map(|n| Key::Many(self.first % KEYS + n));
+        keys.map(|key| (key.text(), self.leaf.json())).collect()
     }
 }
 
@@ -167,6 +193,7 @@ impl Content {
     pub(super) fn node_content(&self) -> NodeContent {
         match self {
             Self::Object(data) => NodeContent::Object(Arc::new(fields(data))),
+            Self::Wide(row) => NodeContent::Object(Arc::new(row.fields())),
             Self::List => NodeContent::List,
             Self::Map => NodeContent::Map,
             Self::Register(leaf) => NodeContent::Register(leaf.json()),
@@ -229,6 +256,7 @@ impl Change {
                 (*id, OpKind::Create(create))
             }
             Self::UpdateObject(id, data) => (*id, OpKind::UpdateObject { data: fields(data) }),
+            Self::Widen(id, row) => (*id, OpKind::UpdateObject { data: row.fields() }),
             Self::DeleteCrdt(id) => (*id, OpKind::DeleteCrdt),
             Self::DeleteObjectKey(id, key) => (*id, OpKind::DeleteObjectKey { key: key.text() }),
             Self::UpdateText { id, base, op_id: number, ops } => {
