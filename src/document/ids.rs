@@ -352,8 +352,12 @@ impl Table {
     }
 
     /// Gives back memory that further growth would have used, or that nodes no more need which came in
-    /// another order than that of their clocks and are in a row by now.
+    /// another order than that of their clocks: before the table had room for them, or was in a row.
     fn shrink(&mut self) {
+        for (clock, ix) in std::mem::take(&mut self.sparse) {
+            self.len -= 1;
+            self.insert(clock, ix);
+        }
         for chunk in self.chunks.iter_mut().filter(|chunk| chunk.present != 0 && chunk.row == 0) {
             let Some(places) = self.scattered.get(chunk.first) else { continue };
             if let Some(row) = Chunk::of_row(chunk.present, places) {
@@ -737,6 +741,20 @@ mod tests {
         assert_eq!(of_clocks(&[12, 9, 15, 6, 3, 0]), (0, 0));
         assert_eq!(of_clocks(&[15, 0, 9, 12, 3, 6]), (1, 0));
         assert_eq!(of_clocks(&[15, 0, 9, 3, 6]), (1, 1));
+    }
+
+    #[test]
+    fn a_document_that_is_loaded_has_its_nodes_in_rows() {
+        // In the order of their keys 1, 10, 11, …, 2, 20, … they are not.
+        let shapes = crate::testing::shapes::plain_lson(100);
+        let document = crate::Document::from_plain_lson(&shapes).unwrap();
+        let (loaded, _) = crate::Document::from_nodes(document.nodes()).unwrap();
+        let tables = [&document, &loaded].map(|document| &document.ids);
+        let scattered = tables.map(|ids| {
+            let tables = ids.minted.values().chain([&ids.initial]);
+            tables.map(|table| table.scattered.iter().count()).sum::<usize>()
+        });
+        assert_eq!((scattered, loaded.ids.len()), ([0, 0], 203));
     }
 
     #[test]

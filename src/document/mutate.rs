@@ -392,7 +392,8 @@ impl Document {
         self.free.last().copied().unwrap_or(NodeIx(self.tree.len() as u32))
     }
 
-    /// So many places for nodes to come, each of which gets the one that is [next](Self::next_place).
+    /// So many places for nodes to come. One of them that is put on top of those that are free is where the
+    /// [next](Self::next_place) node comes.
     pub(super) fn reserve(&mut self, places: usize) -> impl Iterator<Item = NodeIx> {
         let first = self.tree.len();
         (0..places).for_each(|_| self.tree.push(Node::vacant()));
