@@ -425,8 +425,8 @@ impl Tree {
         if let Some(ix) = free.iter().find(|ix| !is_cleared(ix) || !seen.insert(**ix)) {
             return Err(format!("I2: the place {} is free twice or not at all", ix.0));
         }
-        let all = (0..).map(NodeIx).take(self.len());
-        match all.into_iter().find(|ix| is_cleared(ix) && !seen.contains(ix)) {
+        let mut all = (0..).map(NodeIx).take(self.len());
+        match all.find(|ix| is_cleared(ix) && !seen.contains(ix)) {
             Some(ix) => Err(format!("I2: nothing is at the place {}, which is not free", ix.0)),
             None => Ok(()),
         }

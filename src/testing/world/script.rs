@@ -338,10 +338,9 @@ impl World {
         let which = |user: u8| usize::from(user) % users;
         match step {
             Step::Edit { user, edits } => {
-                let (first, wide) = (self.fresh_value(), self.setup.wide);
-                self.next_value += edits.len() as u32 * Supply::most_values(wide);
+                let supply = self.supply(edits.len());
                 self.edit(which(*user), |root| {
-                    let mut supply = Supply::new(first.., wide);
+                    let mut supply = supply.clone();
                     edits.iter().try_for_each(|edit| edit.make(root, &mut supply))
                 })
             }
@@ -369,7 +368,7 @@ impl World {
                 ghosts => self.deliver_ghost(usize::from(*which) % ghosts).map(drop),
             },
             Step::Patch { edit } => {
-                let mut supply = self.supply();
+                let mut supply = self.supply(1);
                 match edit.as_patch(self.server.document(), &mut supply) {
                     Some(patch) => self.patch(patch.as_bytes()),
                     None => Ok(()),
@@ -377,7 +376,7 @@ impl World {
             }
             Step::ClientPatch { user, edit } => {
                 let user = which(*user);
-                let mut supply = self.supply();
+                let mut supply = self.supply(1);
                 match edit.as_patch(self.users[user].client.document(), &mut supply) {
                     Some(patch) => self.client_patch(user, patch.as_bytes()),
                     None => Ok(()),
@@ -406,10 +405,10 @@ impl World {
         }
     }
 
-    /// Fresh values for one edit.
-    fn supply(&mut self) -> Supply {
+    /// Fresh values for so many edits.
+    fn supply(&mut self, edits: usize) -> Supply {
         let (first, wide) = (self.fresh_value(), self.setup.wide);
-        self.next_value += Supply::most_values(wide);
+        self.next_value += edits as u32 * Supply::most_values(wide);
         Supply::new(first.., wide)
     }
 

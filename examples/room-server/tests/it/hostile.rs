@@ -17,6 +17,19 @@ fn access(server: &Server, user: &str, permissions: &Value) -> String {
     format!("tok={}", server.token("/v2/authorize-user", &body))
 }
 
+/// What a token says of one who may write in all rooms.
+fn claims() -> Claims {
+    let grant = Grant::Access { perms: serde_json::from_str(r#"{"*":["*:write"]}"#).unwrap() };
+    Claims { uid: "ann".to_owned(), ui: None, grant }
+}
+
+/// Waits until all connections but one have ended.
+async fn one_is_left(server: &Server) {
+    while server.metric("connections") > 1 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Edits, and sees the edit acknowledged.
 async fn still_works(raw: &mut Raw, n: u64) {
     let op = format!("{}:{n}", raw.actor);
@@ -40,9 +53,7 @@ async fn nobody_gets_in_without_a_right() {
     assert_eq!(server.rest("POST", "/v2/rooms", &private).status, 200);
     let id = |user: &str| server.token("/v2/identify-user", &json!({ "userId": user }));
     let (ann, bob) = (id("ann"), id("bob"));
-    let grant = Grant::Access { perms: serde_json::from_str(r#"{"*":["*:write"]}"#).unwrap() };
-    let claims = Claims { uid: "ann".to_owned(), ui: None, grant };
-    let forged = Tokens::new(b"a guess").sign(claims).unwrap();
+    let forged = Tokens::new(b"a guess").sign(claims()).unwrap();
     let [header, body, signature] = ann.split('.').collect::<Vec<_>>()[..] else { panic!() };
     let other = access(&server, "eve", &json!({ "other": ["*:write"], "priv": ["*:write"] }));
     for auth in [
@@ -76,10 +87,8 @@ async fn an_expired_token_is_told_from_a_bad_one() {
     thread.join().unwrap();
     let tokens = Tokens::new(&contents.token_key);
     let signed = |hours: u64| {
-        let grant = Grant::Access { perms: serde_json::from_str(r#"{"*":["*:write"]}"#).unwrap() };
-        let claims = Claims { uid: "ann".to_owned(), ui: None, grant };
         let at = SystemTime::now() - Duration::from_secs(3600 * hours);
-        format!("tok={}", tokens.sign_at(claims, at).unwrap())
+        format!("tok={}", tokens.sign_at(claims(), at).unwrap())
     };
     let server = Server::start(data.path(), &[]);
     // A client that hears this asks for another token; after any other it would not.
@@ -94,9 +103,7 @@ async fn a_full_server_says_to_come_back_later() {
     let (mut first, second) = (server.join("a").await, server.join("b").await);
     assert_eq!(server.join_with("c", PUBLIC).await.err(), Some(1013));
     drop(second);
-    while server.metric("connections") > 1 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    one_is_left(&server).await;
     still_works(&mut server.join("c").await, 0).await;
     still_works(&mut first, 0).await;
 }
@@ -234,8 +241,6 @@ async fn a_thousand_connects_do_not_disturb() {
         assert!(inside.len() < 40, "there is no end");
     }
     drop(inside);
-    while server.metric("connections") > 1 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    one_is_left(&server).await;
     still_works(&mut bystander, 100).await;
 }

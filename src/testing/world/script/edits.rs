@@ -25,7 +25,7 @@ const TEXT_LENS: [usize; 8] = [6, 7, 8, 9, 14, 15, 36, 37];
 ///
 /// In a wide world these are many keys and values of all sizes, and structures have as many entries as
 /// make them change their form.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Supply {
     values: RangeFrom<u32>,
     wide: bool,
