@@ -149,14 +149,13 @@ impl Limits {
                 let Some(object) = document.object(ix) else { return Ok(()) };
                 // What it replaces only makes it less; to measure it exactly would take longer.
                 let most = data.iter().map(|(key, value)| key.len() + value.most_json_len());
-                if object.json_bytes() + most.sum::<usize>() <= self.object_size {
+                if object.most_json_bytes() + most.sum::<usize>() <= self.object_size {
                     return Ok(());
                 }
                 let added = data.iter().map(|(key, value)| field_size(key, value));
                 let replaced = |(key, _)| document.field(ix, key).map(|old| field_size(key, &old));
                 let freed: usize = data.iter().filter_map(replaced).sum();
-                // What is counted modulo 2³² may be less than what a huge field takes.
-                let size = (object.json_bytes() + added.sum::<usize>()).saturating_sub(freed);
+                let size = object.json_bytes() + added.sum::<usize>() - freed;
                 self.check_object(&op.id, size)
             }
             OpKind::Create(create) => {

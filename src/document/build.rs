@@ -3,7 +3,7 @@
 //! The reader's events become nodes as they come; there is no value in between. Nodes are named
 //! `si:1`, `si:2`, … in the order of the text, parents first.
 
-use super::node::{BodyIx, Node, NodeIx};
+use super::node::{Node, NodeIx, PackedBody};
 use super::objects::Slot;
 use super::text_node::TextNode;
 use super::{Document, MAX_NODE_DEPTH, PackedId};
@@ -71,8 +71,7 @@ impl Builder {
         &mut self,
         parent: NodeIx,
         place: Place<'_>,
-        kind: NodeKind,
-        body: BodyIx,
+        body: PackedBody,
     ) -> Result<NodeIx, SinkError> {
         let document = &mut self.document;
         let depth = document.depth(parent) + 1;
@@ -92,7 +91,7 @@ impl Builder {
         self.clock =
             self.clock.checked_add(1).ok_or_else(|| SinkError("too many nodes".to_owned()))?;
         let id = PackedId::initial(self.clock);
-        Ok(document.attach_node(Node { id, parent, key, depth, kind, body }))
+        Ok(document.attach_node(Node { id, parent, key, depth, body }))
     }
 
     fn set_json(&mut self, object: NodeIx, key: &SmallStr, value: Json) {
@@ -114,7 +113,7 @@ impl Sink for Builder {
             (Place::Key(key), NodeKind::Object) => self.set_json(parent, key, value),
             _ => {
                 let body = self.document.tree.add_register(&value);
-                self.add(parent, place, NodeKind::Register, body)?;
+                self.add(parent, place, body)?;
             }
         }
         Ok(())
@@ -127,12 +126,12 @@ impl Sink for Builder {
         container: Container,
     ) -> Result<NodeIx, SinkError> {
         let tree = &mut self.document.tree;
-        let (kind, body) = match container {
-            Container::Object => (NodeKind::Object, tree.open_object()),
-            Container::Map => (NodeKind::Map, tree.add_order()),
-            Container::List => (NodeKind::List, tree.add_order()),
+        let body = match container {
+            Container::Object => tree.open_object(),
+            Container::Map => tree.add_order(NodeKind::Map),
+            Container::List => tree.add_order(NodeKind::List),
         };
-        self.add(parent, place, kind, body)
+        self.add(parent, place, body)
     }
 
     fn text(
@@ -143,12 +142,12 @@ impl Sink for Builder {
         version: u64,
     ) -> Result<(), SinkError> {
         let body = self.document.tree.add_text(TextNode::new(segments, version));
-        self.add(parent, place, NodeKind::Text, body).map(drop)
+        self.add(parent, place, body).map(drop)
     }
 
     fn file(&mut self, parent: NodeIx, place: Place<'_>, file: FileMeta) -> Result<(), SinkError> {
         let body = self.document.tree.add_file(file.into());
-        self.add(parent, place, NodeKind::File, body).map(drop)
+        self.add(parent, place, body).map(drop)
     }
 
     fn close(&mut self, node: NodeIx) -> Result<(), SinkError> {

@@ -59,8 +59,7 @@ impl Document {
         match self.body(ix) {
             Body::Object(object) => {
                 let bytes: usize = object.fields().map(|(k, v)| field_bytes(k, &v)).sum();
-                // It is counted modulo 2³².
-                if bytes & u32::MAX as usize != object.json_bytes() {
+                if bytes != object.json_bytes() || bytes > object.most_json_bytes() {
                     return Err(format!("I6: {} has {bytes} bytes of fields", self.id(ix)));
                 }
                 let register = object.iter().any(|(_, slot)| {

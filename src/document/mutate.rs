@@ -183,9 +183,9 @@ impl Document {
         id: &NodeId,
         content: &NodeContent,
     ) -> Node {
-        let (kind, depth) = (content.kind(), self.depth(parent) + 1);
+        let depth = self.depth(parent) + 1;
         let body = self.tree.add_body(content);
-        Node { id: self.ids.bear(id), parent, key, depth, kind, body }
+        Node { id: self.ids.bear(id), parent, key, depth, body }
     }
 
     /// Adds a node where its link says, where nothing is.

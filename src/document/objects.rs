@@ -17,12 +17,12 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::keyed::{Keyed, KeyedIter};
-use super::node::{BodyIx, NodeIx};
+use super::node::{NodeIx, PackedBody};
 use super::slab::Slab;
 use crate::json::JsonObject;
 use crate::json::write::write_json;
 use crate::{Json, SmallStr};
-use cells::{Cell, Cells, Footer};
+use cells::{Cell, Cells};
 use key_lists::KeyLists;
 use packed::{Packed, Values};
 
@@ -35,24 +35,15 @@ pub(crate) enum Slot {
 
 /// What can be put at a key: a slot, or a field that is only lent and mostly need not be copied.
 pub(super) trait Value {
-    /// The size of the JSON field that this is at `key`, if it is one.
-    fn field_bytes(&self, key: &SmallStr) -> u32;
     fn pack(self, to: &mut Packed, leaves: &mut Leaves);
     fn into_slot(self) -> Slot;
 }
 
 impl Value for Slot {
-    fn field_bytes(&self, key: &SmallStr) -> u32 {
-        match self {
-            Self::Json(value) => add(0, key, value),
-            Self::Child(_) => 0,
-        }
-    }
-
     fn pack(self, to: &mut Packed, leaves: &mut Leaves) {
         match self {
             Self::Json(value) if to.set_short(&value) => {}
-            Self::Json(value) => to.set_leaf(leaves.insert(value)),
+            Self::Json(value) => to.set_leaf(leaves.insert(Leaf::new(value))),
             Self::Child(child) => to.set_child(child),
         }
     }
@@ -63,13 +54,9 @@ impl Value for Slot {
 }
 
 impl Value for &Json {
-    fn field_bytes(&self, key: &SmallStr) -> u32 {
-        add(0, key, self)
-    }
-
     fn pack(self, to: &mut Packed, leaves: &mut Leaves) {
         if !to.set_short(self) {
-            to.set_leaf(leaves.insert(self.clone()));
+            to.set_leaf(leaves.insert(Leaf::new(self.clone())));
         }
     }
 
@@ -78,8 +65,21 @@ impl Value for &Json {
     }
 }
 
-/// Values that are not packed: longer texts, arrays and JSON objects.
-type Leaves = Slab<Json>;
+/// A value that is not packed: a longer text, an array or a JSON object.
+#[derive(Clone, Debug)]
+pub(crate) struct Leaf {
+    value: Json,
+    /// Of its JSON text.
+    len: usize,
+}
+
+impl Leaf {
+    fn new(value: Json) -> Self {
+        Self { len: value.json_len(), value }
+    }
+}
+
+type Leaves = Slab<Leaf>;
 
 /// What all objects and registers of a document hold.
 #[derive(Clone, Debug, Default)]
@@ -96,11 +96,23 @@ pub(crate) struct Objects {
 #[derive(Clone, Debug, Default)]
 struct Table {
     entries: Keyed<Slot>,
-    /// As in a [`Footer`].
-    json_bytes: u32,
+    /// The size of the JSON fields, keys and values, as JSON text.
+    json_bytes: usize,
 }
 
-/// The two forms of an object, each with what is known of it. Its [`BodyIx`] tells them apart.
+/// What is known of a packed object without its values: it is said in the object's node, so that the keys
+/// need not wait for the values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Outline {
+    /// Where the values are; [empty](Cell::EMPTY) if there are none.
+    cell: Cell,
+    /// The number of the list of keys.
+    list: u32,
+    /// Whether any of the values may be a leaf.
+    has_leaves: bool,
+}
+
+/// The two forms of an object, each with what is known of it. Its [`PackedBody`] tells them apart.
 #[derive(Clone, Copy, Debug)]
 enum Form<Packed, Table> {
     /// With a shared list of keys; the values in a cell. The form of an object without entries,
@@ -110,34 +122,47 @@ enum Form<Packed, Table> {
     Table(Table),
 }
 
-/// Stands for a class of cells in the [`BodyIx`] of a table.
+/// Stands for a class of cells in the [`PackedBody`] of a table.
 const TABLE: u32 = 31;
 const _: () = assert!(cells::CLASSES <= TABLE as usize && TABLE < 1 << cells::CLASS_BITS);
-const _: () = assert!(key_lists::KEYS * packed::WIDEST + size_of::<Footer>() <= cells::LARGEST);
+const _: () = assert!(key_lists::KEYS * packed::WIDEST <= cells::LARGEST);
 
-fn table(number: u32) -> BodyIx {
-    debug_assert!(number < cells::NUMBERS, "tables are far larger than their numbers");
-    BodyIx(number << cells::CLASS_BITS | TABLE)
+/// Stands beside the number of a list of keys.
+const LEAVES: u32 = 1 << 23;
+const _: () = assert!(key_lists::NUMBERS <= LEAVES);
+
+impl From<Outline> for PackedBody {
+    fn from(Outline { cell: Cell(cell), list, has_leaves }: Outline) -> Self {
+        Self::object(cell, if has_leaves { list | LEAVES } else { list })
+    }
 }
 
-fn form(body: BodyIx) -> Form<Cell, u32> {
-    match body.0 % (1 << cells::CLASS_BITS) {
-        TABLE => Form::Table(body.0 >> cells::CLASS_BITS),
-        _ => Form::Packed(Cell(body.0)),
+fn table(number: u32) -> PackedBody {
+    debug_assert!(number < cells::NUMBERS, "tables are far larger than their numbers");
+    PackedBody::object(number << cells::CLASS_BITS | TABLE, 0)
+}
+
+#[inline]
+fn form(body: PackedBody) -> Form<Outline, u32> {
+    let (place, list) = body.of_object();
+    match place % (1 << cells::CLASS_BITS) {
+        TABLE => Form::Table(place >> cells::CLASS_BITS),
+        _ => Form::Packed(Outline {
+            cell: Cell(place),
+            list: list & !LEAVES,
+            has_leaves: list & LEAVES != 0,
+        }),
     }
 }
 
 impl Objects {
     /// An object with these fields.
-    pub(super) fn add(&mut self, fields: &JsonObject) -> BodyIx {
-        let json_bytes = fields.iter().fold(0, |sum, (key, value)| add(sum, key, value));
+    pub(super) fn add(&mut self, fields: &JsonObject) -> PackedBody {
         let entries = fields.entries().iter();
         match self.lists.share(entries.clone().map(|(key, _)| key)) {
-            Some(list) => {
-                let values = entries.map(|(_, value)| value);
-                self.pack(values, Footer { list, json_bytes }).into()
-            }
+            Some(list) => self.pack(list, entries.map(|(_, value)| value)).into(),
             None => {
+                let json_bytes = entries.clone().map(|(key, value)| field_bytes(key, value)).sum();
                 let entries =
                     entries.map(|(key, value)| (key.clone(), value.into_slot())).collect();
                 table(self.tables.insert(Table { entries, json_bytes }))
@@ -146,48 +171,49 @@ impl Objects {
     }
 
     /// An object whose entries are about to come, until it is [settled](Self::settle).
-    pub(super) fn open(&mut self) -> BodyIx {
+    pub(super) fn open(&mut self) -> PackedBody {
         let entries = Keyed::Small(std::mem::take(&mut self.spare));
         table(self.tables.insert(Table { entries, json_bytes: 0 }))
     }
 
     /// All entries have come for now: packs them, and gives back memory for further ones.
-    pub(super) fn settle(&mut self, object: &mut BodyIx) {
+    pub(super) fn settle(&mut self, object: &mut PackedBody) {
         let Form::Table(number) = form(*object) else { return };
         let Some(table) = self.tables.get_mut(number) else { return };
         let Some(list) = self.lists.share(table.entries.iter().map(|(key, _)| key)) else {
             table.entries.shrink();
             return;
         };
-        let Some(Table { entries, json_bytes }) = self.tables.remove(number) else { return };
-        let footer = Footer { list, json_bytes };
-        let cell = match entries {
+        let Some(Table { entries, .. }) = self.tables.remove(number) else { return };
+        let outline = match entries {
             Keyed::Small(mut entries) => {
-                let cell = self.pack(entries.drain(..).map(|(_, slot)| slot), footer);
+                let outline = self.pack(list, entries.drain(..).map(|(_, slot)| slot));
                 self.spare = entries;
-                cell
+                outline
             }
-            Keyed::Large(entries) => self.pack(entries.into_values(), footer),
+            Keyed::Large(entries) => self.pack(list, entries.into_values()),
         };
-        *object = cell.into();
+        *object = outline.into();
     }
 
-    /// The values of an object in a new cell.
-    fn pack(&mut self, values: impl Iterator<Item = impl Value>, footer: Footer) -> Cell {
+    /// The values of an object with these keys in a new cell.
+    fn pack(&mut self, list: u32, values: impl Iterator<Item = impl Value>) -> Outline {
         let mut run: SmallVec<[u8; 128]> = SmallVec::new();
         let mut packed = Packed::null();
+        let mut has_leaves = false;
         for value in values {
             value.pack(&mut packed, &mut self.leaves);
+            has_leaves |= packed.is_leaf();
             run.extend_from_slice(packed.bytes());
         }
-        self.cells.add_with_footer(&run, footer)
+        Outline { cell: self.cells.add(&run), list, has_leaves }
     }
 
     /// What an object holds.
     #[inline]
-    pub(super) fn view(&self, object: BodyIx) -> Object<'_> {
+    pub(super) fn view(&self, object: PackedBody) -> Object<'_> {
         let form = match form(object) {
-            Form::Packed(cell) => Form::Packed(self.cells.with_footer(cell)),
+            Form::Packed(outline) => Form::Packed((self.cells.get(outline.cell), outline)),
             Form::Table(number) => match self.tables.get(number) {
                 Some(table) => Form::Table(table),
                 None => Form::Packed(Default::default()),
@@ -199,45 +225,42 @@ impl Objects {
     /// Puts something at `key` and returns what was there.
     pub(super) fn insert(
         &mut self,
-        object: &mut BodyIx,
+        object: &mut PackedBody,
         key: &SmallStr,
         value: impl Value,
     ) -> Option<Slot> {
-        let cell = match form(*object) {
+        let outline = match form(*object) {
             Form::Table(number) => return self.tables.get_mut(number)?.insert(key, value),
-            Form::Packed(cell) => cell,
+            Form::Packed(outline) => outline,
         };
-        let added = value.field_bytes(key);
         let mut new = Packed::null();
-        let (bytes, last) = self.cells.with_footer_mut(cell);
-        let Footer { list, json_bytes } = Footer::read(last);
-        match self.lists.find(list, key) {
+        match self.lists.find(outline.list, key) {
             Ok(at) => {
                 value.pack(&mut new, &mut self.leaves);
+                let bytes = self.cells.get_mut(outline.cell);
                 let (place, old) = take(bytes, at, &mut self.leaves);
-                let json_bytes = count(json_bytes, added, key, Some(&old));
-                let footer = Footer { list, json_bytes };
                 // Mostly it is as wide, and the values behind it stay where they are.
                 if place.len() == new.bytes().len() {
                     if let Some(place) = bytes.get_mut(place) {
                         place.copy_from_slice(new.bytes());
                     }
-                    footer.write(last);
+                    if new.is_leaf() {
+                        *object = Outline { has_leaves: true, ..outline }.into();
+                    }
                 } else {
-                    let after = self.lists.get(list).len() - at - 1;
-                    *object = self.splice(cell, place, after, new.bytes(), footer).into();
+                    let after = self.lists.get(outline.list).len() - at - 1;
+                    *object = self.splice(outline, place, after, &new).into();
                 }
                 Some(old)
             }
-            Err(at) => match self.lists.share_with(list, at, key) {
-                Some(longer) => {
+            Err(at) => match self.lists.share_with(outline.list, at, key) {
+                Some(list) => {
                     value.pack(&mut new, &mut self.leaves);
-                    let after = self.lists.get(list).len() - at;
-                    let start = packed::widths_of(bytes, at);
-                    let json_bytes = count(json_bytes, added, key, None);
-                    let footer = Footer { list: longer, json_bytes };
-                    *object = self.splice(cell, start..start, after, new.bytes(), footer).into();
-                    self.lists.release(list);
+                    let after = self.lists.get(outline.list).len() - at;
+                    let start = packed::widths_of(self.cells.get(outline.cell), at);
+                    let longer = Outline { list, ..outline };
+                    *object = self.splice(longer, start..start, after, &new).into();
+                    self.lists.release(outline.list);
                     None
                 }
                 None => self.as_table_mut(object)?.insert(key, value),
@@ -246,8 +269,8 @@ impl Objects {
     }
 
     /// Removes what is at `key` and returns it.
-    pub(super) fn remove(&mut self, object: &mut BodyIx, key: &SmallStr) -> Option<Slot> {
-        let cell = match form(*object) {
+    pub(super) fn remove(&mut self, object: &mut PackedBody, key: &SmallStr) -> Option<Slot> {
+        let outline = match form(*object) {
             Form::Table(number) => {
                 let table = self.tables.get_mut(number)?;
                 let was_large = table.entries.is_large();
@@ -258,35 +281,34 @@ impl Objects {
                 }
                 return old;
             }
-            Form::Packed(cell) => cell,
+            Form::Packed(outline) => outline,
         };
-        let (bytes, Footer { list, json_bytes }) = self.cells.with_footer(cell);
-        let at = self.lists.find(list, key).ok()?;
-        match self.lists.share_without(list, at) {
-            Some(shorter) => {
-                let after = self.lists.get(list).len() - at - 1;
+        let at = self.lists.find(outline.list, key).ok()?;
+        match self.lists.share_without(outline.list, at) {
+            Some(list) => {
+                let after = self.lists.get(outline.list).len() - at - 1;
+                let bytes = self.cells.get(outline.cell);
                 let (place, old) = take(bytes, at, &mut self.leaves);
-                let json_bytes = count(json_bytes, 0, key, Some(&old));
-                let footer = Footer { list: shorter, json_bytes };
-                *object = self.splice(cell, place, after, &[], footer).into();
-                self.lists.release(list);
+                let shorter = Outline { list, ..outline };
+                *object = self.splice(shorter, place, after, &Packed::nothing()).into();
+                self.lists.release(outline.list);
                 Some(old)
             }
             None => self.as_table_mut(object)?.remove(key),
         }
     }
 
-    /// Puts `new` in the place of some bytes of an object's cell, after which come the bytes of this many
-    /// values. Tells the cell in which all of them are then.
+    /// Puts a value in the place of some bytes of an object's cell, after which come the bytes of this many
+    /// values. Tells what is known of the object then.
     fn splice(
         &mut self,
-        cell: Cell,
+        outline: Outline,
         old: Range<usize>,
         after: usize,
-        new: &[u8],
-        footer: Footer,
-    ) -> Cell {
-        let (bytes, last) = self.cells.with_footer_mut(cell);
+        new: &Packed,
+    ) -> Outline {
+        let (cell, has_leaves) = (outline.cell, outline.has_leaves || new.is_leaf());
+        let (bytes, new) = (self.cells.get_mut(cell), new.bytes());
         let used = old.end + packed::widths_of(bytes.get(old.end..).unwrap_or_default(), after);
         if Cells::is_unfit(cell, used - old.len() + new.len()) {
             let mut run: SmallVec<[u8; 128]> = SmallVec::new();
@@ -295,23 +317,22 @@ impl Objects {
             run.extend_from_slice(new);
             run.extend_from_slice(part(old.end..used));
             self.cells.remove(cell);
-            return self.cells.add_with_footer(&run, footer);
+            return Outline { cell: self.cells.add(&run), has_leaves, ..outline };
         }
         bytes.copy_within(old.end..used, old.start + new.len());
         if let Some(place) = bytes.get_mut(old.start..old.start + new.len()) {
             place.copy_from_slice(new);
         }
-        footer.write(last);
-        cell
+        Outline { has_leaves, ..outline }
     }
 
     /// Gives an object keys of its own.
-    fn as_table_mut(&mut self, object: &mut BodyIx) -> Option<&mut Table> {
-        if let Form::Packed(cell) = form(*object) {
+    fn as_table_mut(&mut self, object: &mut PackedBody) -> Option<&mut Table> {
+        if let Form::Packed(outline) = form(*object) {
             let view = self.view(*object);
             let entries = view.iter().map(|(key, slot)| (key.clone(), slot.to_slot())).collect();
-            let (_, Footer { json_bytes, .. }) = self.cells.with_footer(cell);
-            self.drop_packed(cell);
+            let json_bytes = view.json_bytes();
+            self.drop_packed(outline);
             *object = table(self.tables.insert(Table { entries, json_bytes }));
         }
         match form(*object) {
@@ -321,17 +342,17 @@ impl Objects {
     }
 
     /// An object is no more.
-    pub(super) fn free(&mut self, object: BodyIx) {
+    pub(super) fn free(&mut self, object: PackedBody) {
         match form(object) {
-            Form::Packed(cell) => self.drop_packed(cell),
+            Form::Packed(outline) => self.drop_packed(outline),
             Form::Table(number) => _ = self.tables.remove(number),
         }
     }
 
-    fn drop_packed(&mut self, cell: Cell) {
-        let (bytes, Footer { list, .. }) = self.cells.with_footer(cell);
-        for value in packed::values(bytes).take(self.lists.get(list).len()) {
-            if let Some(leaf) = packed::leaf(value) {
+    fn drop_packed(&mut self, Outline { cell, list, has_leaves }: Outline) {
+        if has_leaves {
+            let values = packed::values(self.cells.get(cell)).take(self.lists.get(list).len());
+            for leaf in values.filter_map(packed::leaf) {
                 self.leaves.remove(leaf);
             }
         }
@@ -340,24 +361,31 @@ impl Objects {
     }
 
     /// A register with this value.
-    pub(super) fn add_register(&mut self, value: &Json) -> BodyIx {
+    pub(super) fn add_register(&mut self, value: &Json) -> PackedBody {
         let mut packed = Packed::null();
         value.pack(&mut packed, &mut self.leaves);
-        self.cells.add(packed.bytes()).into()
+        match packed.as_register() {
+            Some(register) => register,
+            None => packed::outside(self.cells.add(packed.bytes())),
+        }
     }
 
     /// The value of a register.
-    pub(super) fn register(&self, register: BodyIx) -> SlotRef<'_> {
-        SlotRef::Packed(self.cells.get(Cell(register.0)), &self.leaves)
+    pub(super) fn register<'a>(&'a self, register: &'a PackedBody) -> SlotRef<'a> {
+        let bytes = match packed::cell_outside(*register) {
+            Some(cell) => self.cells.get(cell),
+            None => register.of_register(),
+        };
+        SlotRef::Packed(bytes, &self.leaves)
     }
 
     /// A register is no more.
-    pub(super) fn free_register(&mut self, register: BodyIx) {
-        let cell = Cell(register.0);
-        if let Some(leaf) = packed::leaf(self.cells.get(cell)) {
+    pub(super) fn free_register(&mut self, register: PackedBody) {
+        if let Some(cell) = packed::cell_outside(register) {
+            self.cells.remove(cell);
+        } else if let Some(leaf) = packed::leaf(register.of_register()) {
             self.leaves.remove(leaf);
         }
-        self.cells.remove(cell);
     }
 
     /// Gives back memory that reading a document or further growth would have used.
@@ -378,33 +406,38 @@ impl Objects {
     /// Says what leaks, is shared or is no value, if these are all objects and registers.
     pub(super) fn check(
         &self,
-        objects: impl Iterator<Item = BodyIx>,
-        registers: impl Iterator<Item = BodyIx>,
+        objects: impl Iterator<Item = PackedBody>,
+        registers: impl Iterator<Item = PackedBody>,
     ) -> Result<(), String> {
         let (mut tables, mut lists) = (Vec::new(), Vec::new());
         let (mut cells, mut leaves) = (Vec::new(), Vec::new());
         for object in objects {
             match form(object) {
                 Form::Table(number) => tables.push(number),
-                Form::Packed(Cell::EMPTY) => {}
-                Form::Packed(cell) => {
-                    let (bytes, Footer { list, .. }) = self.cells.with_footer(cell);
-                    let len = self.lists.get(list).len();
+                Form::Packed(Outline { cell: Cell::EMPTY, list: 0, .. }) => {}
+                Form::Packed(Outline { cell, list, has_leaves }) => {
+                    let (bytes, len) = (self.cells.get(cell), self.lists.get(list).len());
                     packed::check(bytes, len)
                         .map_err(|broken| format!("I2: in {cell}: {broken}"))?;
+                    let known = leaves.len();
+                    leaves.extend(packed::values(bytes).take(len).filter_map(packed::leaf));
+                    if leaves.len() > known && !has_leaves {
+                        return Err(format!("I2: {cell} has leaves, of which nobody knows"));
+                    }
                     cells.push(cell);
                     lists.push(list);
-                    leaves.extend(packed::values(bytes).take(len).filter_map(packed::leaf));
                 }
             }
         }
-        for cell in registers.map(|register| Cell(register.0)).filter(|cell| *cell != Cell::EMPTY) {
-            let bytes = self.cells.get(cell);
-            packed::check(bytes, 1).map_err(|broken| format!("I2: in {cell}: {broken}"))?;
+        for register in registers {
+            let outside = packed::cell_outside(register);
+            let bytes = outside.map_or(&register.of_register()[..], |cell| self.cells.get(cell));
+            packed::check(bytes, 1)
+                .map_err(|broken| format!("I2: in the register {register:?}: {broken}"))?;
             if packed::child(bytes).is_some() {
-                return Err(format!("I4: in {cell}: a register has a child"));
+                return Err(format!("I4: the register {register:?} has a child"));
             }
-            cells.push(cell);
+            cells.extend(outside);
             leaves.extend(packed::leaf(bytes));
         }
         self.cells.check(cells)?;
@@ -416,15 +449,16 @@ impl Objects {
 
 impl Table {
     fn insert(&mut self, key: &SmallStr, value: impl Value) -> Option<Slot> {
-        let added = value.field_bytes(key);
-        let old = self.entries.insert(key.clone(), value.into_slot());
-        self.json_bytes = count(self.json_bytes, added, key, old.as_ref());
+        let value = value.into_slot();
+        self.json_bytes += value.field_bytes(key);
+        let old = self.entries.insert(key.clone(), value);
+        self.json_bytes -= old.as_ref().map_or(0, |old| old.field_bytes(key));
         old
     }
 
     fn remove(&mut self, key: &SmallStr) -> Option<Slot> {
         let old = self.entries.remove(key);
-        self.json_bytes = count(self.json_bytes, 0, key, old.as_ref());
+        self.json_bytes -= old.as_ref().map_or(0, |old| old.field_bytes(key));
         old
     }
 }
@@ -434,43 +468,55 @@ impl Table {
 fn take(values: &[u8], rank: usize, leaves: &mut Leaves) -> (Range<usize>, Slot) {
     let start = packed::widths_of(values, rank);
     let value = values.get(start..).unwrap_or_default();
-    (start..start + packed::width(value), packed::unpack(value, |leaf| leaves.remove(leaf)))
-}
-
-/// The size of an object's JSON fields after a slot was replaced.
-fn count(json_bytes: u32, added: u32, key: &SmallStr, old: Option<&Slot>) -> u32 {
-    let removed = old.map_or(0, |old| old.field_bytes(key));
-    json_bytes.wrapping_add(added).wrapping_sub(removed)
+    (
+        start..start + packed::width(value),
+        packed::unpack(value, |leaf| Some(leaves.remove(leaf)?.value)),
+    )
 }
 
 /// What one object holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Object<'a> {
     objects: &'a Objects,
-    /// Of one that is packed the values and what its cell says besides.
-    form: Form<(&'a [u8], Footer), &'a Table>,
+    /// Of one that is packed the values too.
+    form: Form<(&'a [u8], Outline), &'a Table>,
 }
 
 impl<'a> Object<'a> {
     pub(crate) fn len(self) -> usize {
         match self.form {
-            Form::Packed((_, Footer { list, .. })) => self.objects.lists.get(list).len(),
+            Form::Packed((_, Outline { list, .. })) => self.objects.lists.get(list).len(),
             Form::Table(table) => table.entries.len(),
         }
     }
 
-    /// Size of the JSON fields, keys and values, as JSON text.
+    /// The size of the JSON fields, keys and values, as JSON text.
     pub(crate) fn json_bytes(self) -> usize {
-        let json_bytes = match self.form {
-            Form::Packed((_, footer)) => footer.json_bytes,
+        match self.form {
+            Form::Packed(_) => self.iter().map(|(key, slot)| slot.field_bytes(key)).sum(),
             Form::Table(table) => table.json_bytes,
-        };
-        json_bytes as usize
+        }
+    }
+
+    /// At least [`json_bytes`](Self::json_bytes), told without a look at the values, unless some may be long.
+    pub(crate) fn most_json_bytes(self) -> usize {
+        match self.form {
+            Form::Packed((values, Outline { list, has_leaves, .. })) => {
+                let leaves: usize = if has_leaves {
+                    let all = self.iter().filter_map(|(_, slot)| slot.leaf());
+                    all.map(|leaf| leaf.len).sum()
+                } else {
+                    0
+                };
+                self.objects.lists.bytes(list) + packed::MOST_JSON_BYTES * values.len() + leaves
+            }
+            Form::Table(table) => table.json_bytes,
+        }
     }
 
     pub(crate) fn get(self, key: &SmallStr) -> Option<Slot> {
         match self.form {
-            Form::Packed((values, Footer { list, .. })) => {
+            Form::Packed((values, Outline { list, .. })) => {
                 let rank = self.objects.lists.find(list, key).ok()?;
                 Some(self.unpack(packed::skip(values, rank)))
             }
@@ -481,7 +527,7 @@ impl<'a> Object<'a> {
     /// The child at a key: what [`get`](Self::get) gives if it is one, without a value that is not.
     pub(crate) fn child(self, key: &SmallStr) -> Option<NodeIx> {
         match self.form {
-            Form::Packed((values, Footer { list, .. })) => {
+            Form::Packed((values, Outline { list, .. })) => {
                 let rank = self.objects.lists.find(list, key).ok()?;
                 packed::child(packed::skip(values, rank))
             }
@@ -492,7 +538,7 @@ impl<'a> Object<'a> {
     /// Whether there is anything at a key.
     pub(crate) fn contains(self, key: &SmallStr) -> bool {
         match self.form {
-            Form::Packed((_, Footer { list, .. })) => self.objects.lists.find(list, key).is_ok(),
+            Form::Packed((_, Outline { list, .. })) => self.objects.lists.find(list, key).is_ok(),
             Form::Table(table) => table.entries.contains(key),
         }
     }
@@ -510,7 +556,7 @@ impl<'a> Object<'a> {
         match (self.form, SmallStr::inline(key)) {
             (_, Some(key)) => self.get(&key),
             (Form::Table(table), None) => table.entries.at(key).cloned(),
-            (Form::Packed((values, Footer { list, .. })), None) => {
+            (Form::Packed((values, Outline { list, .. })), None) => {
                 let rank = self.objects.lists.find_str(list, key).ok()?;
                 Some(self.unpack(packed::skip(values, rank)))
             }
@@ -526,13 +572,13 @@ impl<'a> Object<'a> {
     }
 
     fn unpack(self, bytes: &[u8]) -> Slot {
-        packed::unpack(bytes, |leaf| self.objects.leaves.get(leaf).cloned())
+        unpack(bytes, &self.objects.leaves)
     }
 
     /// Fields and children, in order of their keys.
     pub(crate) fn iter(self) -> ObjectIter<'a> {
         match self.form {
-            Form::Packed((bytes, Footer { list, .. })) => {
+            Form::Packed((bytes, Outline { list, .. })) => {
                 let Objects { lists, leaves, .. } = self.objects;
                 let (keys, values) = (lists.get(list).iter(), packed::values(bytes));
                 ObjectIter::Packed { keys, values, leaves }
@@ -558,16 +604,23 @@ impl Slot {
             Self::Json(_) => None,
         }
     }
+
+    /// The size of the JSON field that this is at `key`, if it is one.
+    fn field_bytes(&self, key: &SmallStr) -> usize {
+        match self {
+            Self::Json(value) => field_bytes(key, value),
+            Self::Child(_) => 0,
+        }
+    }
 }
 
-/// Size of one JSON field of an object: key and value.
+/// The size of one JSON field of an object: key and value.
 pub(crate) fn field_bytes(key: &SmallStr, value: &Json) -> usize {
     key.as_bytes().len() + value.json_len()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "counts modulo 2^32")]
-fn add(sum: u32, key: &SmallStr, value: &Json) -> u32 {
-    sum.wrapping_add(field_bytes(key, value) as u32)
+fn unpack(bytes: &[u8], leaves: &Leaves) -> Slot {
+    packed::unpack(bytes, |leaf| Some(leaves.get(leaf)?.value.clone()))
 }
 
 /// What an object has at a key, where it lies.
@@ -578,11 +631,27 @@ pub(crate) enum SlotRef<'a> {
     Slot(&'a Slot),
 }
 
-impl SlotRef<'_> {
+impl<'a> SlotRef<'a> {
     pub(crate) fn to_slot(self) -> Slot {
         match self {
-            Self::Packed(bytes, leaves) => packed::unpack(bytes, |leaf| leaves.get(leaf).cloned()),
+            Self::Packed(bytes, leaves) => unpack(bytes, leaves),
             Self::Slot(slot) => slot.clone(),
+        }
+    }
+
+    /// The leaf that this is, if it is one.
+    fn leaf(self) -> Option<&'a Leaf> {
+        match self {
+            Self::Packed(bytes, leaves) => leaves.get(packed::leaf(bytes)?),
+            Self::Slot(_) => None,
+        }
+    }
+
+    /// The size of the JSON field that this is at `key`, if it is one.
+    fn field_bytes(self, key: &SmallStr) -> usize {
+        match self.leaf() {
+            Some(leaf) => key.as_bytes().len() + leaf.len,
+            None => self.to_slot().field_bytes(key),
         }
     }
 
@@ -597,8 +666,8 @@ impl SlotRef<'_> {
     /// Appends the text of a field; of a child that of `null`.
     pub(super) fn write(self, out: &mut Vec<u8>) {
         match self {
-            Self::Packed(bytes, leaves) => match packed::leaf(bytes) {
-                Some(leaf) => write_json(leaves.get(leaf).unwrap_or(&Json::Null), out),
+            Self::Packed(bytes, _) => match self.leaf() {
+                Some(leaf) => write_json(&leaf.value, out),
                 None => packed::write(bytes, out),
             },
             Self::Slot(Slot::Json(value)) => write_json(value, out),

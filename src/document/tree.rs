@@ -1,16 +1,16 @@
 //! The nodes of a document by their places in the arena, and what they hold.
 //!
 //! Of a large document most is in no cache, and to wait for memory is most of what a change takes. So
-//! what is said of a node lies apart by what asks for it, in columns: who it is, where it hangs, its kind, and
-//! where to find what it holds, which is with what others of its kind hold. A change of a field comes by
-//! the smallest of them.
+//! what is said of a node lies apart by what asks for it, in columns: who it is, where it hangs, and what it
+//! holds, if that is a short value, or where to find it: with what others of its kind hold. A change of a field
+//! comes by the last only.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::body::{Body, Children};
 use super::ids::PackedId;
-use super::node::{BodyIx, LinkKey, Node, NodeIx};
+use super::node::{LinkKey, Node, NodeIx, PackedBody};
 use super::objects::{Object, Objects, Slot, Value};
 use super::order::{Order, Positions};
 use super::slab::Slab;
@@ -28,8 +28,7 @@ pub(crate) struct Tree {
     parents: Column<NodeIx>,
     keys: Keys,
     depths: Column<u16>,
-    kinds: Column<NodeKind>,
-    bodies: Column<BodyIx>,
+    bodies: Column<PackedBody>,
     objects: Objects,
     /// Of lists and maps.
     orders: Slab<Order>,
@@ -80,7 +79,6 @@ impl Tree {
             parents: Column::EMPTY,
             keys: Column::EMPTY,
             depths: Column::EMPTY,
-            kinds: Column::EMPTY,
             bodies: Column::EMPTY,
             objects: Objects::default(),
             orders: Slab::default(),
@@ -120,7 +118,7 @@ impl Tree {
     }
 
     pub(crate) fn kind(&self, ix: NodeIx) -> NodeKind {
-        *self.kinds.get(ix)
+        self.packed_body(ix).kind()
     }
 
     /// How many parents a node has.
@@ -128,20 +126,20 @@ impl Tree {
         *self.depths.get(ix)
     }
 
-    fn body_ix(&self, ix: NodeIx) -> BodyIx {
+    fn packed_body(&self, ix: NodeIx) -> PackedBody {
         *self.bodies.get(ix)
     }
 
     /// What a node holds. Of a register this makes the value.
     pub(crate) fn body(&self, ix: NodeIx) -> Body<'_> {
-        let body = self.body_ix(ix);
-        let of_kind = match self.kind(ix) {
+        let body = self.packed_body(ix);
+        let of_kind = match body.kind() {
             NodeKind::Object => Some(Body::Object(self.objects.view(body))),
-            NodeKind::List => self.orders.get(body.0).map(Body::List),
-            NodeKind::Map => self.orders.get(body.0).map(Body::Map),
-            NodeKind::Text => self.texts.get(body.0).map(|text| Body::Text(text)),
-            NodeKind::File => self.files.get(body.0).map(Body::File),
-            NodeKind::Register => Some(Body::Register(self.register(body))),
+            NodeKind::List => self.orders.get(body.number()).map(Body::List),
+            NodeKind::Map => self.orders.get(body.number()).map(Body::Map),
+            NodeKind::Text => self.texts.get(body.number()).map(|text| Body::Text(text)),
+            NodeKind::File => self.files.get(body.number()).map(Body::File),
+            NodeKind::Register => Some(Body::Register(self.register(ix))),
         };
         debug_assert!(of_kind.is_some(), "I2: what a node holds is kept");
         of_kind.unwrap_or(Body::Register(Json::Null))
@@ -151,13 +149,14 @@ impl Tree {
     #[expect(clippy::inline_always, reason = "so that the view is made where it is used")]
     #[inline(always)]
     pub(crate) fn object(&self, ix: NodeIx) -> Option<Object<'_>> {
-        (self.kind(ix) == NodeKind::Object).then(|| self.objects.view(self.body_ix(ix)))
+        let body = self.packed_body(ix);
+        (body.kind() == NodeKind::Object).then(|| self.objects.view(body))
     }
 
     /// The items of a list; `None` for any other node.
     pub(crate) fn list(&self, ix: NodeIx) -> Option<&Order> {
         match self.kind(ix) {
-            NodeKind::List => self.orders.get(self.body_ix(ix).0),
+            NodeKind::List => self.orders.get(self.packed_body(ix).number()),
             _ => None,
         }
     }
@@ -165,7 +164,7 @@ impl Tree {
     /// The entries of a map; `None` for any other node.
     pub(super) fn map(&self, ix: NodeIx) -> Option<&Order> {
         match self.kind(ix) {
-            NodeKind::Map => self.orders.get(self.body_ix(ix).0),
+            NodeKind::Map => self.orders.get(self.packed_body(ix).number()),
             _ => None,
         }
     }
@@ -173,7 +172,9 @@ impl Tree {
     /// The items of a list, for changing them, and their positions; `None` for any other node.
     pub(super) fn list_mut(&mut self, ix: NodeIx) -> Option<(&mut Order, &Keys)> {
         match self.kind(ix) {
-            NodeKind::List => Some((self.orders.get_mut(self.body_ix(ix).0)?, &self.keys)),
+            NodeKind::List => {
+                Some((self.orders.get_mut(self.packed_body(ix).number())?, &self.keys))
+            }
             _ => None,
         }
     }
@@ -182,7 +183,7 @@ impl Tree {
     pub(super) fn order_mut(&mut self, ix: NodeIx) -> Option<(&mut Order, &Keys)> {
         match self.kind(ix) {
             NodeKind::List | NodeKind::Map => {
-                Some((self.orders.get_mut(self.body_ix(ix).0)?, &self.keys))
+                Some((self.orders.get_mut(self.packed_body(ix).number())?, &self.keys))
             }
             _ => None,
         }
@@ -191,7 +192,7 @@ impl Tree {
     /// A text; `None` for any other node.
     pub(crate) fn text(&self, ix: NodeIx) -> Option<&TextNode> {
         match self.kind(ix) {
-            NodeKind::Text => self.texts.get(self.body_ix(ix).0).map(|text| &**text),
+            NodeKind::Text => self.texts.get(self.packed_body(ix).number()).map(|text| &**text),
             _ => None,
         }
     }
@@ -199,14 +200,16 @@ impl Tree {
     /// A text, for changing it; `None` for any other node.
     pub(super) fn text_mut(&mut self, ix: NodeIx) -> Option<&mut TextNode> {
         match self.kind(ix) {
-            NodeKind::Text => self.texts.get_mut(self.body_ix(ix).0).map(|text| &mut **text),
+            NodeKind::Text => {
+                self.texts.get_mut(self.packed_body(ix).number()).map(|text| &mut **text)
+            }
             _ => None,
         }
     }
 
     /// The value of a register.
-    fn register(&self, body: BodyIx) -> Json {
-        match self.objects.register(body).to_slot() {
+    fn register(&self, ix: NodeIx) -> Json {
+        match self.objects.register(self.bodies.get(ix)).to_slot() {
             Slot::Json(value) => value,
             Slot::Child(_) => Json::Null,
         }
@@ -214,12 +217,12 @@ impl Tree {
 
     /// Appends the JSON text of a register's value.
     pub(super) fn write_register(&self, ix: NodeIx, out: &mut Vec<u8>) {
-        self.objects.register(self.body_ix(ix)).write(out);
+        self.objects.register(self.bodies.get(ix)).write(out);
     }
 
     /// All objects and where among them this one is, for changing it; of any other node there is none.
     #[inline]
-    fn object_mut(&mut self, ix: NodeIx) -> Option<(&mut Objects, &mut BodyIx)> {
+    fn object_mut(&mut self, ix: NodeIx) -> Option<(&mut Objects, &mut PackedBody)> {
         let is_object = self.kind(ix) == NodeKind::Object;
         debug_assert!(is_object, "only objects have slots");
         is_object.then(|| (&mut self.objects, self.bodies.get_mut(ix)))
@@ -255,7 +258,7 @@ impl Tree {
                 self.object(ix).map_or(Children::None, |object| Children::Object(object.iter()))
             }
             NodeKind::Map | NodeKind::List => {
-                let order = self.orders.get(self.body_ix(ix).0);
+                let order = self.orders.get(self.packed_body(ix).number());
                 order.map_or(Children::None, |order| Children::Ordered(Box::new(order.iter())))
             }
             NodeKind::Register | NodeKind::Text | NodeKind::File => Children::None,
@@ -263,10 +266,10 @@ impl Tree {
     }
 
     /// What a node with this content holds that has no children.
-    pub(super) fn add_body(&mut self, content: &NodeContent) -> BodyIx {
+    pub(super) fn add_body(&mut self, content: &NodeContent) -> PackedBody {
         match content {
             NodeContent::Object(fields) => self.objects.add(fields),
-            NodeContent::List | NodeContent::Map => self.add_order(),
+            NodeContent::List | NodeContent::Map => self.add_order(content.kind()),
             NodeContent::Register(value) => self.add_register(value),
             NodeContent::Text { segments, version } => {
                 self.add_text(TextNode::new(segments.clone(), *version))
@@ -276,25 +279,25 @@ impl Tree {
     }
 
     /// What an object holds whose entries are about to come, until it is [settled](Self::settle).
-    pub(super) fn open_object(&mut self) -> BodyIx {
+    pub(super) fn open_object(&mut self) -> PackedBody {
         self.objects.open()
     }
 
     /// What a list or map without children holds.
-    pub(super) fn add_order(&mut self) -> BodyIx {
-        BodyIx(self.orders.insert(Order::EMPTY))
+    pub(super) fn add_order(&mut self, kind: NodeKind) -> PackedBody {
+        PackedBody::numbered(kind, self.orders.insert(Order::EMPTY))
     }
 
-    pub(super) fn add_register(&mut self, value: &Json) -> BodyIx {
+    pub(super) fn add_register(&mut self, value: &Json) -> PackedBody {
         self.objects.add_register(value)
     }
 
-    pub(super) fn add_text(&mut self, text: TextNode) -> BodyIx {
-        BodyIx(self.texts.insert(Box::new(text)))
+    pub(super) fn add_text(&mut self, text: TextNode) -> PackedBody {
+        PackedBody::numbered(NodeKind::Text, self.texts.insert(Box::new(text)))
     }
 
-    pub(super) fn add_file(&mut self, file: Arc<FileMeta>) -> BodyIx {
-        BodyIx(self.files.insert(file))
+    pub(super) fn add_file(&mut self, file: Arc<FileMeta>) -> PackedBody {
+        PackedBody::numbered(NodeKind::File, self.files.insert(file))
     }
 
     /// All children of a node have come for now: packs what holds them.
@@ -338,31 +341,29 @@ impl Tree {
 
     /// Adds a node at the next place.
     #[inline]
-    pub(super) fn push(&mut self, Node { id, parent, key, depth, kind, body }: Node) {
+    pub(super) fn push(&mut self, Node { id, parent, key, depth, body }: Node) {
         self.ids.0.push(id);
         self.parents.0.push(parent);
         self.keys.0.push(key);
         self.depths.0.push(depth);
-        self.kinds.0.push(kind);
         self.bodies.0.push(body);
     }
 
     /// Puts a node at a place that was [cleared](Self::clear).
     pub(super) fn replace(&mut self, ix: NodeIx, node: Node) {
-        let Node { id, parent, key, depth, kind, body } = node;
+        let Node { id, parent, key, depth, body } = node;
         *self.ids.get_mut(ix) = id;
         *self.parents.get_mut(ix) = parent;
         *self.keys.get_mut(ix) = key;
         *self.depths.get_mut(ix) = depth;
-        *self.kinds.get_mut(ix) = kind;
         *self.bodies.get_mut(ix) = body;
     }
 
     /// Empties the place of a node that is no more, and tells the id that it bore.
     pub(super) fn clear(&mut self, ix: NodeIx) -> PackedId {
-        let (id, kind, body) = (self.id(ix), self.kind(ix), self.body_ix(ix));
+        let (id, body) = (self.id(ix), self.packed_body(ix));
         self.replace(ix, Node::vacant());
-        self.free_body(kind, body);
+        self.free_body(body);
         id
     }
 
@@ -379,19 +380,19 @@ impl Tree {
         self.set_root_body(body);
     }
 
-    fn set_root_body(&mut self, body: BodyIx) {
+    fn set_root_body(&mut self, body: PackedBody) {
         let Some((_, of_root)) = self.object_mut(NodeIx::ROOT) else { return };
         let old = std::mem::replace(of_root, body);
-        self.free_body(NodeKind::Object, old);
+        self.free_body(old);
     }
 
-    fn free_body(&mut self, kind: NodeKind, body: BodyIx) {
-        match kind {
+    fn free_body(&mut self, body: PackedBody) {
+        match body.kind() {
             NodeKind::Object => self.objects.free(body),
             NodeKind::Register => self.objects.free_register(body),
-            NodeKind::List | NodeKind::Map => _ = self.orders.remove(body.0),
-            NodeKind::Text => _ = self.texts.remove(body.0),
-            NodeKind::File => _ = self.files.remove(body.0),
+            NodeKind::List | NodeKind::Map => _ = self.orders.remove(body.number()),
+            NodeKind::Text => _ = self.texts.remove(body.number()),
+            NodeKind::File => _ = self.files.remove(body.number()),
         }
     }
 
@@ -401,7 +402,6 @@ impl Tree {
         self.parents.0.shrink_to_fit();
         self.keys.0.shrink_to_fit();
         self.depths.0.shrink_to_fit();
-        self.kinds.0.shrink_to_fit();
         self.bodies.0.shrink_to_fit();
         self.objects.shrink();
         self.orders.shrink();
@@ -416,11 +416,8 @@ impl Tree {
 
     /// Says what is wrong, if these are all places that are free.
     pub(super) fn check_free(&self, free: &[NodeIx]) -> Result<(), String> {
-        let is_cleared = |ix: &NodeIx| {
-            let at = ix.0 as usize;
-            self.kinds.0.get(at) == Some(&NodeKind::Register)
-                && self.bodies.0.get(at) == Some(&BodyIx::EMPTY)
-        };
+        let is_cleared =
+            |ix: &NodeIx| self.bodies.0.get(ix.0 as usize) == Some(&PackedBody::VACANT);
         let mut seen = BTreeSet::new();
         if let Some(ix) = free.iter().find(|ix| !is_cleared(ix) || !seen.insert(**ix)) {
             return Err(format!("I2: the place {} is free twice or not at all", ix.0));
@@ -435,11 +432,12 @@ impl Tree {
     /// Says what is held by no node or by two, if anything is.
     pub(super) fn check(&self) -> Result<(), String> {
         let of_kind = |kinds: &'static [NodeKind]| {
-            let all = self.kinds.0.iter().zip(&self.bodies.0);
-            all.filter(|(kind, _)| kinds.contains(kind)).map(|(_, body)| *body)
+            self.bodies.0.iter().copied().filter(|body| kinds.contains(&body.kind()))
         };
-        self.objects.check(of_kind(&[NodeKind::Object]), of_kind(&[NodeKind::Register]))?;
-        let numbers = |kinds| of_kind(kinds).map(|body| body.0);
+        let registers = of_kind(&[NodeKind::Register]);
+        let registers = registers.filter(|body| *body != PackedBody::VACANT);
+        self.objects.check(of_kind(&[NodeKind::Object]), registers)?;
+        let numbers = |kinds| of_kind(kinds).map(PackedBody::number);
         self.orders.check("orders", numbers(&[NodeKind::List, NodeKind::Map]))?;
         self.texts.check("texts", numbers(&[NodeKind::Text]))?;
         self.files.check("files", numbers(&[NodeKind::File]))
@@ -453,9 +451,9 @@ mod tests {
 
     #[test]
     fn documents_consist_of_little_else_than_nodes() {
-        let who = size_of::<PackedId>() + size_of::<NodeKind>() + size_of::<u16>();
+        let who = size_of::<PackedId>() + size_of::<u16>();
         let link = size_of::<NodeIx>() + size_of::<LinkKey>();
-        assert_eq!(who + link + size_of::<BodyIx>(), 35);
+        assert_eq!(who + link + size_of::<PackedBody>(), 38);
     }
 
     #[test]

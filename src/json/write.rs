@@ -79,7 +79,7 @@ pub(super) fn number_len(number: Number) -> usize {
 
 /// No number's text is longer. (A sign, 17 digits, and either an exponent of three digits with its
 /// sign or up to five zeros in front.)
-pub(super) const LONGEST_NUMBER: usize = 25;
+pub(crate) const LONGEST_NUMBER: usize = 25;
 
 /// Writes a scalar whole, of anything else the opening bracket.
 #[inline]

@@ -1,10 +1,12 @@
 //! An edit happens whole or not at all, its ops mean the same elsewhere, and its changes are net.
 
+use std::collections::BTreeMap;
+
 use livetree::edit::EditError;
 use livetree::testing::generate::{self, Dice};
 use livetree::testing::model::nodes_of;
 use livetree::testing::probe::{apply_all, watch, watch_ops};
-use livetree::{Actor, Changes, Document, IdSource, Limits, Op, lson};
+use livetree::{Actor, Changes, Document, IdSource, Json, Limits, Op, lson};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -317,4 +319,38 @@ fn an_object_may_be_just_as_large_as_its_limit() {
     let error = doc.edit(&mut ids, |root| root.set("x", 123_456_789)).unwrap_err();
     assert!(error.is_limit(), "{error}");
     assert_eq!(doc.to_json().to_string(), r#"{"x":12345678}"#);
+}
+
+proptest! {
+    /// An object tells the size of its fields by a bound, while that is within the limit.
+    #[test]
+    fn fields_are_refused_just_when_they_pass_the_limit(
+        steps in prop::collection::vec((0..90_u8, 0..60_usize, 0..7_u8), 1..120),
+        limit in 1_usize..3_000,
+    ) {
+        let (mut doc, mut ids) = (Document::new(), IdSource::new(Actor(1)));
+        doc.set_limits(Limits::default().object_size(limit));
+        let mut model = BTreeMap::<String, Json>::new();
+        for (key, len, kind) in steps {
+            let text = "x".repeat(len);
+            let value = match kind {
+                0 => Json::from(false),
+                1 => Json::from(0.1),
+                2 => Json::from(7),
+                3 => Json::array([Json::from(text.as_str()), Json::Null]),
+                4 => Json::object([(text.as_str().into(), Json::from(-1.5e-300))]),
+                _ => Json::from(text.as_str()),
+            };
+            let key = format!("k{key}");
+            let mut wanted = model.clone();
+            wanted.insert(key.clone(), value.clone());
+            let size: usize = wanted.iter().map(|(key, value)| key.len() + value.json_len()).sum();
+            let edited = doc.edit(&mut ids, |root| root.set(key.as_str(), value));
+            prop_assert_eq!(edited.is_ok(), size <= limit, "{} of {}", size, limit);
+            if edited.is_ok() {
+                model = wanted;
+            }
+            prop_assert_eq!(doc.check(), Ok(()));
+        }
+    }
 }

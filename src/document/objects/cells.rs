@@ -7,8 +7,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
-use crate::document::node::BodyIx;
-
 /// The sizes of cells. Neighbours differ by an eighth to a quarter, beyond the smallest.
 static SIZES: [usize; CLASSES] = [
     0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512,
@@ -22,7 +20,7 @@ pub(super) const LARGEST: usize = 2560;
 
 /// Names a cell: its number among those of its size, above its class, which is the place of that size in
 /// the table of sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell(pub(super) u32);
 
 pub(super) const CLASS_BITS: u32 = 5;
@@ -50,44 +48,6 @@ impl Cell {
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cell {} of {} bytes", self.number(), size(*self))
-    }
-}
-
-impl From<Cell> for BodyIx {
-    fn from(Cell(cell): Cell) -> Self {
-        Self(cell)
-    }
-}
-
-/// What the cell of an object says besides the values, in its last bytes: so the memory of both its ends is
-/// waited for at once, if they are in two lines of the cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Footer {
-    /// The number of the list of keys.
-    pub(super) list: u32,
-    /// The size of the JSON fields, keys and values, as JSON text. It counts modulo 2³², beyond which no
-    /// limit of an object's size is meant.
-    pub(super) json_bytes: u32,
-}
-
-const FOOTER: usize = size_of::<Footer>();
-
-impl Footer {
-    /// From the last bytes of a cell; of the empty cell, which has none, that of no entries.
-    #[inline]
-    pub(super) fn read(bytes: &[u8]) -> Self {
-        let Some([list @ .., a, b, c, d]) = bytes.first_chunk::<FOOTER>() else {
-            return Self::default();
-        };
-        Self { list: u32::from_le_bytes(*list), json_bytes: u32::from_le_bytes([*a, *b, *c, *d]) }
-    }
-
-    #[inline]
-    pub(super) fn write(self, bytes: &mut [u8]) {
-        if let Some(footer) = bytes.first_chunk_mut::<FOOTER>() {
-            let number = u64::from(self.json_bytes) << 32 | u64::from(self.list);
-            *footer = number.to_le_bytes();
-        }
     }
 }
 
@@ -136,32 +96,7 @@ fn size(cell: Cell) -> usize {
 impl Cells {
     /// A new cell that begins with these bytes, at most [`LARGEST`].
     pub(super) fn add(&mut self, run: &[u8]) -> Cell {
-        self.add_to(self.class_with_room(run.len()), run)
-    }
-
-    /// As [`add`](Self::add), of an object. None if it has no entries.
-    pub(super) fn add_with_footer(&mut self, run: &[u8], footer: Footer) -> Cell {
-        if run.is_empty() {
-            debug_assert_eq!(footer, Footer::default(), "an object without entries has no keys");
-            return Cell::EMPTY;
-        }
-        let cell = self.add_to(self.class_with_room(run.len() + FOOTER), run);
-        footer.write(self.with_footer_mut(cell).1);
-        cell
-    }
-
-    /// The class of the smallest cells that hold `len` bytes and of which there can be one more.
-    fn class_with_room(&self, len: usize) -> usize {
-        let is_full = |class: &usize| {
-            let class = self.classes.get(*class);
-            class.is_some_and(|class| class.end == NUMBERS && class.free.is_empty())
-        };
-        let class = (class_of(len)..SIZES.len()).find(|class| !is_full(class));
-        debug_assert!(class.is_some(), "so many of all sizes do not fit in memory");
-        class.unwrap_or_default()
-    }
-
-    fn add_to(&mut self, class: usize, run: &[u8]) -> Cell {
+        let class = self.class_with_room(run.len());
         if class == 0 {
             return Cell::EMPTY;
         }
@@ -177,6 +112,17 @@ impl Cells {
         cell
     }
 
+    /// The class of the smallest cells that hold `len` bytes and of which there can be one more.
+    fn class_with_room(&self, len: usize) -> usize {
+        let is_full = |class: &usize| {
+            let class = self.classes.get(*class);
+            class.is_some_and(|class| class.end == NUMBERS && class.free.is_empty())
+        };
+        let class = (class_of(len)..SIZES.len()).find(|class| !is_full(class));
+        debug_assert!(class.is_some(), "so many of all sizes do not fit in memory");
+        class.unwrap_or_default()
+    }
+
     /// The cell's bytes, the unused ones at its end included.
     pub(super) fn get(&self, cell: Cell) -> &[u8] {
         let (page, bytes) = place(cell);
@@ -190,21 +136,6 @@ impl Cells {
         class.and_then(|class| class.pages.get_mut(page)?.get_mut(bytes)).unwrap_or_default()
     }
 
-    /// The bytes of an object's cell, and its footer.
-    #[inline]
-    pub(super) fn with_footer(&self, cell: Cell) -> (&[u8], Footer) {
-        let bytes = self.get(cell);
-        let (values, footer) = bytes.split_at(bytes.len().saturating_sub(FOOTER));
-        (values, Footer::read(footer))
-    }
-
-    /// The bytes of an object's cell, and those of its footer.
-    #[inline]
-    pub(super) fn with_footer_mut(&mut self, cell: Cell) -> (&mut [u8], &mut [u8]) {
-        let bytes = self.get_mut(cell);
-        bytes.split_at_mut(bytes.len().saturating_sub(FOOTER))
-    }
-
     /// Gives a cell back.
     pub(super) fn remove(&mut self, cell: Cell) {
         if cell != Cell::EMPTY {
@@ -214,11 +145,11 @@ impl Cells {
         }
     }
 
-    /// Whether values of an object that become this many bytes should move to a cell of another size: they
-    /// do not fit, or take up less than half of it, or are none.
-    pub(super) fn is_unfit(cell: Cell, values: usize) -> bool {
-        let (size, len) = (size(cell), values + FOOTER);
-        values == 0 || len > size || (len < size / 2 && class_of(len) < cell.class())
+    /// Whether a run that becomes this long should move to a cell of another size: it does not fit, or takes
+    /// up less than half of it, or is none.
+    pub(super) fn is_unfit(cell: Cell, len: usize) -> bool {
+        let size = size(cell);
+        len == 0 || len > size || (len < size / 2 && class_of(len) < cell.class())
     }
 
     /// Gives back memory that further growth would have used.
@@ -350,18 +281,17 @@ mod tests {
     }
 
     #[test]
-    fn a_footer_is_kept_behind_the_values() {
+    fn what_became_much_shorter_moves() {
         let mut cells = Cells::default();
-        let footer = Footer { list: 0x0102_0304, json_bytes: u32::MAX - 5 };
-        for len in [1, 8, 9, 57, 1000] {
-            let run = vec![9; len];
-            let cell = cells.add_with_footer(&run, footer);
-            let (bytes, kept) = cells.with_footer(cell);
-            assert_eq!((&bytes[..len], kept), (&run[..], footer));
-            assert!(!Cells::is_unfit(cell, len) && Cells::is_unfit(cell, 0));
+        let cell = cells.add(&[9; 33]);
+        assert_eq!(size(cell), 40);
+        for (len, is_unfit) in
+            [(0, true), (1, true), (19, true), (20, false), (40, false), (41, true)]
+        {
+            assert_eq!(Cells::is_unfit(cell, len), is_unfit, "{len}");
         }
-        assert_eq!(cells.add_with_footer(&[], Footer::default()), Cell::EMPTY);
-        assert_eq!(cells.with_footer(Cell::EMPTY), (&[][..], Footer::default()));
+        // There is no smaller one.
+        assert!(!Cells::is_unfit(cells.add(&[9]), 1));
     }
 
     #[test]

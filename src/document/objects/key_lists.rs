@@ -21,6 +21,8 @@ struct List {
     keys: Box<[SmallStr]>,
     /// The [`mark`] of each of the first [`FEW`] keys.
     marks: Box<[u64]>,
+    /// How many bytes the keys take.
+    bytes: usize,
     /// How many objects have these keys; the cache counts as one.
     users: u32,
 }
@@ -31,9 +33,8 @@ const LISTS: usize = 256;
 pub(super) const KEYS: usize = 64;
 /// Up to here a key is looked for among the keys of a list one by one.
 const FEW: usize = 12;
-/// Numbers of lists are less, so that none ever overflows. So many lists take more than 8 GiB; the objects that
-/// would need more are tables.
-const NUMBERS: u32 = 1 << 27;
+/// Numbers of lists are less, so that they fit into 23 bits. The objects that would need more are tables.
+pub(super) const NUMBERS: u32 = 1 << 23;
 
 /// A number in which two keys mostly differ.
 #[inline]
@@ -45,6 +46,11 @@ impl KeyLists {
     /// The keys of a list, in ascending order.
     pub(super) fn get(&self, number: u32) -> &[SmallStr] {
         self.list(number).map_or(&[], |list| &*list.keys)
+    }
+
+    /// How many bytes the keys of a list take.
+    pub(super) fn bytes(&self, number: u32) -> usize {
+        self.list(number).map_or(0, |list| list.bytes)
     }
 
     /// The rank of a key in a list; as an error, the rank that it would have.
@@ -90,7 +96,8 @@ impl KeyLists {
                 None => self.grow(),
                 Some(before) => {
                     let marks = keys.clone().take(FEW).map(mark).collect();
-                    let list = List { keys: keys.cloned().collect(), marks, users: 2 };
+                    let bytes = keys.clone().map(|key| key.as_bytes().len()).sum();
+                    let list = List { keys: keys.cloned().collect(), marks, bytes, users: 2 };
                     let index = self.lists.insert(list);
                     if index + 1 >= NUMBERS {
                         self.lists.remove(index);
@@ -227,6 +234,9 @@ impl List {
         if !self.keys.iter().take(FEW).map(mark).eq(self.marks.iter().copied()) {
             return Err(format!("have the marks {:?}", self.marks));
         }
+        if self.keys.iter().map(|key| key.as_bytes().len()).sum::<usize>() != self.bytes {
+            return Err(format!("take not {} bytes", self.bytes));
+        }
         Ok(())
     }
 }
@@ -295,6 +305,7 @@ mod tests {
             broken(&|list| list.marks = [1].into()),
             r#"I2: keys ["a", "b"] have the marks [1]"#
         );
+        assert_eq!(broken(&|list| list.bytes = 3), r#"I2: keys ["a", "b"] take not 3 bytes"#);
         assert_eq!(kept.check([]).unwrap_err(), r#"I2: keys ["a", "b"] count 2 users, but have 1"#);
         assert_eq!(kept.check([number, 0]).unwrap_err(), "I2: no keys are used as a list of keys");
         let absent = kept.check([number, 7]).unwrap_err();

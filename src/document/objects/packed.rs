@@ -1,4 +1,5 @@
-//! How the values of an object lie one after the other in a cell.
+//! How the values of an object lie one after the other in a cell, and that of a register in its node or in a
+//! cell.
 //!
 //! A value is a tag, which says how many bytes follow, and those bytes. Numbers that are small
 //! integers need one or two bytes together, texts one more than their length. Longer texts, arrays and
@@ -7,21 +8,25 @@
 //! | tag | value |
 //! |---|---|
 //! | 0 to 14 | a text of that many bytes |
+//! | 15 | of a register: its value lies in a cell |
 //! | 16 to 24 | see the constants |
 //! | 25 to 46 | a text of 15 to 36 bytes, as UUIDs have |
+//! | 48 to 53 | none: the body of a node that is no register |
 //! | 128 to 191 | an integer of 14 bits, the upper ones in the tag |
 //! | 192 to 255 | an integer of 6 bits |
 
-use super::Slot;
+use super::{Cell, Slot};
 use crate::document::NodeIx;
+use crate::document::node::{self, PackedBody};
 use crate::json::Number;
-use crate::json::write::{write_json, write_str_bytes};
+use crate::json::write::{LONGEST_NUMBER, write_json, write_str_bytes};
 use crate::{Json, SmallStr};
 
 /// Up to here the tag of a text is its length, from here to the longest it is more by [`MORE`].
 const SHORT_TEXT: u8 = 14;
 const LONGEST_TEXT: u8 = 36;
 const MORE: u8 = 10;
+const OUTSIDE: u8 = 15;
 const NULL: u8 = 16;
 const FALSE: u8 = 17;
 const TRUE: u8 = 18;
@@ -31,6 +36,7 @@ const F32: u8 = 21;
 const F64: u8 = 22;
 const LEAF: u8 = 23;
 const CHILD: u8 = 24;
+const _: () = assert!(LAST_LONGER < node::OBJECT && node::NOTHING < BITS_14);
 const FIRST_LONGER: u8 = SHORT_TEXT + 1 + MORE;
 const LAST_LONGER: u8 = LONGEST_TEXT + MORE;
 const BITS_14: u8 = 128;
@@ -40,6 +46,12 @@ const BITS_6: u8 = 192;
 pub(super) const WIDEST: usize = 1 + LONGEST_TEXT as usize;
 /// The same in whole words.
 const ROOM: usize = WIDEST.next_multiple_of(8);
+
+/// For each byte that a value takes, which is neither a leaf nor a child, its JSON text has at most so many:
+/// that of `false`, for one.
+pub(super) const MOST_JSON_BYTES: usize = 5;
+const _: () =
+    assert!(LONGEST_NUMBER <= 5 * MOST_JSON_BYTES, "four bytes, if not few digits, and the tag");
 
 /// How many bytes a value takes, by its tag.
 static WIDTHS: [u8; 256] = widths();
@@ -76,6 +88,11 @@ impl Packed {
     /// `null`.
     pub(super) fn null() -> Self {
         Self { bytes: [NULL; ROOM], len: 1 }
+    }
+
+    /// No value at all.
+    pub(super) fn nothing() -> Self {
+        Self { len: 0, ..Self::null() }
     }
 
     fn set<const N: usize>(&mut self, tag: u8, rest: [u8; N]) {
@@ -153,6 +170,29 @@ impl Packed {
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
+
+    pub(super) fn is_leaf(&self) -> bool {
+        let [tag, ..] = self.bytes;
+        tag == LEAF
+    }
+
+    /// The value as that of a register, unless it is too long to lie in its node.
+    pub(super) fn as_register(&self) -> Option<PackedBody> {
+        let bytes = self.bytes.first_chunk()?;
+        (usize::from(self.len) <= bytes.len()).then(|| PackedBody::register(*bytes))
+    }
+}
+
+/// A register whose value lies in a cell.
+pub(super) fn outside(Cell(cell): Cell) -> PackedBody {
+    let [a, b, c, d] = cell.to_le_bytes();
+    PackedBody::register([OUTSIDE, a, b, c, d, 0, 0, 0])
+}
+
+/// The cell in which the value of a register lies, if it lies in one.
+pub(super) fn cell_outside(register: PackedBody) -> Option<Cell> {
+    let bytes = register.of_register();
+    (bytes[0] == OUTSIDE).then(|| Cell(u32::from_le_bytes(rest(bytes))))
 }
 
 /// Appends the JSON text of the first value; of one that is not packed, that of `null`. The same text
@@ -285,7 +325,7 @@ mod tests {
         let mut packed = Packed::null();
         value.pack(&mut packed, &mut leaves);
         assert_eq!(width(packed.bytes()), packed.bytes().len());
-        match unpack(packed.bytes(), |number| leaves.get(number).cloned()) {
+        match super::super::unpack(packed.bytes(), &leaves) {
             Slot::Json(again) => assert_eq!(again, *value),
             Slot::Child(_) => panic!("{value} is no child"),
         }

@@ -38,7 +38,7 @@ fn same(a: Option<&Slot>, b: Option<&Slot>) -> bool {
     }
 }
 
-fn is_table(object: BodyIx) -> bool {
+fn is_table(object: PackedBody) -> bool {
     matches!(form(object), Form::Table(_))
 }
 
@@ -50,7 +50,7 @@ proptest! {
     ) {
         let mut objects = Objects::default();
         // Two objects, so that what one of them does can be seen in the other.
-        let mut bodies = [objects.add(&JsonObject::default()), BodyIx::EMPTY];
+        let mut bodies = [objects.add(&JsonObject::default()), PackedBody::EMPTY_OBJECT];
         if is_open {
             bodies[1] = objects.open();
         }
@@ -87,6 +87,7 @@ proptest! {
                 }
                 let bytes: usize = view.fields().map(|(key, value)| field_bytes(key, &value)).sum();
                 prop_assert_eq!(view.json_bytes(), bytes);
+                prop_assert!(view.most_json_bytes() >= bytes);
                 prop_assert!(same(view.get(&key).as_ref(), model.get(&key)));
                 prop_assert!(same(view.at(&key).as_ref(), model.get(&key)));
                 prop_assert_eq!(view.child(&key), model.get(&key).and_then(Slot::child));
@@ -124,7 +125,7 @@ proptest! {
         values in prop::collection::vec(boundary(), 1..20),
     ) {
         let mut objects = Objects::default();
-        let (mut body, mut model) = (BodyIx::EMPTY, BTreeMap::<SmallStr, Slot>::new());
+        let (mut body, mut model) = (PackedBody::EMPTY_OBJECT, BTreeMap::<SmallStr, Slot>::new());
         let (mut registers, mut was_table) = (Vec::new(), false);
         let mut values = values.iter().cycle().cloned();
         for (insert, from, count) in stretches {
@@ -143,7 +144,7 @@ proptest! {
                         registers.push((objects.add_register(&value), value));
                     }
                     Some(_) => if let Some((register, value)) = registers.pop() {
-                        let held = objects.register(register).to_slot();
+                        let held = objects.register(&register).to_slot();
                         prop_assert!(same(Some(&held), Some(&Slot::Json(value))));
                         objects.free_register(register);
                     },
@@ -160,6 +161,7 @@ proptest! {
                 prop_assert_eq!(objects.check([body].into_iter(), held), Ok(()));
                 let bytes: usize = objects.view(body).fields().map(|(k, v)| field_bytes(k, &v)).sum();
                 prop_assert_eq!(objects.view(body).json_bytes(), bytes);
+                prop_assert!(objects.view(body).most_json_bytes() >= bytes);
                 prop_assert!(same(objects.view(body).get(&key).as_ref(), model.get(&key)));
             }
             let view = objects.view(body);
@@ -218,7 +220,7 @@ fn few_keys_are_shared_and_many_are_not() {
     let (few, again, many) = (object(64), object(64), object(65));
     assert!(!is_table(few) && is_table(many));
     let list = |object| match objects.view(object).form {
-        Form::Packed((_, footer)) => footer.list,
+        Form::Packed((_, outline)) => outline.list,
         Form::Table(_) => 0,
     };
     assert_eq!(list(few), list(again));
@@ -252,17 +254,26 @@ fn the_widest_object_fits_a_cell() {
 fn registers_hold_values_and_give_them_back() {
     let mut objects = Objects::default();
     let values = [
-        Json::Null,
-        "short".into(),
-        1.5.into(),
-        Json::array([Json::Null]),
-        "a longer text, no doubt".into(),
+        (Json::Null, false),
+        ("".into(), false),
+        ("7 bytes".into(), false),
+        ("8 bytes.".into(), true),
+        (1.5.into(), false),
+        (0.1.into(), true),
+        (Json::array([Json::Null]), false),
+        ("a longer text, no doubt".into(), true),
+        ("a text that is longer than all those in cells".into(), false),
     ];
-    let registers: Vec<BodyIx> = values.iter().map(|value| objects.add_register(value)).collect();
+    for (value, is_outside) in &values {
+        let register = objects.add_register(value);
+        assert_eq!(packed::cell_outside(register).is_some(), *is_outside, "{value}");
+        objects.free_register(register);
+    }
+    let values = values.map(|(value, _)| value);
+    let registers: Vec<PackedBody> =
+        values.iter().map(|value| objects.add_register(value)).collect();
     for (register, value) in registers.iter().zip(&values) {
-        assert!(
-            matches!(objects.register(*register).to_slot(), Slot::Json(held) if held == *value)
-        );
+        assert!(matches!(objects.register(register).to_slot(), Slot::Json(held) if held == *value));
     }
     objects.check([].into_iter(), registers.iter().copied()).unwrap();
     for register in registers {
@@ -276,35 +287,47 @@ fn what_is_wrong_with_values_is_told() {
     let mut objects = Objects::default();
     let field = ("key".into(), Json::from("a text of 19 bytes."));
     let object = objects.add(&JsonObject::from_iter([field]));
-    let register = objects.add_register(&Json::from(7.0));
-    let broken = |break_it: &dyn Fn(&mut Objects)| {
-        let mut objects = objects.clone();
-        break_it(&mut objects);
-        objects.check([object].into_iter(), [register].into_iter()).unwrap_err()
+    let register = objects.add_register(&Json::from("an item"));
+    let outside = objects.add_register(&Json::from(0.1));
+    let all = (object, register, outside);
+    let check = |objects: &Objects, (object, register, outside)| {
+        objects.check([object].into_iter(), [register, outside].into_iter())
     };
-    // 20 bytes of a text, 8 of the footer; this one would be as wide as the whole cell.
+    assert_eq!(check(&objects, all), Ok(()));
+    let (object_cell, _) = object.of_object();
+    let broken_cell = |cell: Cell, at: usize, by: &[u8]| {
+        let mut objects = objects.clone();
+        objects.cells.get_mut(cell)[at..at + by.len()].copy_from_slice(by);
+        check(&objects, all).unwrap_err()
+    };
+    // This one would take a byte more than the whole cell.
     assert_eq!(
-        broken(&|objects| objects.cells.get_mut(Cell(object.0))[0] += 12),
-        "I2: in cell 0 of 32 bytes: value 0 of 1 does not fit"
+        broken_cell(Cell(object_cell), 0, &[34]),
+        "I2: in cell 0 of 24 bytes: value 0 of 1 does not fit"
     );
     assert_eq!(
-        broken(&|objects| objects.cells.get_mut(Cell(register.0))[0] = 15),
-        "I2: in cell 0 of 8 bytes: value 0 of 1 has the tag 15"
+        broken_cell(Cell(object_cell), 0, &[23, 0, 0, 0, 0]),
+        "I2: cell 0 of 24 bytes has leaves, of which nobody knows"
     );
+    let of_outside = packed::cell_outside(outside).unwrap();
+    let broken = broken_cell(of_outside, 0, &[15]);
+    assert!(broken.ends_with("value 0 of 1 has the tag 15"), "{broken}");
+    // The register with this body in the place of the first one.
+    let broken = |body| check(&objects, (object, body, outside)).unwrap_err();
+    let vacant = broken(PackedBody::VACANT);
+    assert!(vacant.ends_with("value 0 of 1 has the tag 53"), "{vacant}");
     let mut child = Packed::null();
     child.set_child(NodeIx(7));
-    assert_eq!(
-        broken(&|objects| {
-            objects.cells.get_mut(Cell(register.0))[..5].copy_from_slice(child.bytes());
-        }),
-        "I4: in cell 0 of 8 bytes: a register has a child"
+    let parent = broken(child.as_register().unwrap());
+    assert!(
+        parent.starts_with("I4: the register ") && parent.ends_with(" has a child"),
+        "{parent}"
     );
+    assert!(broken(outside).ends_with("used or free besides"));
     // Without its keys nothing is known of the values.
+    let no_keys = Outline { cell: Cell(object_cell), ..Outline::default() }.into();
     assert_eq!(
-        broken(&|objects| {
-            let (_, last) = objects.cells.with_footer_mut(Cell(object.0));
-            Footer::default().write(last);
-        }),
+        check(&objects, (no_keys, register, outside)).unwrap_err(),
         "I2: no keys are used as a list of keys"
     );
 }
