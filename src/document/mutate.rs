@@ -392,13 +392,10 @@ impl Document {
         self.free.last().copied().unwrap_or(NodeIx(self.tree.len() as u32))
     }
 
-    /// So many places for nodes to come. One of them that is put on top of those that are free is where the
-    /// [next](Self::next_place) node comes.
-    pub(super) fn reserve(&mut self, places: usize) -> impl Iterator<Item = NodeIx> {
-        let first = self.tree.len();
+    /// Makes so many places for nodes to come. One of them that is put on top of those that are free is where
+    /// the [next](Self::next_place) node comes.
+    pub(super) fn reserve(&mut self, places: usize) {
         (0..places).for_each(|_| self.tree.push(Node::vacant()));
-        #[expect(clippy::cast_possible_truncation, reason = "4 billion nodes do not fit in memory")]
-        (first..first + places).map(|place| NodeIx(place as u32))
     }
 
     fn allocate(&mut self, node: Node) -> NodeIx {

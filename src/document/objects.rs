@@ -176,6 +176,11 @@ impl Objects {
         table(self.tables.insert(Table { entries, json_bytes: 0 }))
     }
 
+    /// Further entries of an object are about to come, until it is [settled](Self::settle).
+    pub(super) fn reopen(&mut self, object: &mut PackedBody) {
+        _ = self.as_table_mut(object);
+    }
+
     /// All entries have come for now: packs them, and gives back memory for further ones.
     pub(super) fn settle(&mut self, object: &mut PackedBody) {
         let Form::Table(number) = form(*object) else { return };

@@ -300,6 +300,15 @@ impl Tree {
         PackedBody::numbered(NodeKind::File, self.files.insert(file))
     }
 
+    /// Further children of a node are about to come, until it is [settled](Self::settle).
+    pub(super) fn reopen(&mut self, ix: NodeIx) {
+        if self.kind(ix) == NodeKind::Object {
+            if let Some((objects, body)) = self.object_mut(ix) {
+                objects.reopen(body);
+            }
+        }
+    }
+
     /// All children of a node have come for now: packs what holds them.
     pub(super) fn settle(&mut self, ix: NodeIx) {
         match self.kind(ix) {
@@ -407,6 +416,11 @@ impl Tree {
         self.orders.shrink();
         self.texts.shrink();
         self.files.shrink();
+    }
+
+    /// Whether there is no node at a place.
+    pub(super) fn is_vacant(&self, ix: NodeIx) -> bool {
+        self.packed_body(ix) == PackedBody::VACANT
     }
 
     /// The ids of all nodes, by place; at places that are free, that of the root.
