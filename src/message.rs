@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::json::read::{Kind, Reader};
 use crate::json::write::{write_json, write_str};
-use crate::node::{NodeError, SerializedNode};
+use crate::node::{Form, NodeError, SerializedNode};
 use crate::op::{Op, OpError, Sender};
 use crate::{Json, JsonError, OpId, ReadLimits};
 
@@ -136,13 +136,9 @@ impl ServerMessage {
     pub(crate) fn read_all(frame: &[u8]) -> Result<Frame<Self>, MessageError> {
         read_frame(frame, Sender::Server, |raw| {
             Ok(match raw.code()? {
-                STORAGE_STATE => {
-                    Self::StorageState { nodes: raw.nodes("items", SerializedNode::from_json)? }
-                }
+                STORAGE_STATE => Self::StorageState { nodes: raw.nodes(Form::Serialized)? },
                 UPDATE_STORAGE => Self::UpdateStorage { ops: raw.ops()? },
-                STORAGE_CHUNK => {
-                    Self::StorageChunk { nodes: raw.nodes("nodes", SerializedNode::from_compact)? }
-                }
+                STORAGE_CHUNK => Self::StorageChunk { nodes: raw.nodes(Form::Compact)? },
                 STORAGE_END => Self::StorageEnd,
                 REJECT_OPS => raw.rejection()?,
                 _ => Self::Other(raw.into_json()),
@@ -162,7 +158,7 @@ impl ServerMessage {
             Self::StorageEnd => out.extend_from_slice(br#"{"type":211}"#),
             Self::StorageState { nodes } => {
                 out.extend_from_slice(br#"{"type":200,"items":["#);
-                write_list(nodes, out, |node, out| write_json(&node.to_json(), out));
+                write_list(nodes, out, SerializedNode::write_serialized);
                 out.extend_from_slice(b"]}");
             }
             Self::RejectOps { op_ids, reason } => {
@@ -203,6 +199,7 @@ struct RawMessage {
     /// If it is there and a number of that kind.
     code: Option<u64>,
     ops: Option<Vec<Op>>,
+    nodes: Option<(Form, Vec<SerializedNode>)>,
     rest: Vec<(crate::SmallStr, Json)>,
 }
 
@@ -261,6 +258,24 @@ fn read_ops(
     Ok(ops)
 }
 
+/// The field of a message in which nodes of a form come.
+fn field_of_nodes(form: Form) -> &'static str {
+    match form {
+        Form::Serialized => "items",
+        Form::Compact => "nodes",
+    }
+}
+
+/// The nodes of the array at the cursor.
+fn read_nodes(reader: &mut Reader<'_>, form: Form) -> Result<Vec<SerializedNode>, MessageError> {
+    let mut nodes = Vec::new();
+    reader.begin_array()?;
+    while reader.next_item()? {
+        nodes.push(SerializedNode::read(reader, form)??);
+    }
+    Ok(nodes)
+}
+
 #[cold]
 fn malformed(code: Option<u64>, reason: &'static str) -> MessageError {
     MessageError::Malformed { code: code.unwrap_or_default(), reason }
@@ -316,6 +331,12 @@ impl RawMessage {
                 };
                 continue;
             }
+            // So are nodes, if the type has come before them: they are what the longest messages consist of.
+            let form = message.form_of_nodes(sender).filter(|form| field_of_nodes(*form) == key);
+            if let (Some(form), None, Kind::Array) = (form, &message.nodes, reader.peek_kind()?) {
+                message.nodes = Some((form, read_nodes(reader, form)?));
+                continue;
+            }
             message.rest.push((key.as_ref().into(), reader.value()?));
         }
         Ok(message)
@@ -338,13 +359,25 @@ impl RawMessage {
         ops.ok_or_else(|| malformed(code, "ops must be an array"))
     }
 
-    fn nodes(
-        &self,
-        name: &str,
-        read: fn(&Json) -> Result<SerializedNode, NodeError>,
-    ) -> Result<Vec<SerializedNode>, MessageError> {
-        let nodes = self.field(name).and_then(Json::as_array);
+    /// The form of the nodes that a message of this type has.
+    fn form_of_nodes(&self, sender: Sender) -> Option<Form> {
+        match (sender, self.code?) {
+            (Sender::Server, STORAGE_STATE) => Some(Form::Serialized),
+            (Sender::Server, STORAGE_CHUNK) => Some(Form::Compact),
+            _ => None,
+        }
+    }
+
+    fn nodes(self, form: Form) -> Result<Vec<SerializedNode>, MessageError> {
+        let nodes = match self.nodes {
+            Some((of, nodes)) if of == form => return Ok(nodes),
+            _ => self.field(field_of_nodes(form)).and_then(Json::as_array),
+        };
         let nodes = nodes.ok_or_else(|| self.malformed("nodes must be an array"))?;
+        let read = match form {
+            Form::Serialized => SerializedNode::from_json,
+            Form::Compact => SerializedNode::from_compact,
+        };
         Ok(nodes.iter().map(read).collect::<Result<_, _>>()?)
     }
 
@@ -363,7 +396,14 @@ impl RawMessage {
         #[expect(clippy::cast_precision_loss, reason = "at most 2^53 - 1")]
         let code = self.code.map(|code| ("type".into(), Json::number(code as f64)));
         let ops = self.ops.map(|ops| ("ops".into(), Json::array(ops.iter().map(Op::to_json))));
-        Json::object(self.rest.into_iter().chain(code).chain(ops))
+        let nodes = self.nodes.map(|(form, nodes)| {
+            let json = match form {
+                Form::Serialized => SerializedNode::to_json,
+                Form::Compact => SerializedNode::to_compact,
+            };
+            (field_of_nodes(form).into(), Json::array(nodes.iter().map(json)))
+        });
+        Json::object(self.rest.into_iter().chain(code).chain(ops).chain(nodes))
     }
 }
 
@@ -383,7 +423,7 @@ mod tests {
             r#"{"type":201,"ops":[{"type":8,"opId":"1:2","id":"1:1","parentId":"0:1","parentKey":"!","data":[1],"intent":"push"},{"type":5,"opId":"1:3","id":"ACK"}]}"#,
             r#"{"type":210,"nodes":[["root",{"a":1}],["0:1",1,"root","l"],["0:2",3,"0:1","!","x"],["0:3",4,"root","t",[["hi"]],2]]}"#,
             r#"{"type":211}"#,
-            r#"{"type":200,"items":[["root",{"data":{},"type":0}]]}"#,
+            r#"{"type":200,"items":[["root",{"type":0,"data":{}}],["0:1",{"type":4,"parentId":"root","parentKey":"t","data":[["hi"]],"version":2}]]}"#,
             r#"{"type":299,"opIds":["1:2"],"reason":"no"}"#,
         ] {
             let messages = ServerMessage::read_frame(text.as_bytes()).unwrap();

@@ -15,7 +15,7 @@ use crate::text::{Incarnation, Segment, TextOp};
 use crate::{FileMeta, Json, NodeId, OpId, SmallStr};
 
 pub use read::{OpError, OpErrorReason, Sender};
-pub(crate) use wire::Value;
+pub(crate) use wire::{Fields, ObjectWriter, Value};
 
 /// An operation on one node.
 #[derive(Clone, Debug, PartialEq)]

@@ -227,6 +227,11 @@ impl<'a> Reader<'a> {
         self.value_within(self.limit)
     }
 
+    /// As [`value`](Self::value), of one that lies so many levels deep in what the limit is meant for.
+    pub(crate) fn value_below(&mut self, levels: usize) -> Result<Json> {
+        self.value_within(self.limit.saturating_sub(levels))
+    }
+
     /// The next value, whole, if it is nested at most `levels` deep.
     pub(crate) fn value_within(&mut self, levels: usize) -> Result<Json> {
         self.fresh = false;
