@@ -21,6 +21,7 @@ mod order;
 mod read;
 mod save;
 mod slab;
+mod snapshot;
 mod text_node;
 mod tree;
 
@@ -29,6 +30,7 @@ use std::fmt;
 pub use journal::Savepoint;
 pub use load::{LoadReport, NodesError, Repair};
 pub use read::{ListRef, MapRef, ObjectRef, PointerError, TextRef, ValueRef};
+pub use snapshot::SnapshotError;
 
 pub(crate) use body::Body;
 use body::Children;

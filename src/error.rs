@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::document::{NodesError, PointerError};
+use crate::document::{NodesError, PointerError, SnapshotError};
 use crate::edit::EditError;
 use crate::node::NodeError;
 use crate::op::OpError;
@@ -52,6 +52,7 @@ kinds! {
     Pointer(PointerError),
     Position(PositionError),
     Serde(serde_json::Error),
+    Snapshot(SnapshotError),
 }
 
 impl Error {
@@ -65,6 +66,7 @@ impl Error {
                 | Kind::Op(_)
                 | Kind::Position(_)
                 | Kind::Serde(_)
+                | Kind::Snapshot(_)
         )
     }
 

@@ -9,6 +9,7 @@
 //! Ids of any other shape are texts; the index keeps each of them once, for as long as a node bears
 //! it, and nodes hold its number.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::NodeIx;
@@ -58,8 +59,26 @@ impl PackedId {
         }
     }
 
+    /// An id other than that of the root by the numbers that [`numbers`](Self::numbers) tells.
+    pub(super) fn new(shape: u32, number: u32) -> Option<Self> {
+        let is_one = !matches!(shape, Self::SHAPE_ROOT | Self::SHAPE_TEXT);
+        is_one.then_some(Self { shape, number })
+    }
+
+    /// What an id is made of: 1, or the actor plus 2, and the clock; `None` for a text.
+    pub(super) fn numbers(self) -> Option<(u32, u32)> {
+        (!self.is_text()).then_some((self.shape, self.number))
+    }
+
+    /// Whether another id is that of the next clock. None is after a text.
+    pub(super) fn is_followed_by(self, other: Self) -> bool {
+        !self.is_text()
+            && self.shape == other.shape
+            && self.number.checked_add(1) == Some(other.number)
+    }
+
     /// What [`of_numbers`](Self::of_numbers) was made of; `None` for a text.
-    fn numbers(self) -> Option<NodeId> {
+    pub(super) fn id(self) -> Option<NodeId> {
         match self.shape {
             Self::SHAPE_ROOT => Some(NodeId::ROOT),
             Self::SHAPE_INITIAL => Some(NodeId::initial(self.number)),
@@ -162,14 +181,20 @@ impl IdIndex {
         }
     }
 
+    /// The order of ids that does not depend on when texts were first borne.
+    pub(super) fn compare(&self, a: PackedId, b: PackedId) -> Ordering {
+        if a.is_text() && b.is_text() {
+            return self.unpack(a).cmp(&self.unpack(b));
+        }
+        a.cmp(&b)
+    }
+
     /// The id that a node bears in packed form.
     pub(super) fn unpack(&self, id: PackedId) -> NodeId {
-        id.numbers().or_else(|| Some(self.texts.texts.get(id.number)?.id.clone())).unwrap_or_else(
-            || {
-                debug_assert!(false, "I2: a node bears an id that is not kept");
-                NodeId::ROOT
-            },
-        )
+        id.id().or_else(|| Some(self.texts.texts.get(id.number)?.id.clone())).unwrap_or_else(|| {
+            debug_assert!(false, "I2: a node bears an id that is not kept");
+            NodeId::ROOT
+        })
     }
 
     /// Gives back memory that further growth would have used.

@@ -195,7 +195,7 @@ impl Document {
     }
 
     /// Adds a node that has been entered in its parent at this rank, as the one at the next place.
-    fn attach_entered(&mut self, node: Node, rank: Option<usize>) -> NodeIx {
+    pub(super) fn attach_entered(&mut self, node: Node, rank: Option<usize>) -> NodeIx {
         debug_assert!(rank.is_some(), "I4: a child was attached where something is");
         let id = node.id;
         let ix = self.allocate(node);

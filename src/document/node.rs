@@ -41,12 +41,12 @@ pub(crate) type LinkKey = Position;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PackedBody([u8; 8]);
 
-/// The first bytes of bodies that are not registers'; no value begins with them.
+/// The first bytes of bodies that are not registers'; no value begins with them. Snapshots hold them too.
 pub(super) const OBJECT: u8 = 48;
-const LIST: u8 = 49;
-const MAP: u8 = 50;
-const TEXT: u8 = 51;
-const FILE: u8 = 52;
+pub(super) const LIST: u8 = 49;
+pub(super) const MAP: u8 = 50;
+pub(super) const TEXT: u8 = 51;
+pub(super) const FILE: u8 = 52;
 /// The first byte of no body and of no value.
 pub(super) const NOTHING: u8 = 53;
 

@@ -24,6 +24,7 @@ use crate::json::write::write_json;
 use crate::{Json, SmallStr};
 use cells::{Cell, Cells};
 use key_lists::KeyLists;
+pub(super) use packed::{CHILD, LEAF};
 use packed::{Packed, Values};
 
 /// What an object has at a key.
@@ -165,6 +166,23 @@ impl Objects {
                 let json_bytes = entries.clone().map(|(key, value)| field_bytes(key, value)).sum();
                 let entries =
                     entries.map(|(key, value)| (key.clone(), value.into_slot())).collect();
+                table(self.tables.insert(Table { entries, json_bytes }))
+            }
+        }
+    }
+
+    /// An object with these keys, which ascend, and as many slots.
+    pub(super) fn add_slots(
+        &mut self,
+        keys: &[SmallStr],
+        slots: impl ExactSizeIterator<Item = Slot>,
+    ) -> PackedBody {
+        debug_assert_eq!(keys.len(), slots.len());
+        match self.lists.share(keys.iter()) {
+            Some(list) => self.pack(list, slots).into(),
+            None => {
+                let entries: Keyed<_> = keys.iter().cloned().zip(slots).collect();
+                let json_bytes = entries.iter().map(|(key, slot)| slot.field_bytes(key)).sum();
                 table(self.tables.insert(Table { entries, json_bytes }))
             }
         }
@@ -519,6 +537,14 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The number of the list of keys, if it may be shared with other objects.
+    pub(super) fn shared_keys(self) -> Option<u32> {
+        match self.form {
+            Form::Packed((_, Outline { list, .. })) => Some(list),
+            Form::Table(_) => None,
+        }
+    }
+
     pub(crate) fn get(self, key: &SmallStr) -> Option<Slot> {
         match self.form {
             Form::Packed((values, Outline { list, .. })) => {
@@ -624,6 +650,12 @@ pub(crate) fn field_bytes(key: &SmallStr, value: &Json) -> usize {
     key.as_bytes().len() + value.json_len()
 }
 
+/// The value that [`write_short`](SlotRef::write_short) has written, and how many bytes it takes; `None` of any
+/// other bytes.
+pub(super) fn read_short(bytes: &[u8]) -> Option<(Json, usize)> {
+    packed::read(bytes)
+}
+
 fn unpack(bytes: &[u8], leaves: &Leaves) -> Slot {
     packed::unpack(bytes, |leaf| Some(leaves.get(leaf)?.value.clone()))
 }
@@ -665,6 +697,26 @@ impl<'a> SlotRef<'a> {
         match self {
             Self::Packed(bytes, _) => packed::child(bytes),
             Self::Slot(slot) => slot.child(),
+        }
+    }
+
+    /// Appends the packed form of a field, as [`read_short`] reads it, if it is short. If not, false.
+    pub(super) fn write_short(self, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Packed(bytes, _) if packed::leaf(bytes).is_some() => false,
+            Self::Packed(bytes, _) => {
+                out.extend_from_slice(bytes.get(..packed::width(bytes)).unwrap_or_default());
+                true
+            }
+            Self::Slot(Slot::Json(value)) => {
+                let mut packed = Packed::null();
+                let is_short = packed.set_short(value);
+                if is_short {
+                    out.extend_from_slice(packed.bytes());
+                }
+                is_short
+            }
+            Self::Slot(Slot::Child(_)) => false,
         }
     }
 

@@ -76,8 +76,11 @@ impl Document {
     /// Recursion is bounded by [`MAX_NODE_DEPTH`](super::MAX_NODE_DEPTH).
     fn write_node(&self, ix: NodeIx, notation: Notation, out: &mut Vec<u8>) {
         let plain = notation == Notation::PlainLson;
+        if let Some(value) = self.tree.register(ix) {
+            return value.write(out);
+        }
         let name: &[u8] = match self.kind_at(ix) {
-            NodeKind::Register => return self.tree.write_register(ix, out),
+            NodeKind::Register => return,
             NodeKind::Object => br#"{"liveblocksType":"LiveObject","data":"#,
             NodeKind::Map => br#"{"liveblocksType":"LiveMap","data":"#,
             NodeKind::List => br#"{"liveblocksType":"LiveList","data":"#,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::body::{Body, Children};
 use super::ids::PackedId;
 use super::node::{LinkKey, Node, NodeIx, PackedBody};
-use super::objects::{Object, Objects, Slot, Value};
+use super::objects::{Object, Objects, Slot, SlotRef, Value};
 use super::order::{Order, Positions};
 use super::slab::Slab;
 use super::text_node::TextNode;
@@ -139,7 +139,10 @@ impl Tree {
             NodeKind::Map => self.orders.get(body.number()).map(Body::Map),
             NodeKind::Text => self.texts.get(body.number()).map(|text| Body::Text(text)),
             NodeKind::File => self.files.get(body.number()).map(Body::File),
-            NodeKind::Register => Some(Body::Register(self.register(ix))),
+            NodeKind::Register => match self.objects.register(self.bodies.get(ix)).to_slot() {
+                Slot::Json(value) => Some(Body::Register(value)),
+                Slot::Child(_) => None,
+            },
         };
         debug_assert!(of_kind.is_some(), "I2: what a node holds is kept");
         of_kind.unwrap_or(Body::Register(Json::Null))
@@ -207,17 +210,10 @@ impl Tree {
         }
     }
 
-    /// The value of a register.
-    fn register(&self, ix: NodeIx) -> Json {
-        match self.objects.register(self.bodies.get(ix)).to_slot() {
-            Slot::Json(value) => value,
-            Slot::Child(_) => Json::Null,
-        }
-    }
-
-    /// Appends the JSON text of a register's value.
-    pub(super) fn write_register(&self, ix: NodeIx, out: &mut Vec<u8>) {
-        self.objects.register(self.bodies.get(ix)).write(out);
+    /// The value of a register; `None` for any other node.
+    pub(super) fn register(&self, ix: NodeIx) -> Option<SlotRef<'_>> {
+        let body = self.bodies.get(ix);
+        (body.kind() == NodeKind::Register).then(|| self.objects.register(body))
     }
 
     /// All objects and where among them this one is, for changing it; of any other node there is none.
@@ -298,6 +294,19 @@ impl Tree {
 
     pub(super) fn add_file(&mut self, file: Arc<FileMeta>) -> PackedBody {
         PackedBody::numbered(NodeKind::File, self.files.insert(file))
+    }
+
+    /// Gives an object without entries these keys, which ascend, and as many slots.
+    pub(super) fn fill(
+        &mut self,
+        object: NodeIx,
+        keys: &[SmallStr],
+        slots: impl ExactSizeIterator<Item = Slot>,
+    ) {
+        if let Some((objects, body)) = self.object_mut(object) {
+            debug_assert_eq!(*body, PackedBody::EMPTY_OBJECT);
+            *body = objects.add_slots(keys, slots);
+        }
     }
 
     /// Further children of a node are about to come, until it is [settled](Self::settle).

@@ -19,6 +19,7 @@ mod patch;
 mod plain_lson;
 mod positions;
 mod server_bytes;
+mod snapshot;
 mod words;
 mod world;
 
@@ -30,6 +31,7 @@ pub use patch::patch;
 pub use plain_lson::plain_lson;
 pub use positions::positions;
 pub use server_bytes::server_bytes;
+pub use snapshot::snapshot;
 pub use world::world;
 
 /// A target: takes any bytes and panics if a promise is broken.
@@ -46,5 +48,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("plain_lson", plain_lson),
     ("positions", positions),
     ("server_bytes", server_bytes),
+    ("snapshot", snapshot),
     ("world", world),
 ];

@@ -21,6 +21,7 @@ mod rollback;
 mod room;
 mod semantics;
 mod sessions;
+mod snapshot;
 mod text_properties;
 mod text_resend;
 mod text_server;

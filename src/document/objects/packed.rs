@@ -5,6 +5,8 @@
 //! integers need one or two bytes together, texts one more than their length. Longer texts, arrays and
 //! JSON objects are kept among the leaves of the document, and their numbers here.
 //!
+//! [Snapshots](crate::document::snapshot) hold the same bytes, so a change is one of their format.
+//!
 //! | tag | value |
 //! |---|---|
 //! | 0 to 14 | a text of that many bytes |
@@ -34,8 +36,8 @@ const I16: u8 = 19;
 const I32: u8 = 20;
 const F32: u8 = 21;
 const F64: u8 = 22;
-const LEAF: u8 = 23;
-const CHILD: u8 = 24;
+pub(in super::super) const LEAF: u8 = 23;
+pub(in super::super) const CHILD: u8 = 24;
 const _: () = assert!(LAST_LONGER < node::OBJECT && node::NOTHING < BITS_14);
 const FIRST_LONGER: u8 = SHORT_TEXT + 1 + MORE;
 const LAST_LONGER: u8 = LONGEST_TEXT + MORE;
@@ -292,6 +294,18 @@ pub(super) fn unpack(bytes: &[u8], leaf: impl FnOnce(u32) -> Option<Json>) -> Sl
         BITS_6.. => number((tag & 0x3f).into()),
         _ => Json::Null,
     })
+}
+
+/// The first value, and how many bytes it takes, if it is one that is neither a leaf nor a child.
+pub(super) fn read(bytes: &[u8]) -> Option<(Json, usize)> {
+    check(bytes, 1).ok()?;
+    let is_short = !matches!(bytes.first(), Some(&(LEAF | CHILD)));
+    match unpack(bytes, |_| None) {
+        // What is no finite number becomes `null`.
+        Slot::Json(Json::Null) if bytes.first() != Some(&NULL) => None,
+        Slot::Json(value) => is_short.then(|| (value, width(bytes))),
+        Slot::Child(_) => None,
+    }
 }
 
 /// Says which of the first `count` values is none, or does not lie in these bytes as a whole.

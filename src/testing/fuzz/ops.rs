@@ -130,6 +130,11 @@ pub(super) fn round_trips(document: &Document) {
         assert_eq!(SerializedNode::from_json(&node.to_json()).as_ref(), Ok(node));
         assert_eq!(SerializedNode::from_compact(&node.to_compact()).as_ref(), Ok(node));
     }
+    let snapshot = document.to_snapshot();
+    let again = Document::from_snapshot(&snapshot).unwrap();
+    again.check().unwrap();
+    assert_eq!(nodes_of(&again), nodes, "snapshot");
+    assert_eq!(loaded.to_snapshot(), snapshot);
     let json = document.to_json();
     let deepest = ReadLimits::default().max_depth(ReadLimits::DEEPEST);
     let read = Json::from_slice_with(&document.to_json_text(), deepest).unwrap();
