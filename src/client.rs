@@ -124,7 +124,8 @@ pub struct Received {
     pub rejected: Vec<(OpId, String)>,
 }
 
-/// Why a client could not do as asked. Nothing has changed.
+/// Why a client could not do as asked. Nothing has changed, except that of a frame with several messages those
+/// before one whose document cannot be loaded have been taken in.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -143,6 +144,20 @@ pub enum ClientError {
     /// The server's document cannot be loaded.
     #[error(transparent)]
     Nodes(#[from] NodesError),
+}
+
+/// An edit that is taken back unless it is kept: if it fails, or a closure of the host panics.
+struct Attempt<'a> {
+    session: Session<'a>,
+    is_kept: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.session.take_back();
+        }
+    }
 }
 
 impl Client {
@@ -260,11 +275,10 @@ impl Client {
         };
         let mut trail = Trail::predicted();
         let (result, changes) = self.document.watch(|document| {
-            let mut session = Session { document, ids, trail: &mut trail };
-            let result = edit(&mut session);
-            if result.is_err() {
-                session.take_back();
-            }
+            let session = Session { document, ids, trail: &mut trail };
+            let mut attempt = Attempt { session, is_kept: false };
+            let result = edit(&mut attempt.session);
+            attempt.is_kept = result.is_ok();
             result
         });
         let value = result?;

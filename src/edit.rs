@@ -11,7 +11,7 @@ mod object;
 mod reconcile;
 mod text;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use list::ListMut;
@@ -20,14 +20,17 @@ pub use object::ObjectMut;
 pub use text::TextMut;
 
 use crate::client::Prediction;
-use crate::document::NodeIx;
+use crate::document::{NodeIx, Savepoint};
 use crate::json::error::push_key;
 use crate::op::{NodeKind, OpKind};
 use crate::patch::pointer::{Pointer, index_of, prefix};
 use crate::{Actor, Changes, Document, LimitError, NodeId, Op, OpId, Outcome, Rejection, SmallStr};
 
 /// Names for new nodes and ops: `"<actor>:<clock>"`, each given out once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// An actor must never have two of them in the life of a document, or names come again: a host that goes on
+/// with a stored document takes another actor, or stores this with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdSource {
     actor: Actor,
     nodes: u64,
@@ -172,18 +175,34 @@ impl Document {
         result.map(|value| Edited { value, ops: trail.ops, changes })
     }
 
-    /// Runs `change`; if it fails, takes back whatever it did.
+    /// Runs `change`; if it fails or panics, takes back whatever it did.
     pub(crate) fn atomically<T, E>(
         &mut self,
         change: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         let savepoint = self.savepoint();
-        let result = change(self);
-        match &result {
-            Ok(_) => self.commit(savepoint),
-            Err(_) => self.rollback(savepoint),
+        let mut attempt = Attempt { document: self, savepoint: Some(savepoint) };
+        let result = change(attempt.document);
+        if result.is_ok() {
+            attempt.savepoint = None;
+            attempt.document.commit(savepoint);
         }
         result
+    }
+}
+
+/// What happens whole or not at all, also if a closure of the host panics.
+struct Attempt<'a> {
+    document: &'a mut Document,
+    /// Until it has happened.
+    savepoint: Option<Savepoint>,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(savepoint) = self.savepoint {
+            self.document.rollback(savepoint);
+        }
     }
 }
 

@@ -4,17 +4,20 @@
 
 use std::fmt;
 
+use crate::client::ClientError;
 use crate::document::{NodesError, PointerError, SnapshotError};
 use crate::edit::EditError;
+use crate::message::MessageError;
 use crate::node::NodeError;
 use crate::op::OpError;
 use crate::patch::PatchError;
-use crate::{JsonError, LimitError, LsonError, PositionError};
+use crate::server::ServerError;
+use crate::{FileError, JsonError, LimitError, LsonError, PositionError};
 
 /// Anything that can go wrong in this crate.
 ///
 /// Opaque and one word wide; ask it with the predicates, or take the precise error out of
-/// [`source`](std::error::Error::source).
+/// [`get_ref`](Self::get_ref).
 pub struct Error(Box<Kind>);
 
 macro_rules! kinds {
@@ -31,7 +34,14 @@ macro_rules! kinds {
         })*
 
         impl Error {
-            fn inner(&self) -> &(dyn std::error::Error + 'static) {
+            /// The precise error, to be downcast.
+            ///
+            /// ```
+            /// use livetree::{Document, Error, LsonError};
+            /// let error = Error::from(Document::from_json(b"[1]").unwrap_err());
+            /// assert!(error.get_ref().is::<LsonError>());
+            /// ```
+            pub fn get_ref(&self) -> &(dyn std::error::Error + 'static) {
                 match &*self.0 {
                     $(Kind::$variant(source) => source),*
                 }
@@ -41,10 +51,13 @@ macro_rules! kinds {
 }
 
 kinds! {
+    Client(ClientError),
     Edit(EditError),
+    File(FileError),
     Json(JsonError),
     Limit(LimitError),
     Lson(LsonError),
+    Message(MessageError),
     Node(NodeError),
     Nodes(NodesError),
     Op(OpError),
@@ -52,6 +65,7 @@ kinds! {
     Pointer(PointerError),
     Position(PositionError),
     Serde(serde_json::Error),
+    Server(ServerError),
     Snapshot(SnapshotError),
 }
 
@@ -60,12 +74,15 @@ impl Error {
     pub fn is_malformed(&self) -> bool {
         matches!(
             *self.0,
-            Kind::Json(_)
+            Kind::Client(ClientError::Message(_))
+                | Kind::Json(_)
                 | Kind::Lson(_)
+                | Kind::Message(_)
                 | Kind::Node(_)
                 | Kind::Op(_)
                 | Kind::Position(_)
                 | Kind::Serde(_)
+                | Kind::Server(ServerError::Message(_))
                 | Kind::Snapshot(_)
         )
     }
@@ -74,32 +91,32 @@ impl Error {
     pub fn is_limit(&self) -> bool {
         match &*self.0 {
             Kind::Limit(_) => true,
-            Kind::Edit(error) => error.is_limit(),
-            Kind::Patch(error) => error.is_limit(),
+            Kind::Edit(error) | Kind::Client(ClientError::Edit(error)) => error.is_limit(),
+            Kind::Patch(error) | Kind::Client(ClientError::Patch(error)) => error.is_limit(),
             _ => false,
         }
     }
 
     /// Whether a JSON Patch could not be applied.
     pub fn is_patch(&self) -> bool {
-        matches!(*self.0, Kind::Patch(_))
+        matches!(*self.0, Kind::Patch(_) | Kind::Client(ClientError::Patch(_)))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.inner(), f)
+        fmt::Display::fmt(self.get_ref(), f)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.inner(), f)
+        fmt::Debug::fmt(self.get_ref(), f)
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.inner())
+        self.get_ref().source()
     }
 }

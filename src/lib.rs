@@ -1,4 +1,4 @@
-//! The front page is the README; after it, the modules follow in reading order.
+//! Live documents that many edit at once: a CRDT storage engine that speaks the format of Liveblocks Storage.
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 #![deny(

@@ -5,7 +5,8 @@
 //! exported or copied, so the cost is that of the patch, also on a million nodes.
 //!
 //! To a patch, the document is its JSON projection, except that a LiveText is its plain LSON
-//! object: `/text/data/0/0` is the text of the first segment. Every parent on a path must be a
+//! object: `/text/data/0/0` is the text of the first segment. A `test` of the text itself takes that object or the
+//! bare segments. Every parent on a path must be a
 //! LiveObject, LiveMap or LiveList, or lie in a LiveText; JSON leaves and LiveFiles have no inside.
 //!
 //! `patch/parse.rs` reads patches from text, `place.rs` resolves pointers, `operation.rs` does the

@@ -206,6 +206,9 @@ impl Server {
     }
 
     /// Adds the host's own rules: called for every op before it is applied; an error rejects it.
+    ///
+    /// If it panics, the ops before it in the same frame have been applied and nobody has been told: a host that
+    /// catches panics gives the server up, or has all clients connect anew.
     #[must_use]
     pub fn guarded(
         mut self,
@@ -217,7 +220,7 @@ impl Server {
 
     /// Has the host confirm each LiveFile that a client creates: the size of what was uploaded under
     /// the file's id, or why there is no such file. The true size replaces what the client said; an
-    /// error rejects the op.
+    /// error rejects the op. For panics see [`guarded`](Self::guarded).
     ///
     /// ```
     /// use livetree::server::ServerOptions;
@@ -351,8 +354,8 @@ impl Server {
         frame: &[u8],
         now: u64,
     ) -> Result<Reply, ServerError> {
+        self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
         if let Some(ops) = lone_update(frame, Sender::Client) {
-            self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
             return Ok(self.update(from, ops, now));
         }
         let mut messages = ClientMessage::read_all(frame)?.into_iter();

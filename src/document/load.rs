@@ -65,7 +65,7 @@ impl LoadReport {
 }
 
 impl Document {
-    /// Builds a document from its nodes, in any order, repairing damage (SPEC section 2).
+    /// Builds a document from its nodes, in any order, repairing damage: see [`Repair`].
     ///
     /// O(n log n) for n nodes; nearly linear if they come as [`nodes`](Self::nodes) tells them.
     ///

@@ -439,11 +439,16 @@ impl Document {
         if !self.silent {
             self.tracker = Some(self.idle_tracker.take().unwrap_or_default());
         }
-        let result = change(self);
-        let Some(mut tracker) = self.tracker.take() else { return (result, Changes::default()) };
+        let watched = Watched(self);
+        let result = change(watched.0);
+        (result, watched.0.end_watch())
+    }
+
+    fn end_watch(&mut self) -> Changes {
+        let Some(mut tracker) = self.tracker.take() else { return Changes::default() };
         let changes = tracker.finish(self);
         self.idle_tracker = tracker.again();
-        (result, changes)
+        changes
     }
 
     /// Frees what was kept while changes were watched.
@@ -452,6 +457,15 @@ impl Document {
         for ix in freed.drain(..) {
             self.free_node(ix);
         }
+    }
+}
+
+/// A document whose changes are watched: not for longer, if a closure of the host panics.
+struct Watched<'a>(&'a mut Document);
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.0.end_watch();
     }
 }
 

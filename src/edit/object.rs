@@ -60,10 +60,11 @@ impl ObjectMut<'_> {
         self.session.delete_slot(self.node, key)
     }
 
-    /// The live structure at a JSON Pointer (RFC 6901) below the document's root.
+    /// The live structure at a JSON Pointer (RFC 6901) that starts at the document's root, wherever this object
+    /// is.
     ///
     /// # Errors
-    /// If there is none, or it is a text or file.
+    /// If there is none, or it is a file.
     pub fn at(&mut self, pointer: &str) -> Result<NodeMut<'_>, EditError> {
         let node = self.session.node_at(pointer)?;
         let found = self.session.document.value(node).kind().in_words();

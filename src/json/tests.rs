@@ -379,3 +379,33 @@ fn writing_does_not_recurse() {
         json = std::sync::Arc::into_inner(items).unwrap().pop().unwrap_or_default();
     }
 }
+
+#[test]
+fn maps_with_keys_that_are_no_texts_come_back() {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize as _;
+
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+    enum Side {
+        Left,
+        Right,
+    }
+    fn comes_back<K: Ord + serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug>(
+        keys: [K; 2],
+    ) {
+        let map: BTreeMap<K, u8> = keys.into_iter().zip(0..).collect();
+        let json = super::to_json(&map).unwrap();
+        assert_eq!(BTreeMap::<K, u8>::deserialize(&json).unwrap(), map);
+    }
+    comes_back([7_u32, u32::MAX]);
+    comes_back([i64::MIN, 0]);
+    comes_back([u128::MAX, 0]);
+    comes_back([false, true]);
+    comes_back(['x', 'é']);
+    comes_back([Side::Left, Side::Right]);
+    comes_back(["", "7"].map(String::from));
+    let json: Json = r#"{"x":1}"#.parse().unwrap();
+    let error = BTreeMap::<u8, u8>::deserialize(&json).unwrap_err();
+    assert_eq!(error.to_string(), "invalid type: string \"x\", expected u8");
+}

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use livetree::edit::EditError;
+use livetree::server::{ServerOptions, SessionOptions};
 use livetree::testing::generate::{self, Dice};
 use livetree::testing::model::nodes_of;
 use livetree::testing::probe::{apply_all, watch, watch_ops};
-use livetree::{Actor, Changes, Document, IdSource, Json, Limits, Op, lson};
+use livetree::{Actor, Changes, Client, Document, IdSource, Json, Limits, Op, Server, lson};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -353,4 +354,46 @@ proptest! {
             prop_assert_eq!(doc.check(), Ok(()));
         }
     }
+}
+
+/// A closure that panics is as one that fails, for a host that catches it.
+#[test]
+fn an_edit_that_panics_changes_nothing() {
+    let panics = |edit: &mut dyn FnMut()| {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(edit));
+        assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "half done");
+    };
+    let half = |root: &mut livetree::ObjectMut<'_>| -> Result<(), EditError> {
+        root.set("a", lson!([{ "x": [1] }, "y"]))?;
+        root.delete("t")?;
+        panic!("half done")
+    };
+    let (mut document, mut ids) =
+        (Document::from_json(br#"{"t":{}}"#).unwrap(), IdSource::new(Actor(1)));
+    let before = document.clone();
+    panics(&mut || _ = document.edit(&mut ids, half));
+    assert_eq!((&document, document.check()), (&before, Ok(())));
+    let edited = document.edit(&mut ids, |root| root.set("b", 1)).unwrap();
+    assert_eq!((edited.ops.len(), edited.changes.iter().count()), (1, 1));
+
+    let mut server = Server::new(before, ServerOptions::default());
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let mut client = Client::new();
+    client.connected(actor);
+    let mut pump = |client: &mut Client| {
+        while let Some(message) = client.poll_message() {
+            for answer in server.receive(actor, message, 0).unwrap().sender {
+                client.receive(answer).unwrap();
+            }
+        }
+        server.document().clone()
+    };
+    pump(&mut client);
+    panics(&mut || _ = client.edit(half));
+    assert_eq!(client.pending().len(), 0);
+    client.edit(|root| root.set("b", 1)).unwrap();
+    assert_eq!(pump(&mut client), *client.document());
+    assert_eq!(client.document().to_json().to_string(), r#"{"b":1,"t":{}}"#);
+    client.undo().unwrap();
+    assert_eq!(pump(&mut client).to_json().to_string(), r#"{"t":{}}"#);
 }

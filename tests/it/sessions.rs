@@ -701,3 +701,12 @@ fn what_is_taken_can_be_loaded() {
     }
     assert!(taken >= 6, "{taken}");
 }
+
+#[test]
+fn whoever_has_no_session_is_told_so_whatever_they_send() {
+    let mut server = server("{}", ServerOptions::default());
+    for frame in [&b"[]"[..], b"", b"{", br#"{"type":200}"#, br#"{"type":201,"ops":[]}"#] {
+        let error = server.receive_frame(Actor(9), frame, 0).unwrap_err();
+        assert_eq!(error.to_string(), "there is no session of actor 9");
+    }
+}

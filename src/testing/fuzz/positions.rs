@@ -70,7 +70,7 @@ pub fn positions(bytes: &[u8]) {
     inserts(p, &script.inserts);
 }
 
-/// The rule of SPEC section 3, word for word.
+/// The rule of the wire format, word for word.
 fn clamp(text: &str) {
     let position = Position::clamp(text);
     assert!(position.is_canonical());
