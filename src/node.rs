@@ -128,6 +128,10 @@ impl Serialize for SerializedNode {
 }
 
 /// From `[id, {…}]`.
+///
+/// `serde_json` by itself reads nothing that is nested deeper than about 120 levels, which nodes may be. A host that
+/// stores nodes as text reads them by [`Json::from_slice_with`], [`ReadLimits::wrapped`](crate::ReadLimits::wrapped)
+/// and [`from_json`](SerializedNode::from_json); or it stores [snapshots](crate::Document::to_snapshot).
 impl<'de> Deserialize<'de> for SerializedNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::from_json(&Json::deserialize(deserializer)?).map_err(serde::de::Error::custom)

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{EditError, Session, handle};
 use crate::document::{NodeIx, TextNode};
 use crate::op::{OpKind, UpdateText};
-use crate::text::{Attributes, TextOp, normalize};
+use crate::text::{Attributes, Segment, TextOp, difference, normalize};
 use crate::{Json, SmallStr};
 
 /// A LiveText that is being edited. Indexes and lengths are UTF-16 code units, as on the wire;
@@ -169,6 +169,31 @@ impl TextMut<'_> {
     ) -> Result<(), EditError> {
         let range = self.view().content().bytes_to_utf16(range);
         self.format(range.start, range.len(), attributes)
+    }
+
+    /// Makes the text read `target`, by inserting and deleting as few characters as it takes (or all between the
+    /// first difference and the last, if those are very many): for an input field that tells only what it holds.
+    /// What stays keeps its attributes; what is new has none.
+    ///
+    /// ```
+    /// use livetree::{Actor, Document, IdSource, Lson, lson};
+    /// let mut document = Document::from_lson(&lson!({ "t": (Lson::text("a cat sat")) }))?;
+    /// let edited = document.edit(&mut IdSource::new(Actor(0)), |root| {
+    ///     let mut text = root.text("t")?;
+    ///     text.format(2, 3, [("bold", true)])?;
+    ///     text.set_text("a cat has sat")
+    /// })?;
+    /// let text = document.at("/t")?.to_json().to_string();
+    /// assert_eq!(text, r#"[["a "],["cat",{"bold":true}],[" has sat"]]"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are too many ops.
+    pub fn set_text(&mut self, target: &str) -> Result<(), EditError> {
+        let plain = |text: SmallStr| [Segment { text, attributes: None }];
+        let before = plain(self.view().to_string().into());
+        self.update(&difference(&before, &plain(target.into())))
     }
 
     /// Makes the text's JSON projection, its segments, equal to `target` with few ops.

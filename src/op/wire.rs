@@ -251,7 +251,11 @@ impl Serialize for Op {
     }
 }
 
-/// Reads strictly, as from a client, except that the `opId` may be missing.
+/// Reads as from a server: unknown fields are ignored and the `opId` may be missing, but the type must be known.
+///
+/// `serde_json` by itself reads nothing that is nested deeper than about 120 levels, which ops may be. A host that stores
+/// ops as text reads them by [`Json::from_slice_with`], [`ReadLimits::wrapped`](crate::ReadLimits::wrapped) and
+/// [`Op::from_json`].
 impl<'de> Deserialize<'de> for Op {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Json::deserialize(deserializer)?;

@@ -7,7 +7,7 @@ use livetree::server::{ServerOptions, SessionOptions};
 use livetree::testing::generate::{self, Dice};
 use livetree::testing::model::nodes_of;
 use livetree::testing::probe::{apply_all, watch, watch_ops};
-use livetree::{Actor, Changes, Client, Document, IdSource, Json, Limits, Op, Server, lson};
+use livetree::{Actor, Changes, Client, Document, IdSource, Json, Limits, Lson, Op, Server, lson};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -396,4 +396,25 @@ fn an_edit_that_panics_changes_nothing() {
     assert_eq!(client.document().to_json().to_string(), r#"{"b":1,"t":{}}"#);
     client.undo().unwrap();
     assert_eq!(pump(&mut client).to_json().to_string(), r#"{"t":{}}"#);
+}
+
+proptest! {
+    #[test]
+    fn a_text_reads_as_it_was_set_to(
+        before in "[abé😀]{0,12}",
+        target in "[abé😀]{0,12}",
+        bold in (0..8_usize, 0..8_usize),
+    ) {
+        let start = lson!({ "t": (Lson::text(before.as_str())) });
+        let mut document = Document::from_lson(&start).unwrap();
+        let edited = document.edit(&mut IdSource::new(Actor(1)), |root| {
+            let mut text = root.text("t")?;
+            text.format(bold.0, bold.1, [("bold", true)])?;
+            text.set_text(&target)
+        });
+        prop_assert!(edited.unwrap().ops.len() <= 2);
+        let text = document.at("/t").unwrap().as_text().unwrap();
+        prop_assert_eq!(text.to_string(), target);
+        prop_assert_eq!(document.check(), Ok(()));
+    }
 }
