@@ -23,6 +23,8 @@ pub(crate) trait Board {
     fn patch(&mut self, patch: &ThreeOps);
     /// The whole document as JSON text.
     fn json(&mut self) -> Vec<u8>;
+    /// The whole document as the engine stores it, so that it can be edited again.
+    fn snapshot(&mut self) -> Vec<u8>;
 }
 
 /// Several replicas of a document, and the messages between them.
@@ -70,6 +72,7 @@ pub(crate) struct Engine {
     pub(crate) board: fn(&Input) -> Box<dyn Board>,
     /// Loads a document from JSON text, every object and array live.
     pub(crate) from_json: fn(&[u8]) -> Box<dyn Board>,
+    pub(crate) from_snapshot: fn(&[u8]) -> Box<dyn Board>,
     /// So many replicas of a document.
     pub(crate) group: fn(&Input, usize) -> Box<dyn Group>,
     pub(crate) text: fn() -> Box<dyn Text>,
@@ -81,6 +84,7 @@ pub(crate) static LIVETREE: Engine = Engine {
     name: "livetree",
     board: |input| Box::new(livetree::Live::from_plain_lson(&input.lson)),
     from_json: |json| Box::new(livetree::Live::from_json(json)),
+    from_snapshot: |snapshot| Box::new(livetree::Live::from_snapshot(snapshot)),
     group: |input, replicas| Box::new(livetree::Star::new(input, replicas)),
     text: || Box::new(livetree::LiveText::new()),
     room: |input| Box::new(livetree::room(input)),
@@ -93,6 +97,7 @@ macro_rules! peer {
             name: $name,
             board: |input| Box::new(<$board>::from_json(&input.json)),
             from_json: |json| Box::new(<$board>::from_json(json)),
+            from_snapshot: |snapshot| Box::new(<$board>::from_snapshot(snapshot)),
             group: |input, replicas| {
                 Box::new(Mesh::new(<$board>::from_json(&input.json), replicas))
             },

@@ -149,6 +149,9 @@ pub(crate) static WORKS: &[Work] = &[
     heap("heap", SHAPES, &[Goal::every(AtMost(200.0))], documents::heap_shapes),
     time("write-lson", SHAPES, &[Goal::every(OfLimit(1.0))], documents::write_shapes_lson),
     time("write-json", SHAPES, &[Goal::every(OfLimit(1.0))], documents::write_shapes_json),
+    time("snapshot-write", SHAPES, &[], documents::write_snapshot),
+    time("snapshot-load", SHAPES, &[], documents::load_snapshot),
+    heap("snapshot-size", SHAPES, &[], documents::snapshot_size),
     time(
         "excalidraw-load-lson",
         EXCALIDRAW,

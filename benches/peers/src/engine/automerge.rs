@@ -42,6 +42,10 @@ impl Board {
         Self::new(document)
     }
 
+    pub(crate) fn from_snapshot(snapshot: &[u8]) -> Self {
+        Self::new(AutoCommit::load(snapshot).unwrap())
+    }
+
     /// Tells what changed, if somebody wants to know.
     fn tell(&mut self) {
         if self.is_observed {
@@ -110,6 +114,10 @@ impl super::Board for Board {
 
     fn json(&mut self) -> Vec<u8> {
         serde_json::to_vec(&Json(&self.document.hydrate(ROOT, None).unwrap())).unwrap()
+    }
+
+    fn snapshot(&mut self) -> Vec<u8> {
+        self.document.save()
     }
 }
 

@@ -29,6 +29,10 @@ impl Live {
         Self::new(Document::from_json(json).unwrap())
     }
 
+    pub(crate) fn from_snapshot(snapshot: &[u8]) -> Self {
+        Self::new(Document::from_snapshot(snapshot).unwrap())
+    }
+
     pub(crate) fn from_plain_lson(lson: &[u8]) -> Self {
         Self::new(Document::from_plain_lson(lson).unwrap())
     }
@@ -70,6 +74,10 @@ impl Board for Live {
 
     fn json(&mut self) -> Vec<u8> {
         self.document.to_json_text()
+    }
+
+    fn snapshot(&mut self) -> Vec<u8> {
+        self.document.to_snapshot()
     }
 }
 

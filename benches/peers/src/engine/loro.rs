@@ -46,6 +46,10 @@ impl Board {
         Self::new(document)
     }
 
+    pub(crate) fn from_snapshot(snapshot: &[u8]) -> Self {
+        Self::new(LoroDoc::from_snapshot(snapshot).unwrap())
+    }
+
     fn shape(&self, key: &str) -> LoroMap {
         match self.places.as_ref().unwrap().0.get(key) {
             Some(ValueOrContainer::Container(Container::Map(shape))) => shape,
@@ -92,6 +96,10 @@ impl super::Board for Board {
 
     fn json(&mut self) -> Vec<u8> {
         serde_json::to_vec(&self.root.get_deep_value()).unwrap()
+    }
+
+    fn snapshot(&mut self) -> Vec<u8> {
+        self.document.export(ExportMode::Snapshot).unwrap()
     }
 }
 

@@ -21,4 +21,8 @@ impl Board for Value {
     fn json(&mut self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap()
     }
+
+    fn snapshot(&mut self) -> Vec<u8> {
+        self.json()
+    }
 }

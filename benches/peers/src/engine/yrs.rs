@@ -51,6 +51,12 @@ impl Board {
         Self::new(document)
     }
 
+    pub(crate) fn from_snapshot(snapshot: &[u8]) -> Self {
+        let document = Doc::with_client_id(1);
+        document.transact_mut().apply_update(Update::decode_v1(snapshot).unwrap()).unwrap();
+        Self::new(document)
+    }
+
     fn observe(&mut self) {
         if self.outbox.is_some() {
             return;
@@ -126,11 +132,15 @@ impl super::Board for Board {
     fn json(&mut self) -> Vec<u8> {
         serde_json::to_vec(&self.root.to_json(&self.document.transact())).unwrap()
     }
+
+    fn snapshot(&mut self) -> Vec<u8> {
+        self.document.transact().encode_state_as_update_v1(&StateVector::default())
+    }
 }
 
 impl Replica for Board {
     fn fork(&mut self, actor: u8) -> Self {
-        let state = self.document.transact().encode_state_as_update_v1(&StateVector::default());
+        let state = super::Board::snapshot(self);
         let document = Doc::with_client_id(1 + u64::from(actor));
         document.transact_mut().apply_update(Update::decode_v1(&state).unwrap()).unwrap();
         let mut fork = Self::new(document);

@@ -3,9 +3,11 @@
 use std::hint::black_box;
 
 use livetree::Document;
+use livetree::testing::generate::Dice;
 use serde_json::Value;
 
 use super::Measurement;
+use crate::edit::Edit;
 use crate::engine::livetree::Live;
 use crate::engine::{self, Board};
 use crate::heap;
@@ -156,4 +158,60 @@ fn write_json(measurement: &mut Measurement, input: &Input) {
     }
     let time = per_run(runs, || (), |()| expected.json(), |_| ());
     measurement.record("limit:serde_json", time);
+}
+
+/// Any edit, after which an engine has nothing at hand that it has written before, and has read what it has
+/// loaded.
+fn an_edit(measurement: &Measurement) -> Edit {
+    Edit::field(&mut Dice::seeded(8), measurement.size())
+}
+
+/// To the bytes that an engine stores, after an edit.
+pub(super) fn write_snapshot(measurement: &mut Measurement) {
+    let (input, edit) = (shapes(measurement), an_edit(measurement));
+    let runs = measurement.runs();
+    let write = |board: &mut dyn Board| {
+        let edited_and_written = |()| {
+            board.edit(&edit);
+            board.snapshot()
+        };
+        per_run(runs, || (), edited_and_written, |_| ())
+    };
+    for engine in engine::all() {
+        let time = write(&mut *(engine.board)(&input));
+        measurement.record(engine.name, time);
+    }
+    let time = write(&mut input.value());
+    measurement.record("limit:serde_json", time);
+}
+
+/// From the bytes that an engine stores, until the first edit has been made.
+pub(super) fn load_snapshot(measurement: &mut Measurement) {
+    let (input, edit) = (shapes(measurement), an_edit(measurement));
+    let mut expected = input.value();
+    edit.apply(&mut expected);
+    let runs = measurement.runs();
+    for engine in engine::all() {
+        let bytes = (engine.board)(&input).snapshot();
+        let load = |()| {
+            let mut board = (engine.from_snapshot)(&bytes);
+            board.edit(&edit);
+            board
+        };
+        verify(engine.name, &load(()).json(), &expected);
+        let time = per_run(runs, || (), load, drop);
+        measurement.record(engine.name, time);
+    }
+    parse(measurement, &input.json);
+}
+
+/// The bytes that an engine stores, for each shape.
+pub(super) fn snapshot_size(measurement: &mut Measurement) {
+    let input = shapes(measurement);
+    let size = count(measurement.size());
+    for engine in engine::all() {
+        let bytes = (engine.board)(&input).snapshot();
+        measurement.record(engine.name, count(bytes.len()) / size);
+    }
+    measurement.record("limit:serde_json", count(input.value().snapshot().len()) / size);
 }
