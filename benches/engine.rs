@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ::cpu_time::ThreadTime;
 use cpu_time::CpuTime;
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use livetree::document::ValueRef;
 use livetree::json::JsonObject;
 use livetree::op::{Create, Intent, NodeContent, OpKind, UpdateText};
@@ -22,7 +22,9 @@ use livetree::patch::{self, Patch};
 use livetree::testing::generate::Dice;
 use livetree::testing::shapes;
 use livetree::text::TextOp;
-use livetree::{Actor, Document, IdSource, Json, Lson, NodeId, Op, Position, SmallStr};
+use livetree::{
+    Actor, Client, Document, IdSource, Json, Lson, NodeId, Op, Position, ServerMessage, SmallStr,
+};
 
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 /// So many ops are timed at once.
@@ -439,6 +441,58 @@ fn convert(c: &mut Criterion<CpuTime>) {
     }
 }
 
+/// Whole documents with their ids and positions: as snapshots, as nodes and as messages of nodes.
+fn store(c: &mut Criterion<CpuTime>) {
+    let documents = [
+        ("shapes", Document::from_plain_lson(&shapes::plain_lson(100_000)).unwrap()),
+        ("excalidraw", Document::from_json(&excalidraw()).unwrap()),
+    ];
+    for (name, document) in &documents {
+        let mut group = c.benchmark_group("store");
+        group.sample_size(10);
+        group.throughput(Throughput::Elements(document.node_count() as u64));
+        let snapshot = document.to_snapshot();
+        assert_eq!(Document::from_snapshot(&snapshot).unwrap(), *document);
+        group.bench_function(BenchmarkId::new("to_snapshot", *name), |b| {
+            b.iter_with_large_drop(|| black_box(document).to_snapshot());
+        });
+        group.bench_function(BenchmarkId::new("from_snapshot", *name), |b| {
+            b.iter_with_large_drop(|| Document::from_snapshot(black_box(&snapshot)).unwrap());
+        });
+        let nodes: Vec<_> = document.nodes().collect();
+        group.bench_function(BenchmarkId::new("nodes", *name), |b| {
+            b.iter_with_large_drop(|| black_box(document).nodes().collect::<Vec<_>>());
+        });
+        group.bench_function(BenchmarkId::new("from_nodes", *name), |b| {
+            let from_nodes = |nodes| Document::from_nodes(nodes).unwrap();
+            b.iter_batched(|| nodes.clone(), from_nodes, BatchSize::PerIteration);
+        });
+        let message = ServerMessage::StorageState { nodes };
+        let mut frame = Vec::new();
+        message.write(&mut frame);
+        group.bench_function(BenchmarkId::new("write message", *name), |b| {
+            b.iter_with_large_drop(|| {
+                let mut frame = Vec::new();
+                black_box(&message).write(&mut frame);
+                frame
+            });
+        });
+        group.bench_function(BenchmarkId::new("load by client", *name), |b| {
+            let client = || {
+                let mut client = Client::new();
+                client.connected(Actor(1));
+                client
+            };
+            let load = |mut client: Client| {
+                client.receive_frame(black_box(&frame)).unwrap();
+                client
+            };
+            assert_eq!(load(client()).document(), document);
+            b.iter_batched(client, load, BatchSize::PerIteration);
+        });
+    }
+}
+
 fn excalidraw() -> Vec<u8> {
     let packed = include_bytes!("../tests/data/aws-architecture-icons.excalidrawlib.json.gz");
     let mut text = Vec::new();
@@ -449,6 +503,6 @@ fn excalidraw() -> Vec<u8> {
 criterion_group! {
     name = benches;
     config = cpu_time::criterion();
-    targets = apply, edit, edit_silently, patches, rollback, convert
+    targets = apply, edit, edit_silently, patches, rollback, convert, store
 }
 criterion_main!(benches);

@@ -44,7 +44,7 @@ use order::{Finger, Order};
 pub(crate) use text_node::TextNode;
 pub(crate) use tree::{Keys, Tree};
 
-use crate::change::Tracker;
+use crate::change::{Path, Tracker};
 use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
 use crate::{Json, Limits, NodeId, SmallStr};
@@ -137,6 +137,12 @@ impl Document {
     pub fn parent_key_of(&self, id: &NodeId) -> Option<&str> {
         let ix = self.find(id)?;
         (ix != NodeIx::ROOT).then(|| self.key(ix).as_str())
+    }
+
+    /// The way from the root to a node; its text is the JSON Pointer to it. `None` for unknown ids. O(log n) for each
+    /// level.
+    pub fn path_of(&self, id: &NodeId) -> Option<Path> {
+        Some(self.path_to(self.find(id)?))
     }
 
     /// The limits that edits and patches of this document keep.

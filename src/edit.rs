@@ -94,13 +94,18 @@ pub enum EditError {
         wanted: &'static str,
     },
     /// An index is past the end of a list.
-    #[error("index {index} is past the end of a list of {len}")]
+    #[error("index {index} is past the end of {at}, a list of {len}")]
     IndexPastEnd {
+        /// The JSON Pointer of the list.
+        at: String,
         /// The index.
         index: usize,
         /// The list's length.
         len: usize,
     },
+    /// There is no live structure with this id that can be edited.
+    #[error("there is no live structure {0} that can be edited")]
+    NoNode(NodeId),
     /// The text is no JSON Pointer.
     #[error("{0:?} is not a JSON Pointer")]
     Pointer(String),
@@ -295,6 +300,12 @@ impl Session<'_> {
         }
     }
 
+    #[cold]
+    fn past_end(&self, list: NodeIx, index: usize) -> EditError {
+        let at = self.document.path_to(list).to_string();
+        EditError::IndexPastEnd { at, index, len: self.document.list_len(list) }
+    }
+
     /// The child of a container, if it is of the kind `wanted`.
     fn child_of_kind(
         &self,
@@ -353,6 +364,26 @@ impl<'a> NodeMut<'a> {
             NodeKind::Text => Some(Self::Text(TextMut::new(session, node))),
             NodeKind::Register | NodeKind::File => None,
         }
+    }
+
+    /// The LiveObject, if this is one.
+    pub fn into_object(self) -> Option<ObjectMut<'a>> {
+        if let Self::Object(object) = self { Some(object) } else { None }
+    }
+
+    /// The LiveMap, if this is one.
+    pub fn into_map(self) -> Option<MapMut<'a>> {
+        if let Self::Map(map) = self { Some(map) } else { None }
+    }
+
+    /// The LiveList, if this is one.
+    pub fn into_list(self) -> Option<ListMut<'a>> {
+        if let Self::List(list) = self { Some(list) } else { None }
+    }
+
+    /// The LiveText, if this is one.
+    pub fn into_text(self) -> Option<TextMut<'a>> {
+        if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     /// Makes the structure's JSON projection equal to `target` with few ops.

@@ -319,6 +319,26 @@ impl<'a> ValueRef<'a> {
         if let Self::Text(text) = self { Some(*text) } else { None }
     }
 
+    /// The LiveFile, if this is one.
+    pub fn as_file(&self) -> Option<&'a FileMeta> {
+        if let Self::File(file) = self { Some(file) } else { None }
+    }
+
+    /// The text, if this is a JSON leaf that is a string. Of a LiveText see [`as_text`](Self::as_text).
+    pub fn as_str(&self) -> Option<&str> {
+        self.as_json()?.as_str()
+    }
+
+    /// The number, if this is a JSON leaf that is one.
+    pub fn as_f64(&self) -> Option<f64> {
+        self.as_json()?.as_f64()
+    }
+
+    /// Whether it is true, if this is a JSON leaf that is a truth value.
+    pub fn as_bool(&self) -> Option<bool> {
+        self.as_json()?.as_bool()
+    }
+
     /// The JSON leaf, if this is one.
     pub fn as_json(&self) -> Option<&Json> {
         if let Self::Json(value) = self { Some(value) } else { None }

@@ -136,9 +136,7 @@ impl ListMut<'_> {
 
 impl Session<'_> {
     fn item(&mut self, list: NodeIx, index: usize) -> Result<NodeIx, EditError> {
-        self.document
-            .seek_item(list, index)
-            .ok_or_else(|| EditError::IndexPastEnd { index, len: self.document.list_len(list) })
+        self.document.seek_item(list, index).ok_or_else(|| self.past_end(list, index))
     }
 
     /// A position between the items now at `index - 1` and `index`.
@@ -169,9 +167,8 @@ impl Session<'_> {
         index: usize,
         value: Lson,
     ) -> Result<(), EditError> {
-        let len = self.document.list_len(list);
-        if index > len {
-            return Err(EditError::IndexPastEnd { index, len });
+        if index > self.document.list_len(list) {
+            return Err(self.past_end(list, index));
         }
         let position = self.position_at(list, index);
         self.create(self.place(list, position.as_small_str().clone()), value)
@@ -184,9 +181,8 @@ impl Session<'_> {
         to: usize,
     ) -> Result<(), EditError> {
         let item = self.item(list, from)?;
-        let len = self.document.list_len(list);
-        if to >= len {
-            return Err(EditError::IndexPastEnd { index: to, len });
+        if to >= self.document.list_len(list) {
+            return Err(self.past_end(list, to));
         }
         let parent_key = if from == to {
             // The user wants it here, wherever somebody else moves it at the same time.

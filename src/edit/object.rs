@@ -4,7 +4,7 @@ use super::{EditError, NodeMut, Session, handle, keyed_handle};
 use crate::document::NodeIx;
 use crate::json::JsonObject;
 use crate::op::OpKind;
-use crate::{Json, Lson, SmallStr};
+use crate::{Json, Lson, NodeId, SmallStr};
 
 /// A LiveObject that is being edited.
 #[derive(Debug)]
@@ -71,8 +71,31 @@ impl ObjectMut<'_> {
         NodeMut::new(self.session.reborrow(), node).ok_or_else(|| EditError::WrongKind {
             at: pointer.to_owned(),
             found,
-            wanted: "an object, map or list",
+            wanted: "a live structure that can be edited",
         })
+    }
+
+    /// The live structure with an id, wherever in the document it is: one that net changes name, for example.
+    ///
+    /// ```
+    /// use livetree::{Actor, Document, IdSource};
+    /// let mut doc = Document::from_json(br#"{"todos":[{"done":false}]}"#)?;
+    /// let id = doc.at("/todos/0")?.id().unwrap();
+    /// doc.edit(&mut IdSource::new(Actor(1)), |root| {
+    ///     root.list("todos")?.insert(0, "another one")?;
+    ///     root.node(&id)?.into_object().unwrap().set("done", true)
+    /// })?;
+    /// assert_eq!(doc.path_of(&id).unwrap().to_string(), "/todos/1");
+    /// assert_eq!(doc.to_json().to_string(), r#"{"todos":["another one",{"done":true}]}"#);
+    /// # Ok::<(), livetree::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is none, or it is a file or a plain value.
+    pub fn node(&mut self, id: &NodeId) -> Result<NodeMut<'_>, EditError> {
+        let node = self.session.document.find(id);
+        node.and_then(|node| NodeMut::new(self.session.reborrow(), node))
+            .ok_or_else(|| EditError::NoNode(id.clone()))
     }
 
     /// Makes the object's JSON projection equal to `target` with few ops.

@@ -210,7 +210,7 @@ impl From<EditError> for PatchReason {
     #[cold]
     fn from(error: EditError) -> Self {
         match error {
-            EditError::IndexPastEnd { index, len } => Self::IndexPastEnd { index, len },
+            EditError::IndexPastEnd { index, len, .. } => Self::IndexPastEnd { index, len },
             EditError::Limit(limit) => Self::Limit(limit),
             EditError::Rejected(rejection) => Self::Rejected(rejection),
             other => Self::Edit(other.to_string()),
