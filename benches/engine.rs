@@ -481,6 +481,8 @@ fn store(c: &mut Criterion<CpuTime>) {
             let client = || {
                 let mut client = Client::new();
                 client.connected(Actor(1));
+                // It asks for the document, as it must before it takes one in.
+                while client.poll_message().is_some() {}
                 client
             };
             let load = |mut client: Client| {

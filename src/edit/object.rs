@@ -103,7 +103,8 @@ impl ObjectMut<'_> {
     /// What is equal already is left alone, and the fields that differ are set by one op. New
     /// objects and arrays become LiveObjects and LiveLists; where an opaque JSON object or array
     /// was, an opaque one comes. Lists are compared as [`ListMut::reconcile`](super::ListMut::reconcile)
-    /// says.
+    /// says. A LiveText is changed where its segments come, but replaced where a string comes: to merge that with
+    /// what others type, leave the field out and use [`TextMut::set_text`](super::TextMut::set_text).
     ///
     /// ```
     /// use livetree::{Actor, Document, IdSource};
