@@ -147,6 +147,11 @@ fn what_is_wrong_is_told_and_where() {
         (b"\x01\x01\x00\x02\x30\x00\x00", 13, "there are more ids than nodes"),
         (b"\x01\x01\x00\x01\x30\x00\x00", 16, "there are more ids than nodes"),
         (b"\x01\xff\xff\xff\xff\x0f\x00\x01\x30\x00\x00", 17, "there is no such id"),
+        (
+            b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x30\x00\x00",
+            21,
+            "there is no such id",
+        ),
         (b"\x01\x00\x04root\x30\x00\x00", 16, "a node has the id of the root"),
         (b"\x00\x30\x00\x02\x00\x01b\x00\x01a", 19, "the keys of an object do not ascend"),
         (b"\x00\x30\x00\x01\x01\x01b", 14, "a key begins with more than the one before has"),

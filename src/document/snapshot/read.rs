@@ -91,6 +91,9 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let (first, len) = (self.number()?, self.length()?);
+            if first > u32::MAX.into() {
+                return Err(self.broken("there is no such id"));
+            }
             if !(1..=count - self.ids.len()).contains(&len) {
                 return Err(self.broken("there are more ids than nodes"));
             }
