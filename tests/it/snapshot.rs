@@ -149,7 +149,7 @@ fn what_is_wrong_is_told_and_where() {
         (b"\x01\xff\xff\xff\xff\x0f\x00\x01\x30\x00\x00", 17, "there is no such id"),
         (
             b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x30\x00\x00",
-            21,
+            22,
             "there is no such id",
         ),
         (b"\x01\x00\x04root\x30\x00\x00", 16, "a node has the id of the root"),
