@@ -14,6 +14,7 @@ mod footprint;
 mod history;
 mod news;
 mod pending;
+mod saved;
 mod text;
 
 use std::borrow::Cow;
@@ -26,6 +27,7 @@ pub use history::{UndoOptions, UndoPolicy};
 pub(crate) use pending::Prediction;
 #[doc(hidden)]
 pub use pending::Shortcuts;
+pub use saved::RestoreError;
 
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};

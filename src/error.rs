@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::client::ClientError;
+use crate::client::{ClientError, RestoreError};
 use crate::document::{NodesError, PointerError, SnapshotError};
 use crate::edit::EditError;
 use crate::message::MessageError;
@@ -64,6 +64,7 @@ kinds! {
     Patch(PatchError),
     Pointer(PointerError),
     Position(PositionError),
+    Restore(RestoreError),
     Serde(serde_json::Error),
     Server(ServerError),
     Snapshot(SnapshotError),
@@ -81,6 +82,7 @@ impl Error {
                 | Kind::Node(_)
                 | Kind::Op(_)
                 | Kind::Position(_)
+                | Kind::Restore(_)
                 | Kind::Serde(_)
                 | Kind::Server(ServerError::Message(_))
                 | Kind::Snapshot(_)

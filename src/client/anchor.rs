@@ -3,13 +3,15 @@
 //! A position says so only as long as those items stay where they are. An op that was never sent
 //! can be expressed anew when they have moved.
 
+use serde::{Deserialize, Serialize};
+
 use crate::document::NodeIx;
 use crate::op::{Create, Intent, OpKind};
 use crate::position::Position;
 use crate::{Document, NodeId, Op, SmallStr};
 
 /// The neighbours between which an op puts a list item, when it was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Anchor {
     Between { previous: Option<NodeId>, next: Option<NodeId> },
     InPlaceOf(Option<NodeId>),

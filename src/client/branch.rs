@@ -19,6 +19,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::text::{is_update_of, text_of};
 use crate::document::TextNode;
 use crate::op::{OpKind, UpdateText};
@@ -30,7 +32,7 @@ use crate::{Document, NodeId, Op, OpId};
 const REACH: u64 = 500;
 
 /// A text that has branched off.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Branch {
     /// The version at which it did.
     base: u64,
@@ -40,12 +42,15 @@ struct Branch {
     answered: Vec<TextOp>,
     /// The text as it is here, without what is not answered; once it was there.
     own: Option<TextNode>,
-    /// The server's text, as far as it is known.
+    /// The server's text, as far as it is known. That is not stored: it is not certain any more when the
+    /// document is loaded again.
+    #[serde(skip)]
     server: Option<TextNode>,
 }
 
 /// The texts that have branched off. Each has pending updates.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Branches {
     texts: BTreeMap<NodeId, Branch>,
 }

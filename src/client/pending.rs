@@ -4,10 +4,12 @@
 //! them back, apply the server's ops and replay the rest. Two shortcuts spare that work where it
 //! would change nothing; tests hold them equal to the plain way.
 
+mod saved;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::anchor::Anchor;
@@ -22,6 +24,7 @@ use crate::inverse::Inverse;
 use crate::op::{Intent, OpKind, UpdateText};
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
+pub(super) use saved::SavedPending;
 
 /// An op that was applied ahead of the server.
 #[derive(Debug)]
@@ -55,7 +58,7 @@ struct Entry {
 }
 
 /// What is known of whether an op that is not answered has arrived, on connections that were lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Arrival {
     /// It was under way on none.
     NotYet,
@@ -77,7 +80,7 @@ pub(super) enum Made {
 }
 
 /// Where an op is on its way to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Delivery {
     /// Never sent: it may still be expressed anew.
     Unsent,

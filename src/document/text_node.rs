@@ -1,5 +1,7 @@
 //! A LiveText in the tree: its content, its version and its history of accepted updates.
 
+use serde::{Deserialize, Serialize};
+
 use crate::OpId;
 use crate::op::UpdateText;
 use crate::text::{
@@ -7,11 +9,34 @@ use crate::text::{
 };
 
 /// The body of a text node.
-#[derive(Clone, Debug)]
+///
+/// Written with serde it is its [content](TextContent): what led to it is left out, as in a document that is
+/// stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "TextContent", into = "TextContent")]
 pub(crate) struct TextNode {
     text: Text,
     version: u64,
     history: History,
+}
+
+/// What a text is, without how it came to be.
+#[derive(Serialize, Deserialize)]
+struct TextContent {
+    version: u64,
+    segments: Vec<Segment>,
+}
+
+impl From<TextContent> for TextNode {
+    fn from(TextContent { version, segments }: TextContent) -> Self {
+        Self::new(segments, version)
+    }
+}
+
+impl From<TextNode> for TextContent {
+    fn from(node: TextNode) -> Self {
+        Self { version: node.version(), segments: node.segments() }
+    }
 }
 
 /// How to take back an accepted update.

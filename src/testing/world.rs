@@ -114,6 +114,20 @@ impl Default for Setup {
     }
 }
 
+impl Setup {
+    /// Gives a client its options.
+    fn ready(&self, mut client: Client, differs: Option<Differs>) -> Client {
+        client.set_shortcuts(match (differs, self.sabotage) {
+            (Some(Differs::HasNoShortcuts), _) => Shortcuts::None,
+            (_, Sabotage::Careless) => Shortcuts::Careless,
+            _ => Shortcuts::Proven,
+        });
+        client.set_change_reports(differs != Some(Differs::HasNoReports));
+        client.set_undo_options(self.undo);
+        client
+    }
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -126,6 +140,7 @@ pub struct Stats {
     pub bytes_down: usize,
     pub connects: usize,
     pub cuts: usize,
+    pub restarts: usize,
     pub answers: Answers,
 }
 
@@ -265,30 +280,18 @@ impl World {
     pub fn add_user(&mut self, access: Access) -> usize {
         let number = self.users.len();
         let checks = self.setup.checks;
-        let shortcuts = match self.setup.sabotage {
-            Sabotage::Careless => Shortcuts::Careless,
-            _ => Shortcuts::Proven,
-        };
-        let make = |shortcuts| {
-            let mut client = Client::new();
-            client.set_shortcuts(shortcuts);
-            client.set_undo_options(self.setup.undo);
-            client
-        };
         let twins = || {
-            let mut silent = make(shortcuts);
-            silent.set_change_reports(false);
-            vec![
-                Twin { client: make(Shortcuts::None), differs: Differs::HasNoShortcuts },
-                Twin { client: silent, differs: Differs::HasNoReports },
-            ]
+            [Differs::HasNoShortcuts, Differs::HasNoReports].map(|differs| Twin {
+                client: self.setup.ready(Client::new(), Some(differs)),
+                differs,
+            })
         };
         self.users.push(User {
-            client: make(shortcuts),
+            client: self.setup.ready(Client::new(), None),
             access,
             name: format!("user {number}"),
             protocol: if number % 4 == 3 { Protocol::V7 } else { Protocol::V8 },
-            twins: if checks.twins { twins() } else { Vec::new() },
+            twins: if checks.twins { twins().into() } else { Vec::new() },
             oracle: checks.oracle.then(Oracle::default),
             mirror: checks.changes.then(|| Value::Object(serde_json::Map::new())),
             link: None,
@@ -359,6 +362,46 @@ impl World {
         self.ghosts.push(Ghost { actor, up });
         if !late {
             while self.deliver_ghost(self.ghosts.len() - 1)? {}
+        }
+        Ok(())
+    }
+
+    /// The client sends what it has to say, and is saved before that is on its way. Then the app ends as if
+    /// the connection were [cut](Self::cut), and starts again from what was saved: whatever it has heard after
+    /// that it has forgotten, undo steps too.
+    pub fn restart(
+        &mut self,
+        user: usize,
+        up: usize,
+        down: usize,
+        late: bool,
+    ) -> Result<(), Failure> {
+        self.stats.restarts += 1;
+        self.flush(user)?;
+        let who = &mut self.users[user];
+        let books = (who.oracle.clone(), who.mirror.clone(), who.known_pending.clone());
+        let saved = who.client.save();
+        let saved_twins: Vec<_> = who.twins.iter_mut().map(|twin| twin.client.save()).collect();
+        let nodes: Vec<_> = who.client.document().nodes().collect();
+        self.cut(user, up, down, late)?;
+
+        let setup = &self.setup;
+        let restored = |saved: &[u8], differs| match Client::restore(saved) {
+            Ok(client) => Ok(setup.ready(client, differs)),
+            Err(error) => fail(user, format!("a saved client is not restored: {error}")),
+        };
+        let who = &mut self.users[user];
+        (who.oracle, who.mirror, who.known_pending) = books;
+        if let Some(oracle) = &mut who.oracle {
+            oracle.disconnected();
+        }
+        who.client = restored(&saved, None)?;
+        for (twin, saved) in who.twins.iter_mut().zip(&saved_twins) {
+            twin.client = restored(saved, Some(twin.differs))?;
+        }
+        let restored: Vec<_> = who.client.document().nodes().collect();
+        if let Some(difference) = check::difference(&restored, &nodes) {
+            return fail(user, format!("a restored client shows something else:{difference}"));
         }
         Ok(())
     }

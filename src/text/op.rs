@@ -1,5 +1,7 @@
 //! The three operations on a text, as they travel inside an `UpdateText` op.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use super::segment::{Attributes, attributes_from_json};
 use super::units::signed;
 use crate::{Json, SmallStr};
@@ -105,6 +107,18 @@ impl TextOp {
             }
         }
         Json::object(fields)
+    }
+}
+
+impl Serialize for TextOp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TextOp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_json(&Json::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use crate::json::JsonObject;
 use crate::{Json, SmallStr};
 
@@ -50,6 +52,18 @@ impl Segment {
             None => Json::array([text]),
             Some(attributes) => Json::array([text, Json::Object(attributes.clone())]),
         }
+    }
+}
+
+impl Serialize for Segment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Segment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_json(&Json::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

@@ -19,6 +19,7 @@ mod refusals;
 mod reuse;
 mod rollback;
 mod room;
+mod saved;
 mod semantics;
 mod sessions;
 mod snapshot;

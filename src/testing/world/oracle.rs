@@ -11,7 +11,7 @@ use crate::text::Incarnation;
 use crate::{Document, Op, OpId, SerializedNode, ServerMessage};
 
 /// The naive replica of one client.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Oracle {
     /// What the server ordered, as far as this client has heard.
     confirmed: Option<Document>,
@@ -20,7 +20,7 @@ pub struct Oracle {
     loading: Option<Loading>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Loading {
     begun: bool,
     nodes: Vec<SerializedNode>,

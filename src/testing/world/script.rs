@@ -87,6 +87,13 @@ pub enum Step {
     },
     /// Everybody gets everything.
     Settle,
+    /// As [`Cut`](Self::Cut), and the client starts again from what was saved before.
+    Restart {
+        user: u8,
+        up: u8,
+        down: u8,
+        late: bool,
+    },
 }
 
 /// A whole run.
@@ -323,6 +330,9 @@ impl Step {
                 let all = [cut(0, 0, false), cut(255, 0, false), cut(*up, *down, false)];
                 all.into_iter().take_while(|simpler| simpler != &cut(*up, *down, *late)).collect()
             }
+            Self::Restart { user, up, down, late } => {
+                vec![Self::Cut { user: *user, up: *up, down: *down, late: *late }]
+            }
             _ => Vec::new(),
         }
     }
@@ -357,10 +367,12 @@ impl World {
                 (0..*frames).try_for_each(|_| self.deliver_down(which(*user)).map(drop))
             }
             Step::Cut { user, up, down, late } => {
-                let user = which(*user);
-                let (all_up, all_down) = self.users[user].bytes_under_way();
-                let part = |part: u8, all: usize| (all * usize::from(part)).div_ceil(255);
-                self.cut(user, part(*up, all_up), part(*down, all_down), *late)
+                let (up, down) = self.parts_under_way(which(*user), *up, *down);
+                self.cut(which(*user), up, down, *late)
+            }
+            Step::Restart { user, up, down, late } => {
+                let (up, down) = self.parts_under_way(which(*user), *up, *down);
+                self.restart(which(*user), up, down, *late)
             }
             Step::Connect { user } => self.connect(which(*user)),
             Step::Ghost { which } => match self.ghosts() {
@@ -405,6 +417,13 @@ impl World {
         }
     }
 
+    /// Parts in 256 of the bytes under way.
+    fn parts_under_way(&self, user: usize, up: u8, down: u8) -> (usize, usize) {
+        let part = |part: u8, all: usize| (all * usize::from(part)).div_ceil(255);
+        let (all_up, all_down) = self.users[user].bytes_under_way();
+        (part(up, all_up), part(down, all_down))
+    }
+
     /// Fresh values for so many edits.
     fn supply(&mut self, edits: usize) -> Supply {
         let (first, wide) = (self.fresh_value(), self.setup.wide);
@@ -417,7 +436,7 @@ impl World {
     fn undo_all_and_redo_all(&mut self, first: &Document) -> Result<(), Failure> {
         let nodes = |world: &Self| world.users[0].client.document().nodes().collect::<Vec<_>>();
         let last = nodes(self);
-        if self.stats.patches > 0 {
+        if self.stats.patches > 0 || self.stats.restarts > 0 {
             return Ok(());
         }
         let mut undone = 0;

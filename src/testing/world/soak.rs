@@ -18,6 +18,7 @@ pub struct Report {
     pub messages: usize,
     pub connects: usize,
     pub cuts: usize,
+    pub restarts: usize,
     pub failures: Vec<FailedRun>,
 }
 
@@ -72,6 +73,7 @@ impl Report {
         self.messages += ran.stats.messages_up + ran.stats.messages_down;
         self.connects += ran.stats.connects;
         self.cuts += ran.stats.cuts;
+        self.restarts += ran.stats.restarts;
     }
 
     /// Adds up two reports.
@@ -82,6 +84,7 @@ impl Report {
                 messages_up: other.messages,
                 connects: other.connects,
                 cuts: other.cuts,
+                restarts: other.restarts,
                 ..super::Stats::default()
             },
             tally: other.ops,
@@ -135,7 +138,7 @@ impl fmt::Display for Report {
             f,
             "{} runs, {} steps, {} undos, {} ops ({} accepted, {} of them corrected; {} ignored, \
              {} rejected, {} merged; {} answered again, {} by the server), {} messages, \
-             {} connections, {} cuts; {} failures",
+             {} connections, {} cuts, {} restarts; {} failures",
             self.runs,
             self.steps,
             self.undos,
@@ -150,6 +153,7 @@ impl fmt::Display for Report {
             self.messages,
             self.connects,
             self.cuts,
+            self.restarts,
             self.failures.len()
         )
     }

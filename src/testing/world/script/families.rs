@@ -81,7 +81,7 @@ impl Family {
         mix.flow = *dice.pick(&[3, 8, 20]);
         if alone {
             // Or undo of everything would not restore the first document.
-            (mix.redo, mix.patch, mix.replace) = (0, 0, 0);
+            (mix.redo, mix.patch, mix.replace, mix.restart) = (0, 0, 0, 0);
         }
         let breaks = matches!(
             self,
@@ -132,6 +132,7 @@ struct Mix {
     replace: usize,
     settle: usize,
     revive: usize,
+    restart: usize,
 }
 
 impl Mix {
@@ -149,16 +150,28 @@ impl Mix {
             replace: 0,
             settle: 0,
             revive: 0,
+            restart: 0,
         };
         match family {
             Family::Undo => Self { undo: 10, redo: 7, undo_redo: 2, pause: 1, ..calm },
-            Family::Reconnect => Self { cut: 6, undo: 2, ..calm },
-            Family::Typing => Self { cut: 4, undo: 0, redo: 0, undo_redo: 0, patch: 0, ..calm },
-            Family::Alone => Self { undo: 3, redo: 0, pause: 1, patch: 0, cut: 2, ..calm },
-            Family::Revived => Self { undo: 5, redo: 3, undo_redo: 2, cut: 3, revive: 2, ..calm },
-            Family::Wide => {
-                Self { undo: 12, redo: 6, cut: 4, patch: 3, replace: 1, edit: 100, ..calm }
+            Family::Reconnect => Self { cut: 6, undo: 2, restart: 4, ..calm },
+            Family::Typing => {
+                Self { cut: 4, undo: 0, redo: 0, undo_redo: 0, patch: 0, restart: 2, ..calm }
             }
+            Family::Alone => Self { undo: 3, redo: 0, pause: 1, patch: 0, cut: 2, ..calm },
+            Family::Revived => {
+                Self { undo: 5, redo: 3, undo_redo: 2, cut: 3, revive: 2, restart: 1, ..calm }
+            }
+            Family::Wide => Self {
+                undo: 12,
+                redo: 6,
+                cut: 4,
+                patch: 3,
+                replace: 1,
+                restart: 1,
+                edit: 100,
+                ..calm
+            },
             Family::Everything => Self {
                 undo: 4,
                 redo: 3,
@@ -167,6 +180,7 @@ impl Mix {
                 patch: 2,
                 replace: 1,
                 settle: 1,
+                restart: 2,
                 edit: 30,
                 ..calm
             },
@@ -193,6 +207,7 @@ impl Mix {
             self.replace,
             self.settle,
             self.revive,
+            self.restart,
         ];
         match dice.weighted(&weights) {
             0 => {
@@ -212,10 +227,7 @@ impl Mix {
             6 => Step::Up { user, frames: 1 + dice.below(3) as u8 },
             7 => Step::Down { user, frames: 1 + dice.below(4) as u8 },
             8 => {
-                let (somewhere, up) = (byte(dice), dice.below(4));
-                let up = *[0, 255].get(up).unwrap_or(&somewhere);
-                let (somewhere, down) = (byte(dice), dice.below(4));
-                let down = *[0, 0, 255].get(down).unwrap_or(&somewhere);
+                let (up, down) = parts(dice);
                 Step::Cut { user, up, down, late: dice.one_in(2) }
             }
             9 => Step::Connect { user },
@@ -225,7 +237,11 @@ impl Mix {
             13 if dice.one_in(3) => Step::Replace { dice: byte(dice) },
             13 => Step::Flush { user },
             14 => Step::Settle,
-            _ => Step::Revive { which: byte(dice) },
+            15 => Step::Revive { which: byte(dice) },
+            _ => {
+                let (up, down) = parts(dice);
+                Step::Restart { user, up, down, late: dice.one_in(2) }
+            }
         }
     }
 
@@ -303,4 +319,13 @@ fn text(dice: &mut Dice) -> TextEdit {
 
 fn byte(dice: &mut Dice) -> u8 {
     dice.below(256) as u8
+}
+
+/// Which parts of what is under way arrive, to the server and to the client: often all or nothing.
+fn parts(dice: &mut Dice) -> (u8, u8) {
+    let (somewhere, up) = (byte(dice), dice.below(4));
+    let up = *[0, 255].get(up).unwrap_or(&somewhere);
+    let (somewhere, down) = (byte(dice), dice.below(4));
+    let down = *[0, 0, 255].get(down).unwrap_or(&somewhere);
+    (up, down)
 }
