@@ -53,6 +53,12 @@ impl IdSource {
         self.actor = actor;
     }
 
+    /// From here on the clocks of ops and of nodes are not less than these.
+    pub(crate) fn advance(&mut self, op: u64, node: u64) {
+        self.ops = self.ops.max(op);
+        self.nodes = self.nodes.max(node);
+    }
+
     /// A new node id.
     pub fn node_id(&mut self) -> NodeId {
         let id = NodeId::minted(self.actor, self.nodes);
@@ -185,14 +191,22 @@ impl Document {
         &mut self,
         change: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
+        let (value, savepoint) = self.attempt(change)?;
+        self.commit(savepoint);
+        Ok(value)
+    }
+
+    /// As [`atomically`](Self::atomically), of what may still be taken back later: to the savepoint that comes
+    /// with the result.
+    pub(crate) fn attempt<T, E>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<(T, Savepoint), E> {
         let savepoint = self.savepoint();
         let mut attempt = Attempt { document: self, savepoint: Some(savepoint) };
-        let result = change(attempt.document);
-        if result.is_ok() {
-            attempt.savepoint = None;
-            attempt.document.commit(savepoint);
-        }
-        result
+        let value = change(attempt.document)?;
+        attempt.savepoint = None;
+        Ok((value, savepoint))
     }
 }
 

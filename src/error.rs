@@ -11,6 +11,7 @@ use crate::message::MessageError;
 use crate::node::NodeError;
 use crate::op::OpError;
 use crate::patch::PatchError;
+use crate::peer::PeerError;
 use crate::server::ServerError;
 use crate::{FileError, JsonError, LimitError, LsonError, PositionError};
 
@@ -62,6 +63,7 @@ kinds! {
     Nodes(NodesError),
     Op(OpError),
     Patch(PatchError),
+    Peer(PeerError),
     Pointer(PointerError),
     Position(PositionError),
     Restore(RestoreError),
@@ -81,6 +83,9 @@ impl Error {
                 | Kind::Message(_)
                 | Kind::Node(_)
                 | Kind::Op(_)
+                | Kind::Peer(
+                    PeerError::Malformed { .. } | PeerError::Unreadable(_) | PeerError::Document(_)
+                )
                 | Kind::Position(_)
                 | Kind::Restore(_)
                 | Kind::Serde(_)

@@ -56,6 +56,8 @@ pub mod server;
 pub use server::Server;
 pub mod client;
 pub use client::Client;
+pub mod peer;
+pub use peer::Peer;
 
 mod error;
 pub use error::Error;

@@ -22,5 +22,6 @@ pub mod generate;
 pub mod model;
 pub mod probe;
 pub mod shapes;
+pub mod swarm;
 pub mod traces;
 pub mod world;

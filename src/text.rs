@@ -30,6 +30,7 @@ pub(crate) use incarnation::Incarnation;
 pub use op::TextOp;
 pub use segment::{Attributes, Segment};
 pub use transform::{Order, transform, transform_one, transform_over};
+pub(crate) use units::{clip, signed, utf16_len};
 
 /// Segments with operations applied to them.
 pub(crate) fn apply(segments: &[Segment], ops: &[TextOp]) -> Vec<Segment> {

@@ -1,0 +1,529 @@
+//! Replicas without a server: whoever has the same operations has the same document.
+//!
+//! Every op has a *stamp*, a Lamport clock and the actor: greater than the stamps of all ops that the actor
+//! had ([Lamport 1978](https://lamport.azurewebsites.net/pubs/time-clocks.pdf)). A peer's document is its ops
+//! applied in the order of their stamps, by the same [`apply`](Document::apply) as a server's. One that comes
+//! late is put where it belongs: what was applied after it is taken back, and applied again on top.
+//!
+//! Sans-IO, as server and client are: [turns](Turn) come in, turns go out, by any way and in any order.
+
+mod saved;
+mod texts;
+mod turn;
+mod version;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+pub use turn::Turn;
+pub use version::Version;
+
+use crate::change::Origin;
+use crate::document::{NodeIx, Savepoint, SnapshotError};
+use crate::edit::{Edited, Session, Trail};
+use crate::op::OpKind;
+use crate::patch::{PatchError, PatchReason, Patched};
+use crate::{Actor, Changes, Document, EditError, IdSource, ObjectMut, Op};
+use texts::Texts;
+
+/// Counters are below this: no more fit in the ids of ops. Those of others are below half of it, so that nobody
+/// can leave none for the own ones.
+const END: u64 = 1 << 32;
+const END_OF_OTHERS: u64 = END / 2;
+const NO_COUNTER_LEFT: &str = "the actor has made all the ops that it can";
+
+/// A replica that needs no server.
+///
+/// *Edit* with [`edit`](Self::edit) and [`patch`](Self::patch). *Tell* others with
+/// [`turns_since`](Self::turns_since), given what they [have](Self::version) as they say, and *hear* with
+/// [`receive`](Self::receive). Any two that have the same ops have the same document.
+///
+/// Each peer needs an actor that no other ever has in the life of the document, for example a random one. All
+/// begin with the same document: an empty one, one made of the same bytes, or what a peer has
+/// [saved](Self::save).
+///
+/// ```
+/// use livetree::{Actor, Document, Peer};
+/// let board = Document::from_json(br#"{"todos":["one"]}"#)?;
+/// let mut ann = Peer::new(Actor(1), board.clone());
+/// let mut ben = Peer::new(Actor(2), board);
+/// ann.edit(|root| root.list("todos")?.push("two"))?;
+/// ben.edit(|root| root.list("todos")?.insert(0, "zero"))?;
+///
+/// ben.receive(ann.turns_since(ben.version())?)?;
+/// ann.receive(ben.turns_since(ann.version())?)?;
+/// assert_eq!(ann.document().to_json().to_string(), r#"{"todos":["zero","one","two"]}"#);
+/// assert_eq!(ann.document(), ben.document());
+/// # Ok::<(), livetree::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Peer {
+    document: Document,
+    ids: IdSource,
+    /// In the order of their stamps. The document is these applied to what is settled.
+    log: Vec<Entry>,
+    /// What is in the log or settled.
+    version: Version,
+    /// What everybody has, and is not in the log.
+    settled: Version,
+    texts: Texts,
+    /// What own ops that are made now have seen of others.
+    seen: Arc<Version>,
+}
+
+/// When an op comes in the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Stamp {
+    counter: u64,
+    actor: Actor,
+}
+
+/// An op in the log.
+#[derive(Clone, Debug)]
+struct Entry {
+    stamp: Stamp,
+    /// What its author had of others.
+    seen: Arc<Version>,
+    op: Op,
+    /// Before it; not of ops that were applied with the one before, in one edit.
+    savepoint: Option<Savepoint>,
+}
+
+/// What the author of an op had.
+struct Seen<'a> {
+    actor: Actor,
+    others: &'a Version,
+}
+
+impl Seen<'_> {
+    /// Whether it had an op that comes before that one in the order.
+    fn has(&self, stamp: Stamp) -> bool {
+        stamp.actor == self.actor || self.others.get(stamp.actor) > stamp.counter
+    }
+
+    /// Whether it had all ops of a version, which come before.
+    fn has_all(&self, version: &Version) -> bool {
+        version.iter().all(|(actor, bound)| actor == self.actor || self.others.get(actor) >= bound)
+    }
+}
+
+/// Why a peer could not do as asked. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// Earlier turns of the actor have to come first. Ask for what is missing since the own
+    /// [version](Peer::version).
+    #[error("ops of actor {actor} from {have} on are missing, and there are such from {after} on")]
+    Missing {
+        /// Whose ops.
+        actor: Actor,
+        /// The bound of those that are here.
+        have: u64,
+        /// The bound of those that have to be.
+        after: u64,
+    },
+    /// Somebody has been left behind: this is about ops that are [settled](Peer::settle).
+    #[error("ops of actor {actor} are settled that are not seen there")]
+    TooOld {
+        /// Whose ops.
+        actor: Actor,
+    },
+    /// A turn contradicts itself.
+    #[error("turn of actor {actor}: {reason}")]
+    Malformed {
+        /// Whose turn.
+        actor: Actor,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Bytes are no turns, or no saved peer.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The document of a saved peer cannot be read.
+    #[error(transparent)]
+    Document(#[from] SnapshotError),
+}
+
+impl Peer {
+    /// A peer with this actor, that begins with this document.
+    pub fn new(actor: Actor, document: Document) -> Self {
+        let mut ids = IdSource::new(actor);
+        let used = document.subtree(NodeIx::ROOT).filter_map(|ix| {
+            document.id(ix).actor_and_clock().filter(|(of, _)| *of == actor).map(|(_, clock)| clock)
+        });
+        ids.advance(0, used.max().map_or(0, |clock| u64::from(clock) + 1));
+        Self {
+            document,
+            ids,
+            log: Vec::new(),
+            version: Version::new(),
+            settled: Version::new(),
+            texts: Texts::default(),
+            seen: Arc::default(),
+        }
+    }
+
+    /// The actor in whose name edits are made.
+    pub fn actor(&self) -> Actor {
+        self.ids.actor()
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Which ops are here.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// Which ops are [settled](Self::settle). Whoever lacks some of them can be told nothing.
+    pub fn settled(&self) -> &Version {
+        &self.settled
+    }
+
+    /// Sets the limits that edits and patches keep.
+    pub fn set_limits(&mut self, limits: crate::Limits) {
+        self.document.set_limits(limits);
+    }
+
+    /// Whether edits and turns report their net changes; see [`Document::set_change_reports`].
+    pub fn set_change_reports(&mut self, on: bool) {
+        self.document.set_change_reports(on);
+    }
+
+    /// Makes a batch of edits, all or nothing.
+    ///
+    /// # Errors
+    /// If the closure fails; nothing has happened then.
+    pub fn edit<T>(
+        &mut self,
+        edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
+    ) -> Result<Edited<T>, EditError> {
+        let (value, ops, changes) = self.make(
+            |session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)),
+            EditError::aborted,
+        )?;
+        Ok(Edited { value, ops, changes })
+    }
+
+    /// Applies a JSON Patch, all or nothing.
+    ///
+    /// # Errors
+    /// If the patch fails; nothing has happened then.
+    pub fn patch(&mut self, patch: &[json_patch::PatchOperation]) -> Result<Patched, PatchError> {
+        let reason = |why: &str| PatchReason::Edit(why.to_owned());
+        let failed =
+            |why| PatchError { operation: 0, op: "", pointer: String::new(), reason: reason(why) };
+        let ((), ops, changes) = self.make(|session| session.patch(patch), failed)?;
+        Ok(Patched { ops, changes })
+    }
+
+    /// Runs an edit whose ops go to the end of the log: nothing that is here has a greater stamp.
+    fn make<T, E>(
+        &mut self,
+        edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
+        failed: impl FnOnce(&'static str) -> E,
+    ) -> Result<(T, Vec<Op>, Changes), E> {
+        let Self { document, ids, log, version, texts, seen, .. } = self;
+        let actor = ids.actor();
+        let mut trail = Trail::new();
+        let (result, changes) = document.watch(|document| {
+            let (value, savepoint) = document.attempt(|document| {
+                let value = edit(&mut Session { document, ids, trail: &mut trail })?;
+                match trail.ops.iter().all(|op| counter(op).is_some()) {
+                    true => Ok(value),
+                    false => Err(failed(NO_COUNTER_LEFT)),
+                }
+            })?;
+            let first = log.len();
+            log.extend(trail.ops.iter().enumerate().map(|(number, op)| Entry {
+                stamp: Stamp { counter: counter(op).unwrap_or_default(), actor },
+                seen: seen.clone(),
+                op: op.clone(),
+                savepoint: (number == 0).then_some(savepoint),
+            }));
+            match log.get(first..).and_then(<[_]>::last) {
+                Some(last) => version.set(actor, last.stamp.counter + 1),
+                None => document.rollback(savepoint),
+            }
+            // Shortcut: what is applied already as it would be applied now stays so. But texts have to know
+            // of each update by itself.
+            if trail.ops.iter().any(|op| matches!(op.kind, OpKind::UpdateText(_))) {
+                document.rollback(savepoint);
+                log.iter_mut().skip(first).for_each(|entry| entry.fold(document, texts));
+            }
+            Ok(value)
+        });
+        Ok((result?, trail.ops, changes.from(Origin::Local)))
+    }
+
+    /// What somebody lacks that has this version, in an order in which it can be taken in.
+    ///
+    /// O(log n) for n ops in the log, and linear in those from the first that is lacking on.
+    ///
+    /// # Errors
+    /// [`TooOld`](PeerError::TooOld) if some of that is settled: then the other needs a [copy](Self::save).
+    pub fn turns_since(&self, version: &Version) -> Result<Vec<Turn>, PeerError> {
+        self.check_settled(version, None)?;
+        let lacking = self.version.iter().map(|(actor, _)| version.get(actor));
+        let lacking = lacking.zip(self.version.iter()).filter(|(has, (_, bound))| has < bound);
+        let Some(first) = lacking.map(|(has, _)| has).min() else { return Ok(Vec::new()) };
+        let start = self.log.partition_point(|entry| entry.stamp.counter < first);
+        let entries = self.log.get(start..).unwrap_or_default();
+
+        let mut turns: Vec<(Turn, &Arc<Version>)> = Vec::new();
+        // The latest turn of each actor, and the bound behind it.
+        let mut latest = BTreeMap::<Actor, (usize, u64)>::new();
+        for Entry { stamp: Stamp { counter, actor }, seen, op, .. } in entries {
+            if *counter < version.get(*actor) {
+                continue;
+            }
+            let (number, after) =
+                latest.get(actor).copied().unwrap_or_else(|| (usize::MAX, version.get(*actor)));
+            let number = match turns.get_mut(number) {
+                Some((turn, of)) if of == &seen => {
+                    turn.ops.push(op.clone());
+                    number
+                }
+                _ => {
+                    let (seen_by_all, ops) = (Version::clone(seen), vec![op.clone()]);
+                    turns.push((Turn { actor: *actor, after, seen: seen_by_all, ops }, seen));
+                    turns.len() - 1
+                }
+            };
+            latest.insert(*actor, (number, counter + 1));
+        }
+        Ok(turns.into_iter().map(|(turn, _)| turn).collect())
+    }
+
+    /// Takes in turns of others. Those that are here already do nothing. What the rest does to the document is
+    /// reported.
+    ///
+    /// Own turns are taken in as well, by a peer that begins anew with the document with which it once began.
+    ///
+    /// Costs what has to be taken back and applied again: the ops whose stamps are greater than the least that
+    /// is new.
+    ///
+    /// # Errors
+    /// If turns are missing before one of these, or one contradicts itself.
+    pub fn receive(&mut self, turns: impl IntoIterator<Item = Turn>) -> Result<Changes, PeerError> {
+        let mut version = self.version.clone();
+        let mut new = Vec::new();
+        for turn in turns {
+            self.check(&turn, &version)?;
+            let Turn { actor, seen, ops, .. } = turn;
+            let seen = Arc::new(seen);
+            for op in ops {
+                let counter = counter(&op).unwrap_or_default();
+                if counter >= version.get(actor) {
+                    version.set(actor, counter + 1);
+                    let (stamp, seen) = (Stamp { counter, actor }, seen.clone());
+                    new.push(Entry { stamp, seen, op, savepoint: None });
+                }
+            }
+        }
+        new.sort_by_key(|entry| entry.stamp);
+        let Some(first) = new.first().map(|first| first.stamp) else {
+            return Ok(Changes::default());
+        };
+
+        let nodes = new.iter().filter(|entry| matches!(entry.op.kind, OpKind::Create(_)));
+        let own = nodes.filter_map(|entry| entry.op.id.actor_and_clock());
+        let own = own.filter(|(actor, _)| *actor == self.actor()).map(|(_, clock)| clock);
+        self.ids.advance(version.end(), own.max().map_or(0, |clock| u64::from(clock) + 1));
+        self.version = version;
+        self.set_seen();
+
+        let ((), changes) = self.document.watch(|document| {
+            let from = take_back(document, &mut self.log, &mut self.texts, first);
+            // Both are in order, so this takes one pass.
+            self.log.append(&mut new);
+            self.log.get_mut(from..).unwrap_or_default().sort_by_key(|entry| entry.stamp);
+            for entry in self.log.iter_mut().skip(from) {
+                entry.fold(document, &mut self.texts);
+            }
+        });
+        Ok(changes.from(Origin::Remote))
+    }
+
+    /// Begins with a document in which this is settled.
+    fn set_settled(&mut self, settled: Version) {
+        self.ids.advance(settled.end(), 0);
+        self.version = settled.clone();
+        self.settled = settled;
+        self.set_seen();
+    }
+
+    /// From here on own ops have seen all that is here.
+    fn set_seen(&mut self) {
+        let mut seen = self.version.clone();
+        seen.set(self.actor(), 0);
+        self.seen = Arc::new(seen);
+    }
+
+    /// Shows the document as it is without the log.
+    fn settled_document<T>(&mut self, show: impl FnOnce(&Document) -> T) -> T {
+        let Self { document, log, texts, .. } = self;
+        take_back(document, log, texts, Stamp { counter: 0, actor: Actor(0) });
+        let shown = show(document);
+        log.iter_mut().for_each(|entry| entry.fold(document, texts));
+        shown
+    }
+
+    /// Says what is wrong with a turn, for a peer that has this version.
+    fn check(&self, turn: &Turn, version: &Version) -> Result<(), PeerError> {
+        let Turn { actor, after, seen, ops } = turn;
+        let malformed = |reason| Err(PeerError::Malformed { actor: *actor, reason });
+        let mut least = *after;
+        for op in ops {
+            let Some((of, counter)) = op.op_id.as_ref().and_then(|id| id.actor_and_clock()) else {
+                return malformed("the id of an op is not its actor and counter");
+            };
+            if of != *actor {
+                return malformed("an op has the id of another actor's");
+            }
+            if u64::from(counter) < least {
+                return malformed("the counters of its ops do not ascend");
+            }
+            least = u64::from(counter) + 1;
+        }
+        if least > END_OF_OTHERS && *actor != self.actor() {
+            return malformed("a counter is too large");
+        }
+        let first = ops.first().and_then(counter).unwrap_or(least);
+        if seen.iter().any(|(of, bound)| of != *actor && bound > first) {
+            return malformed("it has seen ops that come after it");
+        }
+        let have = version.get(*actor);
+        if *after > have {
+            return Err(PeerError::Missing { actor: *actor, have, after: *after });
+        }
+        if least > have {
+            self.check_settled(seen, Some(*actor))?;
+        }
+        Ok(())
+    }
+
+    /// Says whose settled ops somebody with this version lacks, but for one actor's.
+    fn check_settled(&self, version: &Version, except: Option<Actor>) -> Result<(), PeerError> {
+        let mut settled = self.settled.iter().filter(|(actor, _)| Some(*actor) != except);
+        match settled.find(|(actor, bound)| version.get(*actor) < *bound) {
+            Some((actor, _)) => Err(PeerError::TooOld { actor }),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets go of what it takes to take back ops that everybody has, and tells how many these are.
+    ///
+    /// `others` are the versions of all other peers that will ever edit or take in turns, as they last told
+    /// them; nothing is settled as long as one of them has something that is not here. Who is left out can
+    /// join with a [copy](Self::save) only, and what it has edited is refused. What somebody edits without
+    /// having seen an op keeps that from being settled until all have that edit too.
+    ///
+    /// O(n) for n ops in the log; more if they were made without hearing of each other.
+    pub fn settle<'a>(&mut self, others: impl IntoIterator<Item = &'a Version>) -> usize {
+        let mut counter = END;
+        let mut common = self.version.clone();
+        for other in others {
+            if !self.version.covers(other) {
+                return 0;
+            }
+            // What it makes from now on is greater than all that it has.
+            counter = counter.min(other.end());
+            common.lower_to(other, self.actor());
+            common.set(self.actor(), common.get(self.actor()).min(other.get(self.actor())));
+        }
+        let is_common = |entry: &Entry| common.get(entry.stamp.actor) > entry.stamp.counter;
+        let settled = |entry: &&Entry| entry.stamp.counter < counter && is_common(entry);
+        let count = self.border(self.log.iter().take_while(settled).count());
+        let Some(last) = count.checked_sub(1).and_then(|last| self.log.get(last)) else { return 0 };
+        self.texts.settle(last.stamp.counter + 1);
+        for entry in self.log.drain(..count) {
+            self.settled.set(entry.stamp.actor, entry.stamp.counter + 1);
+            if let Some(savepoint) = entry.savepoint {
+                let committed = self.document.commit_oldest(savepoint);
+                debug_assert!(committed, "the oldest op has the oldest savepoint");
+            }
+        }
+        count
+    }
+}
+
+impl Peer {
+    /// The greatest number of ops, not above this, that can be settled without the others: whose counters are
+    /// less, which all others have seen, and the last of which was not applied as one with the next.
+    fn border(&self, mut count: usize) -> usize {
+        let mut unchecked = self.log.len();
+        let mut before = Version::new();
+        let mut is_known = false;
+        loop {
+            let (settled, rest) = self.log.split_at(count);
+            let is_border = match (settled.last(), rest.first()) {
+                (Some(last), Some(next)) => {
+                    next.savepoint.is_some() && last.stamp.counter < next.stamp.counter
+                }
+                _ => true,
+            };
+            if !is_border {
+                (count, is_known) = (count - 1, false);
+                continue;
+            }
+            if unchecked <= count {
+                return count;
+            }
+            if !is_known {
+                before = Version::new();
+                settled
+                    .iter()
+                    .for_each(|Entry { stamp, .. }| before.set(stamp.actor, stamp.counter + 1));
+                is_known = true;
+            }
+            unchecked -= 1;
+            let Some(seen) = self.log.get(unchecked).map(Entry::seen) else { return count };
+            if !seen.has_all(&before) {
+                let unseen = settled.iter().position(|entry| !seen.has(entry.stamp));
+                (count, is_known) = (unseen.unwrap_or(count), false);
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn seen(&self) -> Seen<'_> {
+        Seen { actor: self.stamp.actor, others: &self.seen }
+    }
+
+    /// Applies the op, as what comes next in the order.
+    fn fold(&mut self, document: &mut Document, texts: &mut Texts) {
+        self.savepoint = Some(document.savepoint());
+        match &self.op.kind {
+            OpKind::UpdateText(update) => texts.fold(document, self, update),
+            _ => _ = document.apply(&self.op),
+        }
+    }
+}
+
+/// Takes back all ops from a stamp on, and those that were applied as one with them; tells from where on ops
+/// have to be applied again.
+fn take_back(document: &mut Document, log: &mut [Entry], texts: &mut Texts, stamp: Stamp) -> usize {
+    let first = log.partition_point(|entry| entry.stamp < stamp);
+    let up_to_first = log.get(..=first).unwrap_or_default();
+    let savepoint = up_to_first.iter().enumerate().rev().find_map(|(n, e)| Some((n, e.savepoint?)));
+    let Some((from, savepoint)) = savepoint else { return log.len() };
+    document.rollback(savepoint);
+    for entry in log.iter_mut().skip(from) {
+        entry.savepoint = None;
+        texts.take_back(&entry.op, entry.stamp);
+    }
+    from
+}
+
+/// The counter of an op, if its id has one.
+fn counter(op: &Op) -> Option<u64> {
+    op.op_id.as_ref()?.actor_and_clock().map(|(_, clock)| u64::from(clock))
+}

@@ -1,0 +1,152 @@
+//! The updates of texts, carried over those that their authors had not seen.
+//!
+//! Other ops mean the same wherever they come in the order. An update of a text says where by counting, so it
+//! is expressed anew each time it is applied: see [`Walk`]. What comes of that follows from the updates of the
+//! text and their order alone, and not from when they came.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::walk::Walk;
+use super::{Entry, Seen, Stamp, Version};
+use crate::op::{OpKind, UpdateText};
+use crate::text::{Incarnation, TextOp};
+use crate::{Document, NodeId, Op};
+
+/// What was applied to each text.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    texts: BTreeMap<(NodeId, Incarnation), Life>,
+}
+
+/// The updates that were applied to a text, in order.
+#[derive(Debug, Default)]
+struct Life {
+    updates: Vec<Update>,
+    /// Of each actor, how far its updates are here.
+    version: Version,
+    /// The latest ones as runs, if that was needed.
+    walked: Option<Walked>,
+}
+
+#[derive(Debug)]
+struct Update {
+    stamp: Stamp,
+    seen: Arc<Version>,
+    /// As its author said it.
+    ops: Vec<TextOp>,
+    /// The length of the text before it, in UTF-16 units.
+    len_before: usize,
+    /// How far the actor's updates were here before it.
+    version_before: u64,
+}
+
+/// A walk through the updates from a number on, and up to another.
+#[derive(Debug)]
+struct Walked {
+    from: usize,
+    to: usize,
+    walk: Walk,
+}
+
+impl Update {
+    fn seen(&self) -> Seen<'_> {
+        Seen { actor: self.stamp.actor, others: &self.seen }
+    }
+}
+
+impl Texts {
+    /// Applies an update of a text, if that is there.
+    pub(super) fn fold(&mut self, document: &mut Document, entry: &Entry, update: &UpdateText) {
+        let of = Incarnation::of(update.base_version);
+        let text = document.find(&entry.op.id).and_then(|ix| document.text(ix));
+        // Texts can come back under the ids they had: this may be another one.
+        let Some(text) = text.filter(|text| text.incarnation() == of) else { return };
+        let (len_before, base_version) = (text.text().len_utf16(), text.version());
+        let life = self.texts.entry((entry.op.id.clone(), of)).or_default();
+        let ops = life.express(entry.stamp, &entry.seen(), &update.ops);
+        if !ops.is_empty() {
+            let update = UpdateText { base_version, version: None, ops: ops.into_owned() };
+            let kind = OpKind::UpdateText(update);
+            _ = document.apply(&Op { op_id: None, id: entry.op.id.clone(), kind });
+        }
+        let version_before = life.version.get(entry.stamp.actor);
+        life.version.set(entry.stamp.actor, entry.stamp.counter + 1);
+        life.updates.push(Update {
+            stamp: entry.stamp,
+            seen: entry.seen.clone(),
+            ops: update.ops.clone(),
+            len_before,
+            version_before,
+        });
+    }
+
+    /// Forgets the updates of the entry with this stamp and of all later ones, which were taken back.
+    pub(super) fn take_back(&mut self, op: &Op, stamp: Stamp) {
+        let OpKind::UpdateText(update) = &op.kind else { return };
+        let of = (op.id.clone(), Incarnation::of(update.base_version));
+        let Some(life) = self.texts.get_mut(&of) else { return };
+        while let Some(last) = life.updates.pop_if(|last| last.stamp >= stamp) {
+            life.version.set(last.stamp.actor, last.version_before);
+        }
+        let len = life.updates.len();
+        life.walked = life.walked.take().filter(|walked| walked.to <= len);
+    }
+
+    /// Forgets updates that everybody has seen: those with lesser counters.
+    pub(super) fn settle(&mut self, counter: u64) {
+        for life in self.texts.values_mut() {
+            let settled = life.updates.partition_point(|update| update.stamp.counter < counter);
+            if settled > 0 {
+                life.updates.drain(..settled);
+                life.walked = None;
+            }
+        }
+        self.texts.retain(|_, life| !life.updates.is_empty());
+    }
+}
+
+impl Life {
+    /// The ops of the next update as they are on top of all updates here.
+    fn express<'a>(
+        &mut self,
+        stamp: Stamp,
+        seen: &Seen<'_>,
+        ops: &'a [TextOp],
+    ) -> Cow<'a, [TextOp]> {
+        let Some(from) = self.first_unseen(seen) else { return Cow::Borrowed(ops) };
+        let mut walked = match self.walked.take().filter(|walked| walked.from == from) {
+            Some(walked) => walked,
+            None => {
+                let len = self.updates.get(from).map_or(0, |first| first.len_before);
+                Walked { from, to: from, walk: Walk::new(len) }
+            }
+        };
+        for update in self.updates.get(walked.to..).unwrap_or_default() {
+            walked.walk.update(update.stamp, &update.seen(), &update.ops);
+        }
+        let ops = walked.walk.update(stamp, seen, ops);
+        // The update itself is about to be one of those here.
+        walked.to = self.updates.len() + 1;
+        self.walked = Some(walked);
+        Cow::Owned(ops)
+    }
+
+    /// From where on the updates have to be walked through: all before that were seen by the authors of those
+    /// after it, and of the next one. `None` if that has seen all.
+    fn first_unseen(&self, seen: &Seen<'_>) -> Option<usize> {
+        // What is before a place, and what all behind it have seen of that. Own updates are always seen.
+        let mut before = self.version.clone();
+        let mut seen_by_all = self.version.clone();
+        seen_by_all.lower_to(seen.others, seen.actor);
+        let mut at = self.updates.len();
+        while !seen_by_all.covers(&before) {
+            let (last, update) = (at.checked_sub(1)?, self.updates.get(at.checked_sub(1)?)?);
+            at = last;
+            before.set(update.stamp.actor, update.version_before);
+            seen_by_all.lower_to(&update.seen, update.stamp.actor);
+        }
+        (at < self.updates.len()).then_some(at)
+    }
+}

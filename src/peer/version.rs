@@ -1,0 +1,64 @@
+//! What a peer has: of each actor, how far.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Actor;
+
+/// Which ops a peer has: a version vector.
+///
+/// Peers take the ops of an actor in order and without gaps, so one number an actor says it all: a bound below
+/// which are the counters of all ops of that actor that the peer has. As JSON it is an object of these by
+/// actor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(BTreeMap<Actor, u64>);
+
+impl Version {
+    /// Of a peer that has no ops.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bound for an actor; 0 if there are no ops of it.
+    pub fn get(&self, actor: Actor) -> u64 {
+        self.0.get(&actor).copied().unwrap_or_default()
+    }
+
+    /// The actors of which there are ops, and their bounds.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Actor, u64)> + '_ {
+        self.0.iter().map(|(actor, bound)| (*actor, *bound))
+    }
+
+    /// Whether there are no ops.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether all that `other` has is here.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.iter().all(|(actor, bound)| self.get(actor) >= bound)
+    }
+
+    /// The least bound that is above all counters.
+    pub(super) fn end(&self) -> u64 {
+        self.0.values().copied().max().unwrap_or_default()
+    }
+
+    pub(super) fn set(&mut self, actor: Actor, bound: u64) {
+        match bound {
+            0 => _ = self.0.remove(&actor),
+            _ => _ = self.0.insert(actor, bound),
+        }
+    }
+
+    /// Lowers all bounds that are above those of `other`, but that of one actor.
+    pub(super) fn lower_to(&mut self, other: &Self, except: Actor) {
+        for (actor, bound) in &mut self.0 {
+            if *actor != except {
+                *bound = other.get(*actor).min(*bound);
+            }
+        }
+    }
+}

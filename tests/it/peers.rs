@@ -1,0 +1,284 @@
+//! Peers that have the same ops have the same document, whoever told them and when.
+
+use livetree::peer::{PeerError, Turn, Version};
+use livetree::testing::generate::Dice;
+use livetree::testing::swarm::{Stats, Swarm};
+use livetree::testing::world::script::{Family, Script};
+use livetree::{Actor, Document, Lson, Op, Peer, lson};
+
+use crate::generate::cases;
+use crate::room::op;
+
+#[test]
+fn every_family_converges_without_a_server() {
+    let mut total = Stats::default();
+    for family in Family::ALL {
+        let seeds = if family == Family::Wide { 0..4 } else { 0..60 };
+        for seed in seeds {
+            match Swarm::run(&Script::generate(family, seed, 80)) {
+                Ok(Stats { ops, turns, settled, restarts }) => {
+                    total.ops += ops;
+                    total.turns += turns;
+                    total.settled += settled;
+                    total.restarts += restarts;
+                }
+                Err(failure) => panic!("{} {seed}: {failure}", family.name()),
+            }
+        }
+    }
+    assert!(total.settled > total.ops / 20 && total.restarts > 100, "{total:?}");
+}
+
+fn peers<const N: usize>(lson: &Lson) -> [Peer; N] {
+    let document = Document::from_lson(lson).unwrap();
+    std::array::from_fn(|number| Peer::new(Actor(number as u32 + 1), document.clone()))
+}
+
+/// Tells one what the other has.
+fn tell(from: &Peer, to: &mut Peer) {
+    to.receive(from.turns_since(to.version()).unwrap()).unwrap();
+}
+
+/// Both tell each other all they have; then they have the same.
+fn meet(a: &mut Peer, b: &mut Peer) -> String {
+    tell(a, b);
+    tell(b, a);
+    assert_eq!(a.version(), b.version());
+    assert!(a.document().nodes().eq(b.document().nodes()));
+    a.document().to_json().to_string()
+}
+
+fn insert(peer: &mut Peer, index: usize, text: &str) {
+    peer.edit(|root| root.text("t")?.insert(index, text)).unwrap();
+}
+
+#[test]
+fn of_two_values_the_one_with_the_greater_stamp_stays() {
+    let [mut a, mut b] = peers(&lson!({ "x": 0 }));
+    a.edit(|root| root.set("x", "a")).unwrap();
+    b.edit(|root| root.set("x", "b")).unwrap();
+    assert_eq!(meet(&mut a, &mut b), r#"{"x":"b"}"#);
+    a.edit(|root| root.set("x", "a again")).unwrap();
+    assert_eq!(meet(&mut a, &mut b), r#"{"x":"a again"}"#);
+}
+
+#[test]
+fn what_each_types_stays_together() {
+    let [mut a, mut b] = peers(&lson!({ "t": (Lson::text("[]")) }));
+    for (number, letter) in "hello".chars().enumerate() {
+        insert(&mut a, 1 + number, &letter.to_string());
+    }
+    for (number, letter) in "world".chars().enumerate() {
+        insert(&mut b, 1 + number, &letter.to_string());
+    }
+    assert_eq!(meet(&mut a, &mut b), r#"{"t":[["[helloworld]"]]}"#);
+    // And goes on where it was.
+    insert(&mut a, 6, ", ");
+    insert(&mut b, 11, "!");
+    assert_eq!(meet(&mut a, &mut b), r#"{"t":[["[hello, world!]"]]}"#);
+}
+
+#[test]
+fn what_both_delete_is_deleted_once() {
+    let [mut a, mut b] = peers(&lson!({ "t": (Lson::text("abcdef")) }));
+    a.edit(|root| root.text("t")?.delete(1, 3)).unwrap();
+    b.edit(|root| root.text("t")?.delete(2, 3)).unwrap();
+    insert(&mut b, 2, "X");
+    insert(&mut a, 1, "Y");
+    assert_eq!(meet(&mut a, &mut b), r#"{"t":[["aYXf"]]}"#);
+}
+
+#[test]
+fn an_insert_into_what_another_deletes_stays() {
+    let [mut a, mut b] = peers(&lson!({ "t": (Lson::text("abcdef")) }));
+    a.edit(|root| root.text("t")?.delete(0, 6)).unwrap();
+    insert(&mut b, 3, "x");
+    b.edit(|root| root.text("t")?.format(0, 4, [("bold", true)])).unwrap();
+    assert_eq!(meet(&mut a, &mut b), r#"{"t":[["x",{"bold":true}]]}"#);
+}
+
+/// What hangs on an op that has not come does nothing until it comes.
+#[test]
+fn ops_may_come_before_those_they_hang_on() {
+    let [mut a, mut b, mut c] = peers(&lson!({ "l": [] }));
+    a.edit(|root| root.list("l")?.push(lson!({ "x": 1 }))).unwrap();
+    tell(&a, &mut b);
+    b.edit(|root| root.list("l")?.object(0)?.set("x", 2)).unwrap();
+    let of_b = b.turns_since(a.version()).unwrap();
+    c.receive(of_b).unwrap();
+    assert_eq!(c.document().to_json().to_string(), r#"{"l":[]}"#);
+    tell(&a, &mut c);
+    assert_eq!(c.document().to_json().to_string(), r#"{"l":[{"x":2}]}"#);
+}
+
+#[test]
+fn one_that_fails_leaves_nothing() {
+    let [mut a, mut b] = peers(&lson!({ "x": 1 }));
+    a.edit(|root| root.set("x", 2).and_then(|()| root.list("y").map(drop))).unwrap_err();
+    a.edit(|_| Ok(())).unwrap();
+    assert!(a.version().is_empty());
+    assert_eq!(a.turns_since(&Version::new()).unwrap(), []);
+    b.edit(|root| root.set("x", 3)).unwrap();
+    assert_eq!(meet(&mut a, &mut b), r#"{"x":3}"#);
+}
+
+#[test]
+fn what_is_settled_is_let_go_and_what_lacks_it_is_told() {
+    let [mut a, mut b, mut c] = peers(&lson!({ "l": [] }));
+    let push = |peer: &mut Peer, value: &str| {
+        peer.edit(|root| root.list("l")?.push(value)).unwrap();
+    };
+    push(&mut a, "a");
+    push(&mut b, "b");
+    meet(&mut a, &mut b);
+    push(&mut c, "unheard of");
+    assert_eq!(a.settle([b.version(), c.version()]), 0, "which has what is not here");
+    assert_eq!(a.settle([b.version(), &Version::new()]), 0, "which has nothing yet");
+    push(&mut b, "b2");
+    tell(&b, &mut a);
+    assert_eq!(a.settle([b.version()]), 3);
+    assert_eq!(a.settled(), b.version());
+    assert_eq!(a.turns_since(c.version()).unwrap_err(), PeerError::TooOld { actor: Actor(1) });
+    let of_c = c.turns_since(a.version()).unwrap();
+    let before = a.document().clone();
+    assert_eq!(a.receive(of_c).unwrap_err(), PeerError::TooOld { actor: Actor(1) });
+    assert_eq!(*a.document(), before);
+    // Who joins with a copy hears and is heard.
+    let mut d = Peer::restore(Actor(4), &a.save()).unwrap();
+    push(&mut d, "d");
+    assert_eq!(meet(&mut a, &mut d), r#"{"l":["a","b","b2","d"]}"#);
+    assert_eq!(meet(&mut b, &mut d), r#"{"l":["a","b","b2","d"]}"#);
+}
+
+/// An edit that was made as one is taken back as one, and applied again op by op.
+#[test]
+fn a_late_op_comes_between_those_of_one_edit() {
+    let [mut a, mut b] = peers(&lson!({ "l": [], "x": 0 }));
+    a.edit(|root| {
+        root.list("l")?.push(1)?;
+        root.set("x", "a")?;
+        root.list("l")?.push(2)
+    })
+    .unwrap();
+    b.edit(|root| root.set("x", "b").and_then(|()| root.set("x", "b2"))).unwrap();
+    assert_eq!(meet(&mut a, &mut b), r#"{"l":[1,2],"x":"b2"}"#);
+}
+
+#[test]
+fn turns_that_contradict_themselves_change_nothing() {
+    let mut peer = Peer::new(Actor(1), Document::new());
+    peer.edit(|root| root.set("x", 1)).unwrap();
+    let before = peer.document().clone();
+    let set =
+        |op_id: &str| op(&format!(r#"{{"type":3,"opId":"{op_id}","id":"root","data":{{"x":2}}}}"#));
+    let turn = |after, seen: &str, ops: Vec<Op>| {
+        let seen = serde_json::from_str(seen).unwrap();
+        Turn { actor: Actor(2), after, seen, ops }
+    };
+    for (turn, error) in [
+        (
+            turn(3, "{}", vec![]),
+            "ops of actor 2 from 0 on are missing, and there are such from 3 on",
+        ),
+        (turn(0, "{}", vec![set("3:0")]), "turn of actor 2: an op has the id of another actor's"),
+        (
+            turn(0, "{}", vec![set("x")]),
+            "turn of actor 2: the id of an op is not its actor and counter",
+        ),
+        (
+            turn(0, "{}", vec![set("2:5"), set("2:5")]),
+            "turn of actor 2: the counters of its ops do not ascend",
+        ),
+        (turn(0, "{}", vec![set("2:4294967295")]), "turn of actor 2: a counter is too large"),
+        (
+            turn(0, r#"{"1":1}"#, vec![set("2:0")]),
+            "turn of actor 2: it has seen ops that come after it",
+        ),
+    ] {
+        // What comes with it does not count either.
+        let good = Turn { actor: Actor(5), after: 0, seen: Version::new(), ops: vec![set("5:0")] };
+        assert_eq!(peer.receive([good, turn]).unwrap_err().to_string(), error);
+        assert_eq!(*peer.document(), before);
+        assert_eq!(peer.version().get(Actor(5)), 0);
+    }
+}
+
+#[test]
+fn turns_are_json() {
+    let [mut a, mut b] = peers(&lson!({ "x": 0 }));
+    b.edit(|root| root.set("x", 1)).unwrap();
+    tell(&b, &mut a);
+    a.edit(|root| root.set("x", 2)).unwrap();
+    let turns = a.turns_since(b.version()).unwrap();
+    let text = Turn::write_all(&turns);
+    assert_eq!(
+        String::from_utf8_lossy(&text),
+        r#"[{"actor":1,"after":0,"ops":[{"data":{"x":2},"id":"root","opId":"1:1","type":3}],"seen":{"2":1}}]"#
+    );
+    assert_eq!(Turn::read_all(&text).unwrap(), turns);
+    assert_eq!(serde_json::from_slice::<Vec<Turn>>(&text).unwrap(), turns);
+    let error = Turn::read_all(b"[{}]").unwrap_err().to_string();
+    assert_eq!(error, "missing field `actor`");
+}
+
+#[test]
+fn what_is_no_saved_peer_is_told() {
+    let broken = |bytes: &[u8]| Peer::restore(Actor(1), bytes).unwrap_err().to_string();
+    let good = Peer::new(Actor(1), Document::new()).save();
+    assert_eq!(broken(b"livetree"), "this is no saved peer");
+    assert_eq!(broken(b"livepeer\x07"), "a peer saved in version 7 cannot be restored");
+    assert_eq!(broken(&good[..12]), "the saved peer is cut off");
+    assert_eq!(broken(&good[..40]), "the saved peer is cut off");
+    assert_eq!(broken(&good[..good.len() - 9]), "this is no snapshot");
+}
+
+/// Numbers of which many mean nothing. Peers that hear the same nonsense still have the same document.
+#[test]
+fn nonsense_means_the_same_to_all() {
+    let [mut a, mut b] = peers(&lson!({ "l": [1, 2, 3], "t": (Lson::text("abc😀def")) }));
+    for round in 0..4 {
+        for peer in [&mut a, &mut b] {
+            peer.edit(|root| {
+                root.text("t")?.insert(round, "xy")?;
+                root.text("t")?.delete(3, 2)?;
+                root.list("l")?.move_item(0, 2)?;
+                root.list("l")?.push(round)
+            })
+            .unwrap();
+        }
+        if round % 2 == 0 {
+            tell(&a, &mut b);
+        }
+    }
+    tell(&b, &mut a);
+    let text = Turn::write_all(&a.turns_since(&Version::new()).unwrap());
+    let digits: Vec<_> = (0..text.len()).filter(|at| text[*at].is_ascii_digit()).collect();
+    let mut taken = 0;
+    for seed in 0..u64::from(cases(1_500).cases) {
+        let (mut dice, mut text) = (Dice::seeded(seed), text.clone());
+        for _ in 0..=dice.below(6) {
+            text[*dice.pick(&digits)] = b'0' + dice.below(10) as u8;
+        }
+        let Ok(turns) = Turn::read_all(&text) else { continue };
+        let [mut c, mut d] = peers(&lson!({ "l": [1, 2, 3], "t": (Lson::text("abc😀def")) }));
+        c.edit(|root| root.text("t")?.insert(4, "z")).unwrap();
+        if c.receive(turns.clone()).is_err() {
+            continue;
+        }
+        taken += 1;
+        c.document().check().unwrap();
+        // The other hears all of it op by op, in the order of the turns of each actor.
+        let mut left: Vec<Turn> = c.turns_since(&Version::new()).unwrap();
+        while !left.is_empty() {
+            let at = dice.below(left.len());
+            let turn = left.remove(at);
+            match d.receive([turn.clone()]) {
+                Ok(_) => d.document().check().unwrap(),
+                Err(PeerError::Missing { .. }) => left.push(turn),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(c.document().nodes().eq(d.document().nodes()), "seed {seed}");
+    }
+    assert!(taken > 200, "{taken}");
+}
