@@ -14,7 +14,8 @@ use std::time::Instant;
 use livetree::edit::NodeMut;
 use livetree::server::{Access, ServerOptions};
 use livetree::testing::generate::{self, Dice};
-use livetree::testing::world::script::{Family, Rules};
+use livetree::testing::swarm::Swarm;
+use livetree::testing::world::script::{Family, Rules, Script};
 use livetree::testing::world::soak::Report;
 use livetree::testing::world::{Checks, Setup, World};
 use livetree::{Document, EditError, Json, Lson, ObjectMut};
@@ -26,7 +27,7 @@ const HELP: &str = "\
 Simulates a room and checks that everybody ends up with the same document.
 
 usage: convergence [--document PATH] [--seed N] [--clients N] [--ops N] [--chaos]
-       convergence --runs N [--seed N] [--family NAME] [--steps N]
+       convergence --runs N [--seed N] [--family NAME] [--steps N] [--peers]
 
   --document PATH  JSON or plain LSON, gzipped or not   (an Excalidraw library)
   --seed N         repeats a run exactly                (1)
@@ -38,6 +39,7 @@ usage: convergence [--document PATH] [--seed N] [--clients N] [--ops N] [--chaos
                    after every message each client is compared with a naive recomputation
   --family NAME    only one family
   --steps N        how long the scripts are             (100)
+  --peers          among peers without a server
 ";
 
 struct Options {
@@ -49,6 +51,7 @@ struct Options {
     runs: u64,
     family: Option<Family>,
     steps: usize,
+    peers: bool,
 }
 
 fn main() -> ExitCode {
@@ -64,7 +67,7 @@ fn main() -> ExitCode {
         }
     };
     if options.runs > 0 {
-        return soak(&options);
+        return if options.peers { soak_peers(&options) } else { soak(&options) };
     }
     let document = match load(&options.document) {
         Ok(document) => document,
@@ -88,6 +91,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, St
         runs: 0,
         family: None,
         steps: 100,
+        peers: false,
     };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
@@ -99,6 +103,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, St
             "--ops" => options.ops = number(value()?)? as usize,
             "--chaos" => options.chaos = true,
             "--runs" => options.runs = number(value()?)?,
+            "--peers" => options.peers = true,
             "--steps" => options.steps = number(value()?)? as usize,
             "--family" => {
                 let name = value()?;
@@ -145,6 +150,31 @@ fn soak(options: &Options) -> ExitCode {
     println!("all: {all}");
     println!("converged: {}", if all.failures.is_empty() { "yes" } else { "no" });
     if all.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Many small swarms.
+fn soak_peers(options: &Options) -> ExitCode {
+    let (mut ops, mut settled, mut failures) = (0, 0, 0);
+    for family in Family::ALL {
+        if options.family.is_some_and(|only| only != family) {
+            continue;
+        }
+        for seed in options.seed..options.seed + options.runs {
+            match Swarm::run(&Script::generate(family, seed, options.steps)) {
+                Ok(stats) => {
+                    ops += stats.ops;
+                    settled += stats.settled;
+                }
+                Err(failure) => {
+                    failures += 1;
+                    println!("family {}, seed {seed}: {failure}", family.name());
+                }
+            }
+        }
+        println!("{}: {ops} ops so far, {settled} settled; {failures} failures", family.name());
+    }
+    println!("converged: {}", if failures == 0 { "yes" } else { "no" });
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn load(path: &str) -> Result<Document, Box<dyn Error>> {

@@ -26,7 +26,7 @@ use crate::document::{NodeIx, Savepoint, SnapshotError};
 use crate::edit::{Edited, Session, Trail};
 use crate::op::OpKind;
 use crate::patch::{PatchError, PatchReason, Patched};
-use crate::{Actor, Changes, Document, EditError, IdSource, ObjectMut, Op};
+use crate::{Actor, Changes, Document, EditError, IdSource, ObjectMut, Op, OpId};
 use texts::Texts;
 
 /// Counters are below this: no more fit in the ids of ops. Those of others are below half of it, so that nobody
@@ -235,10 +235,8 @@ impl Peer {
         let (result, changes) = document.watch(|document| {
             let (value, savepoint) = document.attempt(|document| {
                 let value = edit(&mut Session { document, ids, trail: &mut trail })?;
-                match trail.ops.iter().all(|op| counter(op).is_some()) {
-                    true => Ok(value),
-                    false => Err(failed(NO_COUNTER_LEFT)),
-                }
+                let all_counted = trail.ops.iter().all(|op| counter(op).is_some());
+                if all_counted { Ok(value) } else { Err(failed(NO_COUNTER_LEFT)) }
             })?;
             let first = log.len();
             log.extend(trail.ops.iter().enumerate().map(|(number, op)| Entry {
@@ -255,7 +253,9 @@ impl Peer {
             // of each update by itself.
             if trail.ops.iter().any(|op| matches!(op.kind, OpKind::UpdateText(_))) {
                 document.rollback(savepoint);
-                log.iter_mut().skip(first).for_each(|entry| entry.fold(document, texts));
+                for entry in log.iter_mut().skip(first) {
+                    entry.fold(document, texts);
+                }
             }
             Ok(value)
         });
@@ -371,7 +371,9 @@ impl Peer {
         let Self { document, log, texts, .. } = self;
         take_back(document, log, texts, Stamp { counter: 0, actor: Actor(0) });
         let shown = show(document);
-        log.iter_mut().for_each(|entry| entry.fold(document, texts));
+        for entry in log {
+            entry.fold(document, texts);
+        }
         shown
     }
 
@@ -381,7 +383,7 @@ impl Peer {
         let malformed = |reason| Err(PeerError::Malformed { actor: *actor, reason });
         let mut least = *after;
         for op in ops {
-            let Some((of, counter)) = op.op_id.as_ref().and_then(|id| id.actor_and_clock()) else {
+            let Some((of, counter)) = op.op_id.as_ref().and_then(OpId::actor_and_clock) else {
                 return malformed("the id of an op is not its actor and counter");
             };
             if of != *actor {
@@ -478,9 +480,9 @@ impl Peer {
             }
             if !is_known {
                 before = Version::new();
-                settled
-                    .iter()
-                    .for_each(|Entry { stamp, .. }| before.set(stamp.actor, stamp.counter + 1));
+                for Entry { stamp, .. } in settled {
+                    before.set(stamp.actor, stamp.counter + 1);
+                }
                 is_known = true;
             }
             unchecked -= 1;

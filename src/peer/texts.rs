@@ -87,10 +87,10 @@ impl Texts {
         let OpKind::UpdateText(update) = &op.kind else { return };
         let of = (op.id.clone(), Incarnation::of(update.base_version));
         let Some(life) = self.texts.get_mut(&of) else { return };
-        while let Some(last) = life.updates.pop_if(|last| last.stamp >= stamp) {
-            life.version.set(last.stamp.actor, last.version_before);
+        let len = life.updates.partition_point(|update| update.stamp < stamp);
+        for update in life.updates.drain(len..).rev() {
+            life.version.set(update.stamp.actor, update.version_before);
         }
-        let len = life.updates.len();
         life.walked = life.walked.take().filter(|walked| walked.to <= len);
     }
 

@@ -20,6 +20,7 @@ mod plain_lson;
 mod positions;
 mod server_bytes;
 mod snapshot;
+mod swarm;
 mod words;
 mod world;
 
@@ -32,6 +33,7 @@ pub use plain_lson::plain_lson;
 pub use positions::positions;
 pub use server_bytes::server_bytes;
 pub use snapshot::snapshot;
+pub use swarm::swarm;
 pub use world::world;
 
 /// A target: takes any bytes and panics if a promise is broken.
@@ -49,5 +51,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("positions", positions),
     ("server_bytes", server_bytes),
     ("snapshot", snapshot),
+    ("swarm", swarm),
     ("world", world),
 ];

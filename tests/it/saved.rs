@@ -171,7 +171,7 @@ fn what_was_saved_by_somebody_else_harms_nobody() {
     for seed in 0..u64::from(cases(600).cases) {
         let (mut dice, mut bytes) = (Dice::seeded(seed), saved.clone());
         for _ in 0..=dice.below(4) {
-            bytes[*dice.pick(&digits)] = b'0' + dice.below(10) as u8;
+            bytes[*dice.pick(&digits)] = *dice.pick(b"0123456789");
         }
         let Ok(mut client) = Client::restore(&bytes) else { continue };
         restored += 1;
