@@ -537,3 +537,22 @@ fn a_field_beneath_an_undone_object_is_reported_as_it_ends() {
         )
     });
 }
+
+/// The text that came back is shorter. What was typed behind its end and deleted again, together with more,
+/// stood there: each update had been fitted to the shorter text by itself.
+#[test]
+fn what_was_deleted_stays_so_in_a_shorter_text() {
+    let mut room = room(2);
+    delete_and_undo(room.client(0));
+    insert(room.client(1), 5, "abcdefgh");
+    room.say(1);
+    room.hear(1);
+    // Comes back as it was there, without the letters.
+    room.say(0);
+    insert(room.client(1), 13, "XY");
+    // Refused, as it is of the earlier text; what follows is on its way to being that too.
+    room.say(1);
+    room.client(1).edit(|root| root.text("t")?.delete(11, 4)).unwrap();
+    room.settle();
+    assert_eq!(room.shown(1), r#"{"t":[["Hello"]]}"#);
+}

@@ -10,7 +10,7 @@ use super::super::text::{
 use super::{Delivery, Entry, Pending};
 use crate::document::TextNode;
 use crate::op::OpKind;
-use crate::text::{Incarnation, Order, Refusal, TextOp, difference, transform};
+use crate::text::{Incarnation, Order, Refusal, TextOp, difference, signed, transform, utf16_len};
 use crate::{Document, NodeId, Op, OpId};
 
 impl Pending {
@@ -194,7 +194,10 @@ impl Pending {
         if behind.any(|kind| matches!(kind, OpKind::Create(_))) {
             return false;
         }
-        let ops = before.map(|before| self.guess(before, after, id, of)).unwrap_or_default();
+        let ops = match before {
+            Some(before) => self.guess(before, after, id, of),
+            None => self.cut(after, id, of),
+        };
         self.express_on(history, after, ops, id, of);
         self.go_by_own_names(id, after.incarnation());
         true
@@ -227,6 +230,28 @@ impl Pending {
             }
         }
         without
+    }
+
+    /// What leads to the text from an earlier one that is not known any more: that was at least as long as its
+    /// pending updates say, and counts as the same but for what it was longer.
+    fn cut(&self, after: &TextNode, id: &NodeId, of: Incarnation) -> Vec<TextOp> {
+        // By how much it has become longer, and how long it must have been.
+        let (mut more, mut least) = (0_i64, 0_i64);
+        for entry in self.entries.values().filter(|entry| is_update_of(&entry.op, id, of)) {
+            let OpKind::UpdateText(update) = &entry.op.kind else { continue };
+            for op in &update.ops {
+                let (end, longer) = match op {
+                    TextOp::Insert { index, text, .. } => (*index, signed(utf16_len(text))),
+                    TextOp::Delete { index, length } => (index.saturating_add(*length), -length),
+                    TextOp::Format { index, length, .. } => (index.saturating_add(*length), 0),
+                };
+                least = least.max(end.saturating_sub(more));
+                more = more.saturating_add(longer);
+            }
+        }
+        let index = signed(after.text().len_utf16());
+        let length = least.saturating_sub(index);
+        if length > 0 { vec![TextOp::Delete { index, length }] } else { Vec::new() }
     }
 
     /// Makes the pending updates of a text ones of the text `after`, to which `ops` lead. Those that
