@@ -19,7 +19,7 @@ use livetree::edit::NodeMut;
 use livetree::server::{Reply, ServerOptions, SessionOptions};
 use livetree::testing::generate::Dice;
 use livetree::testing::shapes;
-use livetree::{Actor, Client, Document, Op, Position, Server, ServerMessage};
+use livetree::{Actor, Client, Document, Lson, Op, Peer, Position, Server, ServerMessage, lson};
 use serde_json::json;
 
 /// So many messages are timed at once.
@@ -299,9 +299,77 @@ fn rooms(c: &mut Criterion<CpuTime>) {
     }
 }
 
+/// Two peers with the same document.
+fn two_peers() -> [Peer; 2] {
+    let text = lson!({ "o": {}, "t": (Lson::text("a text")) });
+    let document = Document::from_lson(&text).unwrap();
+    [1, 2].map(|actor| Peer::new(Actor(actor), document.clone()))
+}
+
+fn tell(from: &Peer, to: &mut Peer) {
+    to.receive(from.turns_since(to.version()).unwrap()).unwrap();
+}
+
+/// An edit here that is heard there.
+fn peer_exchange(c: &mut Criterion<CpuTime>) {
+    let mut group = c.benchmark_group("peer");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("edit-and-hear", |b| {
+        let [mut ann, mut ben] = two_peers();
+        let mut x = 0_u32;
+        b.iter(|| {
+            x += 1;
+            ann.edit(|root| root.object("o")?.set("x", x)).unwrap();
+            tell(&ann, &mut ben);
+            if x % 1_000 == 0 {
+                let version = ben.version().clone();
+                ann.settle([&version]);
+                ben.settle([&version]);
+            }
+        });
+        assert_eq!(ann.document(), ben.document());
+    });
+}
+
+/// Both have made so many edits without hearing of each other, and one hears of the other's.
+fn peer_merge(c: &mut Criterion<CpuTime>) {
+    for (case, typed) in [("fields", false), ("typing", true)] {
+        let mut group = c.benchmark_group(format!("peer/merge-{case}"));
+        group.sample_size(10);
+        for count in [100, 1_000] {
+            group.throughput(Throughput::Elements(count as u64));
+            group.bench_function(BenchmarkId::from_parameter(count), |b| {
+                let apart = || {
+                    let mut peers = two_peers();
+                    for (peer, index) in peers.iter_mut().zip([2, 6]) {
+                        for number in 0..count {
+                            let edited = peer.edit(|root| {
+                                if typed {
+                                    root.text("t")?.insert(index + number, "x")
+                                } else {
+                                    root.object("o")?.set(format!("{}", number % 50), number)
+                                }
+                            });
+                            edited.unwrap();
+                        }
+                    }
+                    peers
+                };
+                let merge = |[ann, ben]: &mut [Peer; 2]| tell(ann, ben);
+                b.iter_batched_ref(apart, merge, BatchSize::LargeInput);
+                let mut both = apart();
+                let [ann, ben] = &mut both;
+                tell(ann, ben);
+                tell(ben, ann);
+                assert_eq!(ann.document(), ben.document());
+            });
+        }
+    }
+}
+
 criterion_group! {
     name = benches;
     config = cpu_time::criterion();
-    targets = remote_op, acknowledge, room, document, rooms
+    targets = remote_op, acknowledge, room, document, rooms, peer_exchange, peer_merge
 }
 criterion_main!(benches);

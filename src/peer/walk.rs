@@ -13,19 +13,38 @@
 use smallvec::SmallVec;
 
 use super::{Seen, Stamp};
+use crate::Actor;
 use crate::text::{TextOp, clip, signed, utf16_len};
 
 /// The runs of a text, from the first update that somebody had not seen on.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
     runs: Vec<Run>,
+    /// Who made the updates.
+    actors: Vec<Actor>,
+}
+
+/// The name of an update: the number of its actor in the walk, and its counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Name {
+    actor: usize,
+    counter: u64,
+}
+
+/// What the author of an update had: the bound of each actor's updates, by its number.
+struct Bounds(Vec<u64>);
+
+impl Bounds {
+    fn have(&self, update: Name) -> bool {
+        self.0.get(update.actor).is_some_and(|bound| *bound > update.counter)
+    }
 }
 
 /// A piece of text that was inserted at once, as far as it has not been split.
 #[derive(Clone, Debug)]
 struct Run {
     /// The update that inserted it; `None` if it was there before.
-    by: Option<Stamp>,
+    by: Option<Name>,
     /// Where it begins in all that was inserted by that update.
     start: usize,
     /// In UTF-16 units.
@@ -33,13 +52,13 @@ struct Run {
     /// Behind which unit it was inserted; of runs that were there before this means nothing.
     behind: Option<Unit>,
     /// The updates that deleted it.
-    deleted_by: SmallVec<[Stamp; 1]>,
+    deleted_by: SmallVec<[Name; 1]>,
 }
 
 /// A unit of text, by who inserted it and which one of that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unit {
-    by: Option<Stamp>,
+    by: Option<Name>,
     at: usize,
 }
 
@@ -49,13 +68,13 @@ impl Run {
     }
 
     /// Whether the author of an update had it.
-    fn was_inserted(&self, seen: &Seen<'_>) -> bool {
-        self.by.is_none_or(|by| seen.has(by))
+    fn was_inserted(&self, seen: &Bounds) -> bool {
+        self.by.is_none_or(|by| seen.have(by))
     }
 
     /// Whether it was in the text as the author of an update had it.
-    fn was_there(&self, seen: &Seen<'_>) -> bool {
-        self.was_inserted(seen) && !self.deleted_by.iter().any(|by| seen.has(*by))
+    fn was_there(&self, seen: &Bounds) -> bool {
+        self.was_inserted(seen) && !self.deleted_by.iter().any(|by| seen.have(*by))
     }
 
     fn contains(&self, unit: Unit) -> bool {
@@ -76,11 +95,12 @@ impl Walk {
     /// From a text of this length on.
     pub(super) fn new(len: usize) -> Self {
         let run = Run { by: None, start: 0, len, behind: None, deleted_by: SmallVec::new() };
-        Self { runs: if len == 0 { Vec::new() } else { vec![run] } }
+        Self { runs: if len == 0 { Vec::new() } else { vec![run] }, actors: Vec::new() }
     }
 
     /// Takes in the next update, and tells what it does to the text as it is here. O(n) for n runs.
     pub(super) fn update(&mut self, stamp: Stamp, seen: &Seen<'_>, ops: &[TextOp]) -> Vec<TextOp> {
+        let (update, seen) = self.named(stamp, seen);
         let mut inserted = 0;
         let mut effects = Vec::with_capacity(ops.len());
         for op in ops {
@@ -90,22 +110,22 @@ impl Walk {
                     if len == 0 {
                         continue;
                     }
-                    let index = signed(self.insert(stamp, seen, *index, inserted, len));
+                    let index = signed(self.insert(update, &seen, *index, inserted, len));
                     inserted += len;
                     let (text, attributes) = (text.clone(), attributes.clone());
                     effects.push(TextOp::Insert { index, text, attributes });
                 }
                 TextOp::Delete { index, length } => {
-                    self.change(seen, (*index, *length), |run, at| {
+                    self.change(&seen, (*index, *length), |run, at| {
                         if !run.is_deleted() {
                             let (index, length) = (signed(at), signed(run.len));
                             effects.push(TextOp::Delete { index, length });
                         }
-                        run.deleted_by.push(stamp);
+                        run.deleted_by.push(update);
                     });
                 }
                 TextOp::Format { index, length, attributes } => {
-                    self.change(seen, (*index, *length), |run, at| {
+                    self.change(&seen, (*index, *length), |run, at| {
                         if !run.is_deleted() {
                             let (index, length) = (signed(at), signed(run.len));
                             let attributes = attributes.clone();
@@ -118,38 +138,45 @@ impl Walk {
         effects
     }
 
-    /// The length of the text as the author of an update had it.
-    fn len(&self, seen: &Seen<'_>) -> usize {
-        self.runs.iter().filter(|run| run.was_there(seen)).map(|run| run.len).sum()
+    /// The name of an update, and what its author had.
+    fn named(&mut self, stamp: Stamp, seen: &Seen<'_>) -> (Name, Bounds) {
+        let known = self.actors.iter().position(|actor| *actor == stamp.actor);
+        let actor = known.unwrap_or_else(|| {
+            self.actors.push(stamp.actor);
+            self.actors.len() - 1
+        });
+        let bound = |of: &Actor| if *of == seen.actor { u64::MAX } else { seen.others.get(*of) };
+        let bounds = Bounds(self.actors.iter().map(bound).collect());
+        (Name { actor, counter: stamp.counter }, bounds)
     }
 
     /// Inserts a run, of which the update has inserted so much before, and tells where it is in the text as it
     /// is here.
     fn insert(
         &mut self,
-        stamp: Stamp,
-        seen: &Seen<'_>,
+        update: Name,
+        seen: &Bounds,
         index: i64,
         start: usize,
         len: usize,
     ) -> usize {
-        let index = clip(index, self.len(seen));
-        let mut at = 0;
-        let mut behind = None;
-        if index > 0 {
-            let mut left = index;
-            for (number, run) in self.runs.iter().enumerate() {
-                if run.was_there(seen) {
-                    if left <= run.len {
-                        at = number + 1;
-                        behind = Some(Unit { by: run.by, at: run.start + left - 1 });
-                        break;
-                    }
-                    left -= run.len;
-                }
+        // Behind the unit before the index, or else behind the last one that was there.
+        let (mut at, mut behind) = (0, None);
+        let mut left = clip(index, usize::MAX);
+        let mut runs = self.runs.iter().enumerate();
+        while left > 0 {
+            let Some((number, run)) = runs.next() else { break };
+            if run.was_there(seen) {
+                let len = left.min(run.len);
+                left -= len;
+                at = number + 1;
+                behind = Some((Unit { by: run.by, at: run.start + len - 1 }, len));
             }
-            self.split(at.saturating_sub(1), left);
         }
+        if let Some((_, len)) = behind {
+            self.split(at - 1, len);
+        }
+        let behind = behind.map(|(unit, _)| unit);
         // Others that the author had not seen may have inserted here before.
         let first = at;
         while let Some(run) = self.runs.get(at).filter(|run| !run.was_inserted(seen)) {
@@ -164,7 +191,7 @@ impl Walk {
         let before = self.runs.iter().take(at).filter(|run| !run.is_deleted());
         let place = before.map(|run| run.len).sum();
         let deleted_by = SmallVec::new();
-        self.runs.insert(at, Run { by: Some(stamp), start, len, behind, deleted_by });
+        self.runs.insert(at, Run { by: Some(update), start, len, behind, deleted_by });
         place
     }
 
@@ -172,13 +199,13 @@ impl Walk {
     /// in the text as it is here.
     fn change(
         &mut self,
-        seen: &Seen<'_>,
+        seen: &Bounds,
         (index, length): (i64, i64),
         mut change: impl FnMut(&mut Run, usize),
     ) {
-        let all = self.len(seen);
-        let (from, to) = (clip(index, all), clip(index.saturating_add(length), all));
-        let (mut skip, mut left) = (from, to.saturating_sub(from));
+        let end = clip(index.saturating_add(length), usize::MAX);
+        let mut skip = clip(index, usize::MAX);
+        let mut left = end.saturating_sub(skip);
         let (mut number, mut here) = (0, 0);
         while left > 0 {
             let was_there = self.runs.get(number).is_some_and(|run| run.was_there(seen));

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["apply"],
     &["diff", "inverse"],
     &["edit", "client", "patch"],
-    &["server"],
+    &["server", "peer"],
     &["error"],
     &["testing"],
 ];
