@@ -27,7 +27,6 @@ pub use history::{UndoOptions, UndoPolicy};
 pub(crate) use pending::Prediction;
 #[doc(hidden)]
 pub use pending::Shortcuts;
-pub use saved::RestoreError;
 
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::client::{ClientError, RestoreError};
+use crate::client::ClientError;
 use crate::document::{NodesError, PointerError, SnapshotError};
 use crate::edit::EditError;
 use crate::message::MessageError;
@@ -13,7 +13,7 @@ use crate::op::OpError;
 use crate::patch::PatchError;
 use crate::peer::PeerError;
 use crate::server::ServerError;
-use crate::{FileError, JsonError, LimitError, LsonError, PositionError};
+use crate::{FileError, JsonError, LimitError, LsonError, PositionError, RestoreError};
 
 /// Anything that can go wrong in this crate.
 ///
@@ -83,9 +83,7 @@ impl Error {
                 | Kind::Message(_)
                 | Kind::Node(_)
                 | Kind::Op(_)
-                | Kind::Peer(
-                    PeerError::Malformed { .. } | PeerError::Unreadable(_) | PeerError::Document(_)
-                )
+                | Kind::Peer(PeerError::Malformed { .. } | PeerError::Unreadable(_))
                 | Kind::Position(_)
                 | Kind::Restore(_)
                 | Kind::Serde(_)

@@ -49,6 +49,8 @@ mod inverse;
 pub mod patch;
 
 // 4. Replicas
+mod restore;
+pub use restore::RestoreError;
 pub mod message;
 pub use message::{ClientMessage, ServerMessage};
 pub mod log;

@@ -22,7 +22,7 @@ pub use turn::Turn;
 pub use version::Version;
 
 use crate::change::Origin;
-use crate::document::{NodeIx, Savepoint, SnapshotError};
+use crate::document::{NodeIx, Savepoint};
 use crate::edit::{Edited, Session, Trail};
 use crate::op::OpKind;
 use crate::patch::{PatchError, PatchReason, Patched};
@@ -139,12 +139,9 @@ pub enum PeerError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// Bytes are no turns, or no saved peer.
-    #[error("{0}")]
+    /// Bytes are no turns.
+    #[error("these are no turns: {0}")]
     Unreadable(String),
-    /// The document of a saved peer cannot be read.
-    #[error(transparent)]
-    Document(#[from] SnapshotError),
 }
 
 impl Peer {
@@ -291,8 +288,8 @@ impl Peer {
                     number
                 }
                 _ => {
-                    let (seen_by_all, ops) = (Version::clone(seen), vec![op.clone()]);
-                    turns.push((Turn { actor: *actor, after, seen: seen_by_all, ops }, seen));
+                    let (had, ops) = (Version::clone(seen), vec![op.clone()]);
+                    turns.push((Turn { actor: *actor, after, seen: had, ops }, seen));
                     turns.len() - 1
                 }
             };
@@ -307,7 +304,8 @@ impl Peer {
     /// Own turns are taken in as well, by a peer that begins anew with the document with which it once began.
     ///
     /// Costs what has to be taken back and applied again: the ops whose stamps are greater than the least that
-    /// is new.
+    /// is new. Updates that two have made of one text, without hearing of each other, cost the product of their
+    /// numbers.
     ///
     /// # Errors
     /// If turns are missing before one of these, or one contradicts itself.

@@ -2,34 +2,13 @@
 //! acknowledged.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::Client;
 use super::pending::{Pending, SavedPending};
-use crate::document::SnapshotError;
-use crate::json::to_json;
-use crate::{Document, IdSource, Json, ReadLimits};
+use crate::restore::{self, RestoreError};
+use crate::{Document, IdSource};
 
-const MAGIC: &[u8; 10] = b"liveclient";
-const VERSION: u8 = 1;
-
-/// Why bytes are no saved client.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum RestoreError {
-    /// They do not begin as a saved client does.
-    #[error("this is no saved client")]
-    NotSaved,
-    /// It is of a version that this crate does not know, perhaps a later one.
-    #[error("a client saved in version {0} cannot be restored, only in version {VERSION}")]
-    UnknownVersion(u8),
-    /// What is said of its edits cannot be read.
-    #[error("saved client: {0}")]
-    Malformed(String),
-    /// Its document cannot be read.
-    #[error("saved client: {0}")]
-    Document(#[from] SnapshotError),
-}
+const KIND: &str = "client";
 
 /// All of a client but its document, with the names that serde gives to it.
 #[derive(Default, Serialize, Deserialize)]
@@ -76,16 +55,10 @@ impl Client {
     pub fn save(&mut self) -> Vec<u8> {
         let Self { document, ids, loaded, pending, .. } = self;
         let saved = Saved { ids: ids.clone(), loaded: *loaded, pending: pending.saved() };
-        let saved = to_json(&saved).unwrap_or_else(|error| {
-            debug_assert!(false, "all of it can be written: {error}");
-            Json::Null
-        });
-        let saved = saved.to_vec();
         pending.roll_back(document);
         let snapshot = document.to_snapshot();
         pending.replay(document);
-        let len = (saved.len() as u64).to_le_bytes();
-        [MAGIC.as_slice(), &[VERSION], &len, &saved, &snapshot].concat()
+        restore::write(KIND, &saved, &snapshot)
     }
 
     /// A client as it was when it was [saved](Self::save), without a connection. Its document has the default
@@ -96,24 +69,10 @@ impl Client {
     /// # Errors
     /// If the bytes are not a saved client as a whole.
     pub fn restore(bytes: &[u8]) -> Result<Self, RestoreError> {
-        let rest = bytes.strip_prefix(MAGIC).ok_or(RestoreError::NotSaved)?;
-        let cut = || RestoreError::Malformed("it is cut off".to_owned());
-        let (version, rest) = rest.split_first().ok_or_else(cut)?;
-        if *version != VERSION {
-            return Err(RestoreError::UnknownVersion(*version));
-        }
-        let (len, rest) = rest.split_first_chunk().ok_or_else(cut)?;
-        let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| cut())?;
-        let (saved, snapshot) = rest.split_at_checked(len).ok_or_else(cut)?;
-
-        let malformed = |reason: &dyn ToString| RestoreError::Malformed(reason.to_string());
-        let saved =
-            Json::from_slice_with(saved, ReadLimits::wrapped()).map_err(|e| malformed(&e))?;
-        let Saved { ids, loaded, pending } =
-            Saved::deserialize(&saved).map_err(|error| malformed(&error))?;
-        let mut document = Document::from_snapshot(snapshot)?;
-        let pending =
-            Pending::restored(pending, &mut document).map_err(|reason| malformed(&reason))?;
+        let (saved, mut document): (Saved, Document) = restore::read(KIND, bytes)?;
+        let Saved { ids, loaded, pending } = saved;
+        let pending = Pending::restored(pending, &mut document)
+            .map_err(|reason| RestoreError::Malformed(reason.to_owned()))?;
         Ok(Self { document, ids, loaded, pending, ..Self::default() })
     }
 }

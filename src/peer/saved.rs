@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Peer, PeerError, Turn, Version};
-use crate::json::to_json;
-use crate::{Actor, Document, IdSource, Json, ReadLimits};
+use super::{Peer, Turn, Version};
+use crate::restore::{self, RestoreError};
+use crate::{Actor, Document, IdSource};
 
-const MAGIC: &[u8; 8] = b"livepeer";
-const VERSION: u8 = 1;
+const KIND: &str = "peer";
 
 /// All of a peer but the settled document, with the names that serde gives to it.
 #[derive(Serialize, Deserialize)]
@@ -38,44 +37,25 @@ impl Peer {
     pub fn save(&mut self) -> Vec<u8> {
         let turns = self.turns_since(&self.settled).unwrap_or_default();
         let saved = Saved { ids: self.ids.clone(), settled: self.settled.clone(), turns };
-        let saved = to_json(&saved).unwrap_or_else(|error| {
-            debug_assert!(false, "all of it can be written: {error}");
-            Json::Null
-        });
-        let saved = saved.to_vec();
         let snapshot = self.settled_document(Document::to_snapshot);
-        let len = (saved.len() as u64).to_le_bytes();
-        [MAGIC.as_slice(), &[VERSION], &len, &saved, &snapshot].concat()
+        restore::write(KIND, &saved, &snapshot)
     }
 
-    /// A peer with what was saved, and this actor: the one that it was saved as, or one that joins.
+    /// A peer with what was saved, and this actor: the one that it was saved as, or one that joins. Its document
+    /// has the default [`Limits`](crate::Limits).
     ///
     /// # Errors
     /// If the bytes are not a saved peer as a whole.
-    pub fn restore(actor: Actor, bytes: &[u8]) -> Result<Self, PeerError> {
-        let malformed = |reason: &dyn ToString| PeerError::Unreadable(reason.to_string());
-        let rest = bytes.strip_prefix(MAGIC).ok_or(malformed(&"this is no saved peer"))?;
-        let cut = || malformed(&"the saved peer is cut off");
-        let (version, rest) = rest.split_first().ok_or_else(cut)?;
-        if *version != VERSION {
-            return Err(malformed(&format!(
-                "a peer saved in version {version} cannot be restored"
-            )));
-        }
-        let (len, rest) = rest.split_first_chunk().ok_or_else(cut)?;
-        let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| cut())?;
-        let (saved, snapshot) = rest.split_at_checked(len).ok_or_else(cut)?;
-
-        let saved =
-            Json::from_slice_with(saved, ReadLimits::wrapped()).map_err(|e| malformed(&e))?;
-        let Saved { ids, settled, turns } =
-            Saved::deserialize(&saved).map_err(|error| malformed(&error))?;
-        let mut peer = Self::new(actor, Document::from_snapshot(snapshot)?);
+    pub fn restore(actor: Actor, bytes: &[u8]) -> Result<Self, RestoreError> {
+        let (Saved { ids, settled, turns }, document) = restore::read(KIND, bytes)?;
+        let mut peer = Self::new(actor, document);
         if ids.actor() == actor {
             peer.ids = ids;
         }
         peer.set_settled(settled);
-        _ = peer.receive(turns)?;
-        Ok(peer)
+        match peer.receive(turns) {
+            Ok(_) => Ok(peer),
+            Err(error) => Err(RestoreError::Malformed(error.to_string())),
+        }
     }
 }

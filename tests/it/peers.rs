@@ -219,18 +219,21 @@ fn turns_are_json() {
     assert_eq!(Turn::read_all(&text).unwrap(), turns);
     assert_eq!(serde_json::from_slice::<Vec<Turn>>(&text).unwrap(), turns);
     let error = Turn::read_all(b"[{}]").unwrap_err().to_string();
-    assert_eq!(error, "missing field `actor`");
+    assert_eq!(error, "these are no turns: missing field `actor`");
 }
 
 #[test]
 fn what_is_no_saved_peer_is_told() {
     let broken = |bytes: &[u8]| Peer::restore(Actor(1), bytes).unwrap_err().to_string();
     let good = Peer::new(Actor(1), Document::new()).save();
-    assert_eq!(broken(b"livetree"), "this is no saved peer");
-    assert_eq!(broken(b"livepeer\x07"), "a peer saved in version 7 cannot be restored");
-    assert_eq!(broken(&good[..12]), "the saved peer is cut off");
-    assert_eq!(broken(&good[..40]), "the saved peer is cut off");
-    assert_eq!(broken(&good[..good.len() - 9]), "this is no snapshot");
+    assert_eq!(broken(b"livetree"), "this was not saved as a peer");
+    assert_eq!(
+        broken(b"livetree peer\x07"),
+        "what was saved in version 7 cannot be restored, only in version 1"
+    );
+    assert_eq!(broken(&good[..17]), "what was saved is damaged: it ends too early");
+    assert_eq!(broken(&good[..45]), "what was saved is damaged: it ends too early");
+    assert_eq!(broken(&good[..good.len() - 9]), "what was saved is damaged: this is no snapshot");
 }
 
 /// Numbers of which many mean nothing. Peers that hear the same nonsense still have the same document.

@@ -2,10 +2,10 @@
 //!
 //! Random ones are made by the scripts of [`convergence`](crate::convergence), in which clients restart.
 
-use livetree::client::{ClientError, RestoreError, Status};
+use livetree::client::{ClientError, Status};
 use livetree::server::SessionOptions;
 use livetree::testing::generate::Dice;
-use livetree::{Client, Lson};
+use livetree::{Client, Lson, RestoreError};
 
 use crate::generate::cases;
 use crate::room::Room;
@@ -117,16 +117,22 @@ fn what_is_no_saved_client_is_told() {
     let with = |state: &str| {
         let document = livetree::Document::new().to_snapshot();
         let len = (state.len() as u64).to_le_bytes();
-        [&b"liveclient\x01"[..], &len, state.as_bytes(), &document].concat()
+        [&b"livetree client\x01"[..], &len, state.as_bytes(), &document].concat()
     };
-    assert_eq!(Client::restore(b"livetree\x01").unwrap_err(), RestoreError::NotSaved);
-    assert_eq!(Client::restore(b"liveclient\x02").unwrap_err(), RestoreError::UnknownVersion(2));
+    assert_eq!(Client::restore(b"livetree\x01").unwrap_err(), RestoreError::NotSaved("client"));
+    assert_eq!(
+        Client::restore(b"livetree client\x02").unwrap_err(),
+        RestoreError::UnknownVersion(2)
+    );
     let good = with(r#"{"ids":null,"loaded":true,"pending":{"entries":[],"branches":{}}}"#);
     assert!(Client::restore(&good).is_ok());
-    let (cut, rest) = ("saved client: it is cut off", "saved client: this is no snapshot");
-    assert_eq!(broken(b"liveclient"), cut);
-    assert_eq!(broken(&good[..15]), cut);
-    assert_eq!(broken(&good[..30]), cut);
+    let (cut, rest) = (
+        "what was saved is damaged: it ends too early",
+        "what was saved is damaged: this is no snapshot",
+    );
+    assert_eq!(broken(b"livetree client"), cut);
+    assert_eq!(broken(&good[..20]), cut);
+    assert_eq!(broken(&good[..35]), cut);
     assert_eq!(broken(&good[..good.len() - 6]), rest);
     let entry = |op: &str| {
         let entry = format!(r#"{{"op":{op},"delivery":"Sent","arrival":"NotYet","mints":false}}"#);
@@ -143,7 +149,7 @@ fn what_is_no_saved_client_is_told() {
             "op without opId: field `type` is wrong: there is no op of this type",
         ),
     ] {
-        assert_eq!(broken(&with(state)), format!("saved client: {reason}"));
+        assert_eq!(broken(&with(state)), format!("what was saved is damaged: {reason}"));
     }
 }
 
@@ -166,7 +172,7 @@ fn what_was_saved_by_somebody_else_harms_nobody() {
         })
         .unwrap();
     let saved = room.client(0).save();
-    let digits: Vec<_> = (19..saved.len()).filter(|at| saved[*at].is_ascii_digit()).collect();
+    let digits: Vec<_> = (24..saved.len()).filter(|at| saved[*at].is_ascii_digit()).collect();
     let mut restored = 0;
     for seed in 0..u64::from(cases(600).cases) {
         let (mut dice, mut bytes) = (Dice::seeded(seed), saved.clone());

@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["message", "log"],
     &["document", "change", "limits"],
     &["apply"],
-    &["diff", "inverse"],
+    &["diff", "inverse", "restore"],
     &["edit", "client", "patch"],
     &["server", "peer"],
     &["error"],
