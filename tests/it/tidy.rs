@@ -255,3 +255,14 @@ fn the_repository_is_small() {
     let total: u64 = sizes.sum();
     assert!(total < MAX_REPOSITORY_BYTES, "{total} bytes are tracked");
 }
+
+/// What the README says of threads.
+#[test]
+fn replicas_go_from_thread_to_thread() {
+    fn moves<T: Send>() {}
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<livetree::Document>();
+    is_shared::<livetree::Client>();
+    is_shared::<livetree::Peer>();
+    moves::<livetree::Server>();
+}
