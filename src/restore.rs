@@ -39,7 +39,7 @@ pub(crate) fn write(kind: &str, known: &impl Serialize, snapshot: &[u8]) -> Vec<
     [b"livetree ", kind.as_bytes(), &[VERSION], &len, &known, snapshot].concat()
 }
 
-/// What [`write`] was told.
+/// What [`write()`] was told.
 pub(crate) fn read<T: DeserializeOwned>(
     kind: &'static str,
     bytes: &[u8],
