@@ -17,30 +17,27 @@ mod pending;
 mod saved;
 mod text;
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-
 use thiserror::Error;
 
 pub use cursors::CursorId;
+pub(crate) use history::{History, Step};
 pub use history::{UndoOptions, UndoPolicy};
-pub(crate) use pending::Prediction;
 #[doc(hidden)]
 pub use pending::Shortcuts;
+pub(crate) use pending::{Prediction, take_inverse};
 
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Session, Trail};
 use crate::inverse::Inverse;
 use crate::message::{ClientMessage, MessageError, ServerMessage, lone_update};
-use crate::op::{OpKind, Sender};
+use crate::op::Sender;
 use crate::patch::{PatchError, Patched};
 use crate::text::Bias;
 use crate::{
     Actor, Changes, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId, SerializedNode,
 };
 use cursors::Cursors;
-use history::{History, Step};
 use pending::{Made, Pending};
 
 /// A client's replica of a document.
@@ -313,27 +310,7 @@ impl Client {
         let history = &self.history;
         let mut trail = Trail::predicted();
         let ((), changes) = self.document.watch(|document| {
-            let mut session = Session { document, ids, trail: &mut trail };
-            let mut left_out = BTreeSet::new();
-            for (op, made_at) in step.ops() {
-                let mut op = Cow::Borrowed(op);
-                if let OpKind::Create(create) = &op.kind {
-                    // What lies in a node that does not come back, because it is there, does not
-                    // come back either: it would push out what the node holds by now.
-                    let there = session.document.contains(&op.id);
-                    if there || left_out.contains(&create.parent_id) {
-                        left_out.insert(op.id.clone());
-                        // What it was to push out goes all the same.
-                        match session.document.pushed_out(create).filter(|_| there) {
-                            Some(item) => op = Cow::Owned(item),
-                            None => continue,
-                        }
-                    }
-                }
-                if let Some(op) = history.permitted(session.document, &op, made_at) {
-                    session.apply_inverse(op);
-                }
-            }
+            history.run(step, &mut Session { document, ids, trail: &mut trail });
         });
         let predictions = trail.predictions.unwrap_or_default();
         let inverse = self.pending.adopt(&trail.ops, predictions, Made::Back);

@@ -14,6 +14,7 @@ mod version;
 mod walk;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -21,9 +22,11 @@ use thiserror::Error;
 pub use turn::Turn;
 pub use version::Version;
 
-use crate::change::Origin;
+use crate::change::{Origin, UpdateDetail};
+use crate::client::{History, Step, UndoOptions, take_inverse};
 use crate::document::{NodeIx, Savepoint};
 use crate::edit::{Edited, Session, Trail};
+use crate::inverse::Inverse;
 use crate::op::OpKind;
 use crate::patch::{PatchError, PatchReason, Patched};
 use crate::{Actor, Changes, Document, EditError, IdSource, ObjectMut, Op, OpId};
@@ -37,7 +40,7 @@ const NO_COUNTER_LEFT: &str = "the actor has made all the ops that it can";
 
 /// A replica that needs no server.
 ///
-/// *Edit* with [`edit`](Self::edit) and [`patch`](Self::patch). *Tell* others with
+/// *Edit* with [`edit`](Self::edit), [`patch`](Self::patch), [`undo`](Self::undo) and [`redo`](Self::redo). *Tell* others with
 /// [`turns_since`](Self::turns_since), given what they [have](Self::version) as they say, and *hear* with
 /// [`receive`](Self::receive). Any two that have the same ops have the same document.
 ///
@@ -72,6 +75,17 @@ pub struct Peer {
     texts: Texts,
     /// What own ops that are made now have seen of others.
     seen: Arc<Version>,
+    history: History,
+    /// Nobody wants to be told of changes.
+    silent: bool,
+}
+
+/// What came of an edit.
+struct Made<T> {
+    value: T,
+    ops: Vec<Op>,
+    inverse: Inverse,
+    changes: Changes,
 }
 
 /// When an op comes in the order.
@@ -88,7 +102,7 @@ struct Entry {
     /// What its author had of others.
     seen: Arc<Version>,
     op: Op,
-    /// Before it; not of ops that were applied with the one before, in one edit.
+    /// Before it, while it is applied.
     savepoint: Option<Savepoint>,
 }
 
@@ -160,6 +174,8 @@ impl Peer {
             settled: Version::new(),
             texts: Texts::default(),
             seen: Arc::default(),
+            history: History::default(),
+            silent: false,
         }
     }
 
@@ -190,6 +206,7 @@ impl Peer {
 
     /// Whether edits and turns report their net changes; see [`Document::set_change_reports`].
     pub fn set_change_reports(&mut self, on: bool) {
+        self.silent = !on;
         self.document.set_change_reports(on);
     }
 
@@ -201,11 +218,12 @@ impl Peer {
         &mut self,
         edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
     ) -> Result<Edited<T>, EditError> {
-        let (value, ops, changes) = self.make(
+        let Made { value, ops, inverse, changes } = self.make(
             |session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)),
             EditError::aborted,
         )?;
-        Ok(Edited { value, ops, changes })
+        self.history.edited(inverse);
+        Ok(Edited { value, ops, changes: changes.from(Origin::Local) })
     }
 
     /// Applies a JSON Patch, all or nothing.
@@ -216,8 +234,52 @@ impl Peer {
         let reason = |why: &str| PatchReason::Edit(why.to_owned());
         let failed =
             |why| PatchError { operation: 0, op: "", pointer: String::new(), reason: reason(why) };
-        let ((), ops, changes) = self.make(|session| session.patch(patch), failed)?;
-        Ok(Patched { ops, changes })
+        let Made { ops, inverse, changes, .. } =
+            self.make(|session| session.patch(patch), failed)?;
+        self.history.edited(inverse);
+        Ok(Patched { ops, changes: changes.from(Origin::Local) })
+    }
+
+    /// Takes back the latest own step that is not undone, by an edit like any other. `None` if there is none.
+    pub fn undo(&mut self) -> Option<Changes> {
+        let step = self.history.pop_undo()?;
+        let (inverse, changes) = self.run_step(&step);
+        self.history.undone(inverse);
+        Some(changes.from(Origin::Undo))
+    }
+
+    /// Takes back the latest undo. `None` if there is none, or an edit came after it.
+    pub fn redo(&mut self) -> Option<Changes> {
+        let step = self.history.pop_redo()?;
+        let (inverse, changes) = self.run_step(&step);
+        self.history.redone(inverse);
+        Some(changes.from(Origin::Redo))
+    }
+
+    fn run_step(&mut self, step: &Step) -> (Inverse, Changes) {
+        let history = mem::take(&mut self.history);
+        let edit = |session: &mut Session<'_>| {
+            history.run(step, session);
+            Ok(())
+        };
+        let made = self.make(edit, |why| why);
+        self.history = history;
+        made.map_or_else(|_| Default::default(), |made| (made.inverse, made.changes))
+    }
+
+    /// Whether there is a step to undo.
+    pub fn can_undo(&self) -> bool {
+        self.history.can_undo()
+    }
+
+    /// Whether there is an undo to take back.
+    pub fn can_redo(&self) -> bool {
+        self.history.can_redo()
+    }
+
+    /// How many steps can be undone: 50, unless said otherwise.
+    pub fn set_undo_capacity(&mut self, steps: usize) {
+        self.history.set_options(UndoOptions::default().capacity(steps));
     }
 
     /// Runs an edit whose ops go to the end of the log: nothing that is here has a greater stamp.
@@ -225,38 +287,50 @@ impl Peer {
         &mut self,
         edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
         failed: impl FnOnce(&'static str) -> E,
-    ) -> Result<(T, Vec<Op>, Changes), E> {
+    ) -> Result<Made<T>, E> {
         let Self { document, ids, log, version, texts, seen, .. } = self;
         let actor = ids.actor();
-        let mut trail = Trail::new();
+        let mut trail = Trail::predicted();
         let (result, changes) = document.watch(|document| {
             let (value, savepoint) = document.attempt(|document| {
                 let value = edit(&mut Session { document, ids, trail: &mut trail })?;
                 let all_counted = trail.ops.iter().all(|op| counter(op).is_some());
                 if all_counted { Ok(value) } else { Err(failed(NO_COUNTER_LEFT)) }
             })?;
+            let predictions = trail.predictions.as_deref_mut().unwrap_or_default();
+            let inverse = take_inverse(&trail.ops, predictions);
             let first = log.len();
-            log.extend(trail.ops.iter().enumerate().map(|(number, op)| Entry {
+            log.extend(trail.ops.iter().zip(predictions).map(|(op, prediction)| Entry {
                 stamp: Stamp { counter: counter(op).unwrap_or_default(), actor },
                 seen: seen.clone(),
                 op: op.clone(),
-                savepoint: (number == 0).then_some(savepoint),
+                savepoint: Some(prediction.savepoint()),
             }));
-            match log.get(first..).and_then(<[_]>::last) {
+            let made = log.get_mut(first..).unwrap_or_default();
+            match made.last() {
                 Some(last) => version.set(actor, last.stamp.counter + 1),
                 None => document.rollback(savepoint),
+            }
+            // The savepoint of the whole and that of the first op are at one place.
+            if let Some(first) = made.first_mut() {
+                first
+                    .savepoint
+                    .replace(savepoint)
+                    .into_iter()
+                    .for_each(|of_op| document.merge_savepoint(of_op));
             }
             // Shortcut: what is applied already as it would be applied now stays so. But texts have to know
             // of each update by itself.
             if trail.ops.iter().any(|op| matches!(op.kind, OpKind::UpdateText(_))) {
                 document.rollback(savepoint);
-                for entry in log.iter_mut().skip(first) {
+                for entry in made {
                     entry.fold(document, texts);
                 }
             }
-            Ok(value)
+            Ok((value, inverse))
         });
-        Ok((result?, trail.ops, changes.from(Origin::Local)))
+        let (value, inverse) = result?;
+        Ok(Made { value, ops: trail.ops, inverse, changes })
     }
 
     /// What somebody lacks that has this version, in an order in which it can be taken in.
@@ -337,6 +411,9 @@ impl Peer {
         self.version = version;
         self.set_seen();
 
+        // Steps of undo follow what others do to texts, and so have to be told.
+        let follows = !self.history.texts().is_empty();
+        self.document.set_change_reports(!self.silent || follows);
         let ((), changes) = self.document.watch(|document| {
             let from = take_back(document, &mut self.log, &mut self.texts, first);
             // Both are in order, so this takes one pass.
@@ -346,7 +423,13 @@ impl Peer {
                 entry.fold(document, &mut self.texts);
             }
         });
-        Ok(changes.from(Origin::Remote))
+        self.document.set_change_reports(!self.silent);
+        for update in &changes {
+            if let UpdateDetail::Text(ops) = &update.detail {
+                self.history.carry(&update.node, ops.clone());
+            }
+        }
+        Ok(if self.silent { Changes::default() } else { changes.from(Origin::Remote) })
     }
 
     /// Begins with a document in which this is settled.
@@ -456,19 +539,16 @@ impl Peer {
 
 impl Peer {
     /// The greatest number of ops, not above this, that can be settled without the others: whose counters are
-    /// less, which all others have seen, and the last of which was not applied as one with the next.
+    /// less, and which the authors of all others have seen.
     fn border(&self, mut count: usize) -> usize {
         let mut unchecked = self.log.len();
         let mut before = Version::new();
         let mut is_known = false;
         loop {
             let (settled, rest) = self.log.split_at(count);
-            let is_border = match (settled.last(), rest.first()) {
-                (Some(last), Some(next)) => {
-                    next.savepoint.is_some() && last.stamp.counter < next.stamp.counter
-                }
-                _ => true,
-            };
+            let bounds = settled.last().zip(rest.first());
+            let is_border =
+                bounds.is_none_or(|(last, next)| last.stamp.counter < next.stamp.counter);
             if !is_border {
                 (count, is_known) = (count - 1, false);
                 continue;
@@ -508,15 +588,14 @@ impl Entry {
     }
 }
 
-/// Takes back all ops from a stamp on, and those that were applied as one with them; tells from where on ops
-/// have to be applied again.
+/// Takes back all ops from a stamp on; tells from where on ops have to be applied again.
 fn take_back(document: &mut Document, log: &mut [Entry], texts: &mut Texts, stamp: Stamp) -> usize {
-    let first = log.partition_point(|entry| entry.stamp < stamp);
-    let up_to_first = log.get(..=first).unwrap_or_default();
-    let savepoint = up_to_first.iter().enumerate().rev().find_map(|(n, e)| Some((n, e.savepoint?)));
-    let Some((from, savepoint)) = savepoint else { return log.len() };
-    document.rollback(savepoint);
-    for entry in log.iter_mut().skip(from) {
+    let from = log.partition_point(|entry| entry.stamp < stamp);
+    let later = log.get_mut(from..).unwrap_or_default();
+    if let Some(savepoint) = later.first().and_then(|first| first.savepoint) {
+        document.rollback(savepoint);
+    }
+    for entry in later {
         entry.savepoint = None;
         texts.take_back(&entry.op, entry.stamp);
     }

@@ -1,10 +1,12 @@
 //! Undo and redo: steps of inverse ops, and which of them may still be taken.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use smallvec::SmallVec;
 
 use crate::document::NodeIx;
+use crate::edit::Session;
 use crate::inverse::Inverse;
 use crate::json::JsonObject;
 use crate::op::OpKind;
@@ -59,7 +61,7 @@ impl UndoOptions {
 
 /// A step: what takes back one edit, or those that were made while history was paused.
 #[derive(Debug, Default)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// By edit, in the order in which they were made. None is without ops.
     parts: SmallVec<[Part; 1]>,
 }
@@ -110,7 +112,7 @@ pub(super) enum Place {
 
 /// The steps to undo and to redo.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(crate) struct History {
     undo: VecDeque<Step>,
     redo: Vec<Step>,
     /// The step that is open while history is paused.
@@ -130,21 +132,21 @@ pub(super) struct History {
 const MOST_FOREIGN: usize = 1 << 16;
 
 impl History {
-    pub(super) fn set_options(&mut self, options: UndoOptions) {
+    pub(crate) fn set_options(&mut self, options: UndoOptions) {
         self.options = options;
         self.trim();
     }
 
-    pub(super) fn can_undo(&self) -> bool {
+    pub(crate) fn can_undo(&self) -> bool {
         !self.undo.is_empty() || self.open.as_ref().is_some_and(|step| !step.is_empty())
     }
 
-    pub(super) fn can_redo(&self) -> bool {
+    pub(crate) fn can_redo(&self) -> bool {
         !self.redo.is_empty()
     }
 
     /// An edit was made; `inverse` takes it back.
-    pub(super) fn edited(&mut self, inverse: Inverse) {
+    pub(crate) fn edited(&mut self, inverse: Inverse) {
         if inverse.is_empty() || self.disabled {
             return;
         }
@@ -180,21 +182,21 @@ impl History {
     }
 
     /// The step to undo now; a pause ends here.
-    pub(super) fn pop_undo(&mut self) -> Option<Step> {
+    pub(crate) fn pop_undo(&mut self) -> Option<Step> {
         self.resume();
         self.undo.pop_back()
     }
 
-    pub(super) fn pop_redo(&mut self) -> Option<Step> {
+    pub(crate) fn pop_redo(&mut self) -> Option<Step> {
         self.redo.pop()
     }
 
-    pub(super) fn undone(&mut self, inverse: Inverse) {
+    pub(crate) fn undone(&mut self, inverse: Inverse) {
         let now = self.tick();
         self.redo.push(Step::new(inverse, now));
     }
 
-    pub(super) fn redone(&mut self, inverse: Inverse) {
+    pub(crate) fn redone(&mut self, inverse: Inverse) {
         let now = self.tick();
         self.undo.push_back(Step::new(inverse, now));
         self.trim();
@@ -225,16 +227,47 @@ impl History {
         }
     }
 
+    /// The texts that steps change.
+    pub(crate) fn texts(&self) -> BTreeSet<NodeId> {
+        let ops = self.steps().flat_map(|step| step.parts.iter().flat_map(|part| &part.ops));
+        let updates = ops.filter(|op| matches!(op.kind, OpKind::UpdateText(_)));
+        updates.map(|op| op.id.clone()).collect()
+    }
+
     /// A text was changed by somebody else: expresses the steps that change it anew.
     ///
     /// The latest step is expressed on the present text, each older one on what the newer leaves.
-    pub(super) fn carry(&mut self, text: &NodeId, ops: Vec<TextOp>) {
+    pub(crate) fn carry(&mut self, text: &NodeId, ops: Vec<TextOp>) {
         if ops.is_empty() {
             return;
         }
         let undo = self.open.iter_mut().chain(self.undo.iter_mut().rev());
         carry_through(undo, text, ops.clone());
         carry_through(self.redo.iter_mut().rev(), text, ops);
+    }
+
+    /// Takes a step: makes the edit that takes back what it is of.
+    pub(crate) fn run(&self, step: &Step, session: &mut Session<'_>) {
+        let mut left_out = BTreeSet::new();
+        for (op, made_at) in step.ops() {
+            let mut op = Cow::Borrowed(op);
+            if let OpKind::Create(create) = &op.kind {
+                // What lies in a node that does not come back, because it is there, does not come back either: it
+                // would push out what the node holds by now.
+                let there = session.document.contains(&op.id);
+                if there || left_out.contains(&create.parent_id) {
+                    left_out.insert(op.id.clone());
+                    // What it was to push out goes all the same.
+                    match session.document.pushed_out(create).filter(|_| there) {
+                        Some(item) => op = Cow::Owned(item),
+                        None => continue,
+                    }
+                }
+            }
+            if let Some(op) = self.permitted(session.document, &op, made_at) {
+                session.apply_inverse(op);
+            }
+        }
     }
 
     /// The part of an op that takes back an edit, which was made then, that may be taken.

@@ -8,6 +8,7 @@ mod saved;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -155,6 +156,13 @@ impl Prediction {
     }
 }
 
+impl Prediction {
+    /// What the op can be taken back to.
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        self.savepoint
+    }
+}
+
 impl Session<'_> {
     /// Takes back all that the edit did so far.
     pub(super) fn take_back(&mut self) {
@@ -248,29 +256,12 @@ impl Pending {
     pub(super) fn adopt(
         &mut self,
         ops: &[Op],
-        predictions: Vec<Prediction>,
+        mut predictions: Vec<Prediction>,
         made: Made,
     ) -> Inverse {
-        let mut created = BTreeSet::new();
-        let mut inverses: SmallVec<[Inverse; 1]> = SmallVec::new();
+        let inverse = take_inverse(ops, &mut predictions);
         for (op, prediction) in ops.iter().zip(predictions) {
-            let Prediction { savepoint, touches, inverse, anchor, corrected } = prediction;
-            // What lies in a node that the same step created goes with it.
-            let within = match &op.kind {
-                OpKind::Create(create) => {
-                    // Nothing follows a lone one that could lie in it.
-                    if ops.len() > 1 {
-                        created.insert(op.id.clone());
-                    }
-                    created.contains(&create.parent_id)
-                }
-                // Others may be where the item is to be, or come back in its place.
-                OpKind::SetParentKey { .. } => false,
-                _ => created.contains(&op.id),
-            };
-            if !within || matches!(op.kind, OpKind::DeleteCrdt) {
-                inverses.push(inverse);
-            }
+            let Prediction { savepoint, touches, anchor, corrected, .. } = prediction;
             let mut entry = Entry {
                 op: op.clone(),
                 sent_base: None,
@@ -287,10 +278,7 @@ impl Pending {
             entry.fit();
             self.insert(entry);
         }
-        match inverses.len() {
-            1 => inverses.pop().unwrap_or_default(),
-            _ => inverses.into_iter().rev().flatten().collect(),
-        }
+        inverse
     }
 
     fn insert(&mut self, entry: Entry) {
@@ -363,7 +351,7 @@ impl Pending {
                         entry.sent_base = Some(update.base_version);
                     }
                     if op.op_id != entry.op.op_id {
-                        entry.own_name = std::mem::replace(&mut entry.op.op_id, op.op_id.clone());
+                        entry.own_name = mem::replace(&mut entry.op.op_id, op.op_id.clone());
                         self.by_id.extend(op.op_id.clone().map(|name| (name, *number)));
                         entry.own_name.as_ref().map(|own| self.by_id.remove(own));
                     }
@@ -697,6 +685,35 @@ impl Entry {
     fn is_late(&self, op: &Op) -> bool {
         let sent = self.corrected.as_deref().unwrap_or(&self.op);
         self.arrival != Arrival::NotYet && sent.id == op.id && sent.kind == op.kind
+    }
+}
+
+/// What takes back ops that were applied in one edit.
+pub(crate) fn take_inverse(ops: &[Op], predictions: &mut [Prediction]) -> Inverse {
+    let mut created = BTreeSet::new();
+    let mut inverses: SmallVec<[Inverse; 1]> = SmallVec::new();
+    for (op, prediction) in ops.iter().zip(predictions) {
+        // What lies in a node that the same step created goes with it.
+        let within = match &op.kind {
+            OpKind::Create(create) => {
+                // Nothing follows a lone one that could lie in it.
+                if ops.len() > 1 {
+                    created.insert(op.id.clone());
+                }
+                created.contains(&create.parent_id)
+            }
+            // Others may be where the item is to be, or come back in its place.
+            OpKind::SetParentKey { .. } => false,
+            _ => created.contains(&op.id),
+        };
+        let inverse = mem::take(&mut prediction.inverse);
+        if !within || matches!(op.kind, OpKind::DeleteCrdt) {
+            inverses.push(inverse);
+        }
+    }
+    match inverses.len() {
+        1 => inverses.pop().unwrap_or_default(),
+        _ => inverses.into_iter().rev().flatten().collect(),
     }
 }
 

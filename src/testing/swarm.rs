@@ -28,6 +28,7 @@ pub struct Stats {
     pub ops: usize,
     pub turns: usize,
     pub settled: usize,
+    pub undos: usize,
     pub restarts: usize,
 }
 
@@ -105,7 +106,12 @@ impl Swarm {
             Step::Down { user, frames } => {
                 self.tell(next(*user, *frames), which(*user), 1 + 3 * usize::from(*frames))
             }
-            Step::UndoRedo { user } => self.repeat(which(*user), next(*user, 0)),
+            Step::Undo { user } => self.undo(which(*user)),
+            Step::Redo { user } => {
+                self.change(which(*user), |peer| Ok((0, peer.redo().unwrap_or_default())))
+            }
+            Step::UndoRedo { user } => self.undo_and_redo(which(*user)),
+            Step::Ghost { which: user } => self.repeat(which(*user), next(*user, 0)),
             Step::Connect { user } => self.let_go(which(*user)),
             Step::Cut { user, .. } | Step::Restart { user, .. } => self.restart(which(*user)),
             Step::Settle => self.settle(),
@@ -132,6 +138,28 @@ impl Swarm {
             return Err(failed(format!("peer {number} reports other changes than it shows")));
         }
         peer.document().check().map_err(failed)
+    }
+
+    fn undo(&mut self, number: usize) -> Result<(), Failure> {
+        self.stats.undos += 1;
+        self.change(number, |peer| Ok((0, peer.undo().unwrap_or_default())))
+    }
+
+    /// Undoes a step and redoes it, which must restore all.
+    fn undo_and_redo(&mut self, number: usize) -> Result<(), Failure> {
+        if !self.peers[number].can_undo() {
+            return Ok(());
+        }
+        let before: Vec<_> = self.peers[number].document().nodes().collect();
+        self.undo(number)?;
+        self.change(number, |peer| Ok((0, peer.redo().unwrap_or_default())))?;
+        let after: Vec<_> = self.peers[number].document().nodes().collect();
+        match super::world::check::difference(&after, &before) {
+            None => Ok(()),
+            Some(difference) => {
+                Err(failed(format!("peer {number}: undo and redo lead elsewhere:{difference}")))
+            }
+        }
     }
 
     /// One peer tells another what that lacks: up to so many ops of it.

@@ -6,7 +6,7 @@
 //! [`Failure`], and the world goes no further.
 
 pub mod audit;
-mod check;
+pub(super) mod check;
 pub mod link;
 pub mod oracle;
 pub mod script;

@@ -16,7 +16,8 @@ fn every_family_converges_without_a_server() {
         let seeds = if family == Family::Wide { 0..4 } else { 0..60 };
         for seed in seeds {
             match Swarm::run(&Script::generate(family, seed, 80)) {
-                Ok(Stats { ops, turns, settled, restarts }) => {
+                Ok(Stats { ops, turns, settled, undos, restarts }) => {
+                    total.undos += undos;
                     total.ops += ops;
                     total.turns += turns;
                     total.settled += settled;
@@ -26,7 +27,10 @@ fn every_family_converges_without_a_server() {
             }
         }
     }
-    assert!(total.settled > total.ops / 20 && total.restarts > 100, "{total:?}");
+    assert!(
+        total.settled > total.ops / 20 && total.restarts > 100 && total.undos > 500,
+        "{total:?}"
+    );
 }
 
 fn peers<const N: usize>(lson: &Lson) -> [Peer; N] {
@@ -149,6 +153,35 @@ fn what_is_settled_is_let_go_and_what_lacks_it_is_told() {
     push(&mut d, "d");
     assert_eq!(meet(&mut a, &mut d), r#"{"l":["a","b","b2","d"]}"#);
     assert_eq!(meet(&mut b, &mut d), r#"{"l":["a","b","b2","d"]}"#);
+}
+
+/// What one has typed goes, and what the other has typed in it stays.
+#[test]
+fn undo_takes_back_what_one_has_done_and_no_more() {
+    let [mut a, mut b] = peers(&lson!({ "t": (Lson::text("ab")), "l": [1], "x": 0 }));
+    a.edit(|root| root.set("x", 1)).unwrap();
+    insert(&mut a, 1, "hello");
+    insert(&mut b, 0, "> ");
+    assert_eq!(meet(&mut a, &mut b), r#"{"l":[1],"t":[["> ahellob"]],"x":1}"#);
+    insert(&mut b, 5, "XY");
+    b.edit(|root| root.list("l")?.push(2)).unwrap();
+    meet(&mut a, &mut b);
+    assert!(a.undo().is_some() && a.can_redo());
+    assert_eq!(meet(&mut a, &mut b), r#"{"l":[1,2],"t":[["> aXYb"]],"x":1}"#);
+    a.undo().unwrap();
+    assert_eq!(meet(&mut a, &mut b), r#"{"l":[1,2],"t":[["> aXYb"]],"x":0}"#);
+    assert!(!a.can_undo() && a.undo().is_none());
+    a.redo().unwrap();
+    a.redo().unwrap();
+    assert_eq!(meet(&mut a, &mut b), r#"{"l":[1,2],"t":[["> aheXYllob"]],"x":1}"#);
+    // Those of others are not one's own.
+    b.undo().unwrap();
+    assert_eq!(meet(&mut a, &mut b), r#"{"l":[1],"t":[["> aheXYllob"]],"x":1}"#);
+    a.set_change_reports(false);
+    insert(&mut b, 0, "!");
+    meet(&mut a, &mut b);
+    assert!(a.undo().unwrap().is_empty());
+    assert_eq!(meet(&mut a, &mut b), r#"{"l":[1],"t":[["!> aXYb"]],"x":1}"#);
 }
 
 /// An edit that was made as one is taken back as one, and applied again op by op.

@@ -55,7 +55,10 @@ fn nodes(document: &Document) -> Vec<SerializedNode> {
 
 /// How two sets of nodes differ, apart from the versions of texts, which count what it took to
 /// get there; `None` if they do not.
-pub(super) fn difference(found: &[SerializedNode], wanted: &[SerializedNode]) -> Option<String> {
+pub(in crate::testing) fn difference(
+    found: &[SerializedNode],
+    wanted: &[SerializedNode],
+) -> Option<String> {
     let unversioned = |nodes: &[SerializedNode]| -> Vec<SerializedNode> {
         let mut nodes = nodes.to_vec();
         for node in &mut nodes {
