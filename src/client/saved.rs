@@ -70,9 +70,16 @@ impl Client {
     /// If the bytes are not a saved client as a whole.
     pub fn restore(bytes: &[u8]) -> Result<Self, RestoreError> {
         let (saved, mut document): (Saved, Document) = restore::read(KIND, bytes)?;
-        let Saved { ids, loaded, pending } = saved;
-        let pending = Pending::restored(pending, &mut document)
-            .map_err(|reason| RestoreError::Malformed(reason.to_owned()))?;
+        let Saved { mut ids, loaded, pending } = saved;
+        let malformed = |reason: &str| RestoreError::Malformed(reason.to_owned());
+        let pending = Pending::restored(pending, &mut document).map_err(malformed)?;
+        // Whatever the clocks say, no pending op's name is given again.
+        for (actor, clock) in pending.iter().filter_map(|op| op.op_id.as_ref()?.actor_and_clock()) {
+            let ids = ids.as_mut().ok_or_else(|| malformed("nobody has made the pending ops"))?;
+            if ids.actor() == actor {
+                ids.advance(u64::from(clock) + 1, 0);
+            }
+        }
         Ok(Self { document, ids, loaded, pending, ..Self::default() })
     }
 }

@@ -153,6 +153,27 @@ fn what_is_no_saved_client_is_told() {
     }
 }
 
+/// The clocks of damaged bytes may be any.
+#[test]
+fn no_name_of_a_pending_op_is_given_again() {
+    let entry = r#"{"op":{"type":3,"id":"root","opId":"1:7","data":{"a":1}},"delivery":"Sent","arrival":"NotYet","mints":false}"#;
+    let saved = |ids: &str| {
+        let state = format!(
+            r#"{{"ids":{ids},"loaded":true,"pending":{{"entries":[{entry}],"branches":{{}}}}}}"#
+        );
+        let len = (state.len() as u64).to_le_bytes();
+        let document = livetree::Document::new().to_snapshot();
+        [&b"livetree client\x01"[..], &len, state.as_bytes(), &document].concat()
+    };
+    let mut client = Client::restore(&saved(r#"{"actor":1,"nodes":0,"ops":7}"#)).unwrap();
+    let edited = client.edit(|root| root.set("b", 1)).unwrap();
+    assert_eq!(edited.ops[0].op_id.as_ref().unwrap().to_string(), "1:8");
+    assert_eq!(
+        broken(&saved("null")),
+        "what was saved is damaged: nobody has made the pending ops"
+    );
+}
+
 /// Numbers of which many mean nothing: versions that never were, clocks that come again, names of others.
 #[test]
 fn what_was_saved_by_somebody_else_harms_nobody() {
