@@ -53,10 +53,16 @@ impl IdSource {
         self.actor = actor;
     }
 
-    /// From here on the clocks of ops and of nodes are not less than these.
-    pub(crate) fn advance(&mut self, op: u64, node: u64) {
-        self.ops = self.ops.max(op);
-        self.nodes = self.nodes.max(node);
+    /// From here on the clocks of ops are not less than this.
+    pub(crate) fn skip_ops(&mut self, clock: u64) {
+        self.ops = self.ops.max(clock);
+    }
+
+    /// Does not mint this node id, nor the actor's before it.
+    pub(crate) fn skip_node(&mut self, id: &NodeId) {
+        if let Some((_, clock)) = id.actor_and_clock().filter(|(actor, _)| *actor == self.actor) {
+            self.nodes = self.nodes.max(u64::from(clock) + 1);
+        }
     }
 
     /// A new node id.

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub use self::convert::to_json;
+pub(crate) use self::convert::{from_text, to_text};
 pub use self::error::{JsonError, JsonReason};
 pub use self::read::ReadLimits;
 use crate::SmallStr;

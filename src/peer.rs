@@ -162,10 +162,9 @@ impl Peer {
     /// A peer with this actor, that begins with this document.
     pub fn new(actor: Actor, document: Document) -> Self {
         let mut ids = IdSource::new(actor);
-        let used = document.subtree(NodeIx::ROOT).filter_map(|ix| {
-            document.id(ix).actor_and_clock().filter(|(of, _)| *of == actor).map(|(_, clock)| clock)
-        });
-        ids.advance(0, used.max().map_or(0, |clock| u64::from(clock) + 1));
+        for ix in document.subtree(NodeIx::ROOT) {
+            ids.skip_node(&document.id(ix));
+        }
         Self {
             document,
             ids,
@@ -312,12 +311,9 @@ impl Peer {
                 None => document.rollback(savepoint),
             }
             // The savepoint of the whole and that of the first op are at one place.
-            if let Some(first) = made.first_mut() {
-                first
-                    .savepoint
-                    .replace(savepoint)
-                    .into_iter()
-                    .for_each(|of_op| document.merge_savepoint(of_op));
+            let first = made.first_mut().and_then(|first| first.savepoint.replace(savepoint));
+            if let Some(of_first) = first {
+                document.merge_savepoint(of_first);
             }
             // Shortcut: what is applied already as it would be applied now stays so. But texts have to know
             // of each update by itself.
@@ -341,8 +337,8 @@ impl Peer {
     /// [`TooOld`](PeerError::TooOld) if some of that is settled: then the other needs a [copy](Self::save).
     pub fn turns_since(&self, version: &Version) -> Result<Vec<Turn>, PeerError> {
         self.check_settled(version, None)?;
-        let lacking = self.version.iter().map(|(actor, _)| version.get(actor));
-        let lacking = lacking.zip(self.version.iter()).filter(|(has, (_, bound))| has < bound);
+        let bounds = self.version.iter().map(|(actor, bound)| (version.get(actor), bound));
+        let lacking = bounds.filter(|(has, bound)| has < bound);
         let Some(first) = lacking.map(|(has, _)| has).min() else { return Ok(Vec::new()) };
         let start = self.log.partition_point(|entry| entry.stamp.counter < first);
         let entries = self.log.get(start..).unwrap_or_default();
@@ -404,15 +400,15 @@ impl Peer {
             return Ok(Changes::default());
         };
 
-        let nodes = new.iter().filter(|entry| matches!(entry.op.kind, OpKind::Create(_)));
-        let own = nodes.filter_map(|entry| entry.op.id.actor_and_clock());
-        let own = own.filter(|(actor, _)| *actor == self.actor()).map(|(_, clock)| clock);
-        self.ids.advance(version.end(), own.max().map_or(0, |clock| u64::from(clock) + 1));
+        for Entry { op, .. } in new.iter().filter(|new| matches!(new.op.kind, OpKind::Create(_))) {
+            self.ids.skip_node(&op.id);
+        }
+        self.ids.skip_ops(version.end());
         self.version = version;
         self.set_seen();
 
         // Steps of undo follow what others do to texts, and so have to be told.
-        let follows = !self.history.texts().is_empty();
+        let follows = self.history.changes_texts();
         self.document.set_change_reports(!self.silent || follows);
         let ((), changes) = self.document.watch(|document| {
             let from = take_back(document, &mut self.log, &mut self.texts, first);
@@ -434,7 +430,7 @@ impl Peer {
 
     /// Begins with a document in which this is settled.
     fn set_settled(&mut self, settled: Version) {
-        self.ids.advance(settled.end(), 0);
+        self.ids.skip_ops(settled.end());
         self.version = settled.clone();
         self.settled = settled;
         self.set_seen();
@@ -518,8 +514,7 @@ impl Peer {
             }
             // What it makes from now on is greater than all that it has.
             counter = counter.min(other.end());
-            common.lower_to(other, self.actor());
-            common.set(self.actor(), common.get(self.actor()).min(other.get(self.actor())));
+            common.lower_to(other, None);
         }
         let is_common = |entry: &Entry| common.get(entry.stamp.actor) > entry.stamp.counter;
         let settled = |entry: &&Entry| entry.stamp.counter < counter && is_common(entry);
@@ -535,9 +530,7 @@ impl Peer {
         }
         count
     }
-}
 
-impl Peer {
     /// The greatest number of ops, not above this, that can be settled without the others: whose counters are
     /// less, and which the authors of all others have seen.
     fn border(&self, mut count: usize) -> usize {

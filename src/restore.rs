@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::Document;
 use crate::document::SnapshotError;
-use crate::json::to_json;
-use crate::{Document, Json, ReadLimits};
+use crate::json::{from_text, to_text};
 
 const VERSION: u8 = 1;
 
@@ -30,11 +30,7 @@ pub enum RestoreError {
 
 /// The kind of a replica in words, which the bytes begin with, what is known besides, and the document.
 pub(crate) fn write(kind: &str, known: &impl Serialize, snapshot: &[u8]) -> Vec<u8> {
-    let known = to_json(known).unwrap_or_else(|error| {
-        debug_assert!(false, "all of it can be written: {error}");
-        Json::Null
-    });
-    let known = known.to_vec();
+    let known = to_text(known);
     let len = (known.len() as u64).to_le_bytes();
     [b"livetree ", kind.as_bytes(), &[VERSION], &len, &known, snapshot].concat()
 }
@@ -45,8 +41,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<(T, Document), RestoreError> {
     let rest = bytes.strip_prefix(b"livetree ").and_then(|rest| rest.strip_prefix(kind.as_bytes()));
-    let malformed = |reason: &dyn ToString| RestoreError::Malformed(reason.to_string());
-    let cut = || malformed(&"it ends too early");
+    let cut = || RestoreError::Malformed("it ends too early".to_owned());
     let rest = rest.ok_or(RestoreError::NotSaved(kind))?;
     let (version, rest) = rest.split_first().ok_or_else(cut)?;
     if *version != VERSION {
@@ -55,8 +50,6 @@ pub(crate) fn read<T: DeserializeOwned>(
     let (len, rest) = rest.split_first_chunk().ok_or_else(cut)?;
     let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| cut())?;
     let (known, snapshot) = rest.split_at_checked(len).ok_or_else(cut)?;
-    let known =
-        Json::from_slice_with(known, ReadLimits::wrapped()).map_err(|error| malformed(&error))?;
-    let known = T::deserialize(&known).map_err(|error| malformed(&error))?;
+    let known = from_text(known).map_err(RestoreError::Malformed)?;
     Ok((known, Document::from_snapshot(snapshot)?))
 }

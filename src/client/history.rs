@@ -83,7 +83,7 @@ impl Step {
     }
 
     /// The ops, the latest edit first, each with when that was made.
-    pub(super) fn ops(&self) -> impl Iterator<Item = (&Op, u64)> {
+    fn ops(&self) -> impl Iterator<Item = (&Op, u64)> {
         let parts = self.parts.iter().rev();
         parts.flat_map(|part| part.ops.iter().map(|op| (op, part.made_at)))
     }
@@ -227,11 +227,10 @@ impl History {
         }
     }
 
-    /// The texts that steps change.
-    pub(crate) fn texts(&self) -> BTreeSet<NodeId> {
-        let ops = self.steps().flat_map(|step| step.parts.iter().flat_map(|part| &part.ops));
-        let updates = ops.filter(|op| matches!(op.kind, OpKind::UpdateText(_)));
-        updates.map(|op| op.id.clone()).collect()
+    /// Whether steps change texts.
+    pub(crate) fn changes_texts(&self) -> bool {
+        let mut ops = self.steps().flat_map(Step::ops);
+        ops.any(|(op, _)| matches!(op.kind, OpKind::UpdateText(_)))
     }
 
     /// A text was changed by somebody else: expresses the steps that change it anew.
@@ -271,7 +270,7 @@ impl History {
     }
 
     /// The part of an op that takes back an edit, which was made then, that may be taken.
-    pub(super) fn permitted(&self, document: &Document, op: &Op, made_at: u64) -> Option<Op> {
+    fn permitted(&self, document: &Document, op: &Op, made_at: u64) -> Option<Op> {
         if self.options.policy == UndoPolicy::Replay {
             return Some(op.clone());
         }

@@ -154,9 +154,7 @@ impl Prediction {
         self.corrected.clone_from(corrected);
         true
     }
-}
 
-impl Prediction {
     /// What the op can be taken back to.
     pub(crate) fn savepoint(&self) -> Savepoint {
         self.savepoint

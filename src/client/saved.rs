@@ -11,7 +11,7 @@ use crate::{Document, IdSource};
 const KIND: &str = "client";
 
 /// All of a client but its document, with the names that serde gives to it.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Saved {
     ids: Option<IdSource>,
     loaded: bool,
@@ -77,7 +77,7 @@ impl Client {
         for (actor, clock) in pending.iter().filter_map(|op| op.op_id.as_ref()?.actor_and_clock()) {
             let ids = ids.as_mut().ok_or_else(|| malformed("nobody has made the pending ops"))?;
             if ids.actor() == actor {
-                ids.advance(u64::from(clock) + 1, 0);
+                ids.skip_ops(u64::from(clock) + 1);
             }
         }
         Ok(Self { document, ids, loaded, pending, ..Self::default() })

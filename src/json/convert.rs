@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, IntoDeserializer, Visitor};
+use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Json, JsonObject, Number};
+use super::{Json, JsonObject, Number, ReadLimits};
 use crate::SmallStr;
 
 /// Turns any serialisable value into [`Json`].
@@ -26,6 +26,21 @@ use crate::SmallStr;
 /// If the value's `Serialize` fails, or a map's keys are not strings.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Json, serde_json::Error> {
     serde_json::to_value(value).map(Json::from)
+}
+
+/// The text of a value whose `Serialize` cannot fail, to be read by [`from_text`].
+pub(crate) fn to_text<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let json = to_json(value).unwrap_or_else(|error| {
+        debug_assert!(false, "all of it can be written: {error}");
+        Json::Null
+    });
+    json.to_vec()
+}
+
+/// What [`to_text`] was told. It may hold values of any depth that is allowed; the error says what is wrong.
+pub(crate) fn from_text<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    let json = Json::from_slice_with(text, ReadLimits::wrapped()).map_err(|e| e.to_string())?;
+    T::deserialize(&json).map_err(|error| error.to_string())
 }
 
 /// An integer that a double holds exactly, and no other integer rounds to.

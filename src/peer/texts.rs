@@ -139,13 +139,13 @@ impl Life {
         // What is before a place, and what all behind it have seen of that. Own updates are always seen.
         let mut before = self.version.clone();
         let mut seen_by_all = self.version.clone();
-        seen_by_all.lower_to(seen.others, seen.actor);
+        seen_by_all.lower_to(seen.others, Some(seen.actor));
         let mut at = self.updates.len();
         while !seen_by_all.covers(&before) {
             let (last, update) = (at.checked_sub(1)?, self.updates.get(at.checked_sub(1)?)?);
             at = last;
             before.set(update.stamp.actor, update.version_before);
-            seen_by_all.lower_to(&update.seen, update.stamp.actor);
+            seen_by_all.lower_to(&update.seen, Some(update.stamp.actor));
         }
         (at < self.updates.len()).then_some(at)
     }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{PeerError, Version};
-use crate::json::to_json;
-use crate::{Actor, Json, Op, ReadLimits};
+use crate::json::{from_text, to_text};
+use crate::{Actor, Op};
 
 /// Ops that one actor made one after the other, without hearing of others in between.
 ///
@@ -27,11 +27,7 @@ impl Turn {
     /// Turns as JSON text.
     #[must_use]
     pub fn write_all(turns: &[Self]) -> Vec<u8> {
-        let turns = to_json(turns).unwrap_or_else(|error| {
-            debug_assert!(false, "all of it can be written: {error}");
-            Json::Null
-        });
-        turns.to_vec()
+        to_text(turns)
     }
 
     /// Reads what [`write_all`](Self::write_all) has written.
@@ -39,8 +35,6 @@ impl Turn {
     /// # Errors
     /// If the text is not JSON, or something else.
     pub fn read_all(text: &[u8]) -> Result<Vec<Self>, PeerError> {
-        let turns = Json::from_slice_with(text, ReadLimits::wrapped())
-            .map_err(|error| PeerError::Unreadable(error.to_string()))?;
-        Vec::deserialize(&turns).map_err(|error| PeerError::Unreadable(error.to_string()))
+        from_text(text).map_err(PeerError::Unreadable)
     }
 }

@@ -53,10 +53,10 @@ impl Version {
         }
     }
 
-    /// Lowers all bounds that are above those of `other`, but that of one actor.
-    pub(super) fn lower_to(&mut self, other: &Self, except: Actor) {
+    /// Lowers all bounds that are above those of `other`, but perhaps that of one actor.
+    pub(super) fn lower_to(&mut self, other: &Self, except: Option<Actor>) {
         for (actor, bound) in &mut self.0 {
-            if *actor != except {
+            if Some(*actor) != except {
                 *bound = other.get(*actor).min(*bound);
             }
         }

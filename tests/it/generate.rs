@@ -48,6 +48,16 @@ pub(crate) fn state() -> impl Strategy<Value = Json> {
     })
 }
 
+/// The text with other digits at up to so many of the places where there is one, from a place on.
+pub(crate) fn with_other_digits(text: &[u8], from: usize, most: usize, dice: &mut Dice) -> Vec<u8> {
+    let digits: Vec<_> = (from..text.len()).filter(|at| text[*at].is_ascii_digit()).collect();
+    let mut text = text.to_vec();
+    for _ in 0..=dice.below(most) {
+        text[*dice.pick(&digits)] = *dice.pick(b"0123456789");
+    }
+    text
+}
+
 /// Few cases where every test is to be run quickly.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, ..ProptestConfig::default() }

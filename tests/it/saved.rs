@@ -7,7 +7,7 @@ use livetree::server::SessionOptions;
 use livetree::testing::generate::Dice;
 use livetree::{Client, Lson, RestoreError};
 
-use crate::generate::cases;
+use crate::generate::{cases, with_other_digits};
 use crate::room::Room;
 
 /// The app of a client ends with its connection, and goes on from what is saved now.
@@ -108,23 +108,25 @@ fn saving_changes_nothing() {
     assert_eq!(room.shown(0), r#"{"l":[1]}"#);
 }
 
+/// A client with an empty document and this besides.
+fn saved_with(state: &str) -> Vec<u8> {
+    let document = livetree::Document::new().to_snapshot();
+    let len = (state.len() as u64).to_le_bytes();
+    [&b"livetree client\x01"[..], &len, state.as_bytes(), &document].concat()
+}
+
 fn broken(bytes: &[u8]) -> String {
     Client::restore(bytes).unwrap_err().to_string()
 }
 
 #[test]
 fn what_is_no_saved_client_is_told() {
-    let with = |state: &str| {
-        let document = livetree::Document::new().to_snapshot();
-        let len = (state.len() as u64).to_le_bytes();
-        [&b"livetree client\x01"[..], &len, state.as_bytes(), &document].concat()
-    };
     assert_eq!(Client::restore(b"livetree\x01").unwrap_err(), RestoreError::NotSaved("client"));
     assert_eq!(
         Client::restore(b"livetree client\x02").unwrap_err(),
         RestoreError::UnknownVersion(2)
     );
-    let good = with(r#"{"ids":null,"loaded":true,"pending":{"entries":[],"branches":{}}}"#);
+    let good = saved_with(r#"{"ids":null,"loaded":true,"pending":{"entries":[],"branches":{}}}"#);
     assert!(Client::restore(&good).is_ok());
     let (cut, rest) = (
         "what was saved is damaged: it ends too early",
@@ -149,7 +151,7 @@ fn what_is_no_saved_client_is_told() {
             "op without opId: field `type` is wrong: there is no op of this type",
         ),
     ] {
-        assert_eq!(broken(&with(state)), format!("what was saved is damaged: {reason}"));
+        assert_eq!(broken(&saved_with(state)), format!("what was saved is damaged: {reason}"));
     }
 }
 
@@ -161,9 +163,7 @@ fn no_name_of_a_pending_op_is_given_again() {
         let state = format!(
             r#"{{"ids":{ids},"loaded":true,"pending":{{"entries":[{entry}],"branches":{{}}}}}}"#
         );
-        let len = (state.len() as u64).to_le_bytes();
-        let document = livetree::Document::new().to_snapshot();
-        [&b"livetree client\x01"[..], &len, state.as_bytes(), &document].concat()
+        saved_with(&state)
     };
     let mut client = Client::restore(&saved(r#"{"actor":1,"nodes":0,"ops":7}"#)).unwrap();
     let edited = client.edit(|root| root.set("b", 1)).unwrap();
@@ -193,13 +193,9 @@ fn what_was_saved_by_somebody_else_harms_nobody() {
         })
         .unwrap();
     let saved = room.client(0).save();
-    let digits: Vec<_> = (24..saved.len()).filter(|at| saved[*at].is_ascii_digit()).collect();
     let mut restored = 0;
     for seed in 0..u64::from(cases(600).cases) {
-        let (mut dice, mut bytes) = (Dice::seeded(seed), saved.clone());
-        for _ in 0..=dice.below(4) {
-            bytes[*dice.pick(&digits)] = *dice.pick(b"0123456789");
-        }
+        let bytes = with_other_digits(&saved, 24, 4, &mut Dice::seeded(seed));
         let Ok(mut client) = Client::restore(&bytes) else { continue };
         restored += 1;
         client.document().check().unwrap();

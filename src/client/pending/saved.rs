@@ -10,7 +10,7 @@ use super::{Arrival, Delivery, Entry, Pending};
 use crate::{Document, Op, OpId};
 
 /// The pending ops, in order, and what is known of the texts that they update.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::client) struct SavedPending {
     entries: Vec<SavedEntry>,
     branches: Branches,
