@@ -11,7 +11,8 @@ mod text;
 use thiserror::Error;
 
 use crate::document::NodeIx;
-use crate::op::{NodeKind, Op, OpKind};
+use crate::json::JsonObject;
+use crate::op::{ContentError, NodeKind, Op, OpKind, check_fields};
 use crate::{Document, SmallStr};
 
 /// What became of an op that was applied.
@@ -59,6 +60,9 @@ pub enum Rejection {
     /// A node would lie deeper than [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH).
     #[error("the node would be nested deeper than {} levels", crate::MAX_NODE_DEPTH)]
     TooDeep,
+    /// It brings what no document holds.
+    #[error(transparent)]
+    Content(#[from] ContentError),
 }
 
 impl Outcome {
@@ -115,13 +119,10 @@ impl Document {
                 self.apply_set_parent_key(op, node, parent_key)
             }
             (OpKind::UpdateText(update), Some(node)) => self.apply_update_text(op, node, update),
-            (OpKind::UpdateObject { data }, Some(node)) => {
-                if self.kind_at(node) == NodeKind::Object {
-                    for (key, value) in data.iter() {
-                        self.set_in_place(node, key, value);
-                    }
-                }
-                Outcome::ACCEPTED
+            (OpKind::UpdateObject { data }, Some(node))
+                if self.kind_at(node) == NodeKind::Object =>
+            {
+                self.apply_update_object(node, data)
             }
             (OpKind::DeleteObjectKey { key }, Some(node)) => {
                 self.clear_key(node, key);
@@ -138,6 +139,16 @@ impl Document {
         };
         self.debug_check();
         outcome
+    }
+
+    fn apply_update_object(&mut self, node: NodeIx, data: &JsonObject) -> Outcome {
+        if let Err(error) = check_fields(data) {
+            return Outcome::Rejected(error.into());
+        }
+        for (key, value) in data.iter() {
+            self.set_in_place(node, key, value);
+        }
+        Outcome::ACCEPTED
     }
 
     /// Applies an op beneath all open savepoints: rolling them back leaves it in place.

@@ -11,7 +11,7 @@ mod object;
 mod reconcile;
 mod text;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 
 pub use list::ListMut;
@@ -33,9 +33,23 @@ use crate::{Actor, Changes, Document, LimitError, NodeId, Op, OpId, Outcome, Rej
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdSource {
     actor: Actor,
+    #[serde(deserialize_with = "clock")]
     nodes: u64,
+    #[serde(deserialize_with = "clock")]
     ops: u64,
 }
+
+/// Reads a clock that an id can have, so that counting on from it never ends.
+fn clock<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let clock = u64::deserialize(deserializer)?;
+    if clock > LAST_CLOCK {
+        return Err(de::Error::custom("a clock is more than 2^53 - 1"));
+    }
+    Ok(clock)
+}
+
+/// The last integer that is exact for clients that count in doubles.
+const LAST_CLOCK: u64 = (1 << 53) - 1;
 
 impl IdSource {
     /// Names for `actor`, from clock 0.
@@ -62,6 +76,16 @@ impl IdSource {
     pub(crate) fn skip_node(&mut self, id: &NodeId) {
         if let Some((_, clock)) = id.actor_and_clock().filter(|(actor, _)| *actor == self.actor) {
             self.nodes = self.nodes.max(u64::from(clock) + 1);
+        }
+    }
+
+    /// Does not mint the names of an op and of the node that it makes, nor those before them, in the name of
+    /// any actor.
+    pub(crate) fn skip_made(&mut self, op: &Op) {
+        let after = |id: Option<(Actor, u32)>| id.map_or(0, |(_, clock)| u64::from(clock) + 1);
+        self.skip_ops(after(op.op_id.as_ref().and_then(OpId::actor_and_clock)));
+        if let OpKind::Create(_) = op.kind {
+            self.nodes = self.nodes.max(after(op.id.actor_and_clock()));
         }
     }
 

@@ -35,7 +35,8 @@ use crate::SmallStr;
 /// ```
 ///
 /// Reading limits how deep a value may be nested. One built by hand may be deeper and can be
-/// written, but is dropped and compared recursively.
+/// written, but is dropped and compared recursively; no document holds one that is deeper than
+/// [`ReadLimits::DEEPEST`].
 #[derive(Default, PartialEq)]
 pub enum Json {
     /// `null`
@@ -277,6 +278,22 @@ impl Json {
         match self {
             Self::Number(_) => write::LONGEST_NUMBER,
             value => value.json_len(),
+        }
+    }
+
+    /// Whether this is an array or an object.
+    pub(crate) fn is_nested(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Object(_))
+    }
+
+    /// Whether arrays and objects lie in each other more than so many levels deep. A scalar has no depth.
+    pub(crate) fn is_deeper_than(&self, levels: usize) -> bool {
+        let inside = levels.checked_sub(1);
+        let deeper = |value: &Self| inside.is_none_or(|levels| value.is_deeper_than(levels));
+        match self {
+            Self::Array(items) => levels == 0 || items.iter().any(deeper),
+            Self::Object(object) => levels == 0 || object.iter().any(|(_, value)| deeper(value)),
+            _ => false,
         }
     }
 

@@ -4,6 +4,7 @@
 //! [`Document::apply`](crate::Document::apply). The wire form, a JSON object with a numeric `type`,
 //! is read in `op/read.rs` and written in `op/wire.rs`.
 
+mod content;
 mod plain;
 mod read;
 mod wire;
@@ -14,6 +15,8 @@ use crate::json::JsonObject;
 use crate::text::{Incarnation, Segment, TextOp};
 use crate::{FileMeta, Json, NodeId, OpId, SmallStr};
 
+pub use content::ContentError;
+pub(crate) use content::{check_fields, check_text};
 pub use read::{OpError, OpErrorReason, Sender};
 pub(crate) use wire::{Fields, ObjectWriter, Value};
 

@@ -25,6 +25,9 @@ impl Document {
         if usize::from(self.depth(parent)) >= MAX_NODE_DEPTH {
             return Outcome::Rejected(Rejection::TooDeep);
         }
+        if let Err(error) = create.content.check() {
+            return Outcome::Rejected(error.into());
+        }
         if parent_kind == NodeKind::List {
             return self.apply_create_in_list(op, create, parent);
         }

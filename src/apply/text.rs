@@ -13,7 +13,7 @@ impl Document {
         node: NodeIx,
         update: &UpdateText,
     ) -> Outcome {
-        self.take_update(op, node, |text| text.update(op.op_id.as_ref(), update))
+        self.take_update(op, node, update, |text| text.update(op.op_id.as_ref(), update))
     }
 
     /// Applies an op that an authority has accepted, as a replica hears of it.
@@ -22,7 +22,7 @@ impl Document {
     /// nothing of it is left: the authority has given it a version.
     pub(crate) fn hear(&mut self, op: &Op) -> Outcome {
         if let (OpKind::UpdateText(update), Some(node)) = (&op.kind, self.find(&op.id)) {
-            return self.take_update(op, node, |text| text.hear(update));
+            return self.take_update(op, node, update, |text| text.hear(update));
         }
         self.apply(op)
     }
@@ -36,7 +36,7 @@ impl Document {
         update: &UpdateText,
     ) -> Outcome {
         let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
-        self.take_update(op, node, |text| text.update_again(op_id, update))
+        self.take_update(op, node, update, |text| text.update_again(op_id, update))
     }
 
     /// Applies a text update as an authority applied it earlier, and remembers what was received.
@@ -48,15 +48,19 @@ impl Document {
         received: &UpdateText,
     ) -> Outcome {
         let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
-        self.take_update(op, node, |text| text.restore(op_id, applied, received))
+        self.take_update(op, node, applied, |text| text.restore(op_id, applied, received))
     }
 
     fn take_update(
         &mut self,
         op: &Op,
         node: NodeIx,
+        update: &UpdateText,
         take: impl FnOnce(&mut TextNode) -> text::Outcome,
     ) -> Outcome {
+        if let Err(error) = update.check() {
+            return Outcome::Rejected(error.into());
+        }
         let stored = |base_version, version, ops: &[text::TextOp]| {
             let update = UpdateText { base_version, version: Some(version), ops: ops.to_vec() };
             Box::new(Op { kind: OpKind::UpdateText(update), ..op.clone() })

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Client;
 use super::pending::{Pending, SavedPending};
+use crate::document::NodeIx;
 use crate::restore::{self, RestoreError};
 use crate::{Document, IdSource};
 
@@ -73,11 +74,16 @@ impl Client {
         let Saved { mut ids, loaded, pending } = saved;
         let malformed = |reason: &str| RestoreError::Malformed(reason.to_owned());
         let pending = Pending::restored(pending, &mut document).map_err(malformed)?;
-        // Whatever the clocks say, no pending op's name is given again.
-        for (actor, clock) in pending.iter().filter_map(|op| op.op_id.as_ref()?.actor_and_clock()) {
-            let ids = ids.as_mut().ok_or_else(|| malformed("nobody has made the pending ops"))?;
-            if ids.actor() == actor {
-                ids.skip_ops(u64::from(clock) + 1);
+        if ids.is_none() && !pending.is_empty() {
+            return Err(malformed("nobody has made the pending ops"));
+        }
+        // Whatever the clocks say, no name is given again, also when they count on for another actor.
+        if let Some(ids) = &mut ids {
+            for op in pending.iter() {
+                ids.skip_made(op);
+            }
+            for ix in document.subtree(NodeIx::ROOT) {
+                ids.skip_node(&document.id(ix));
             }
         }
         Ok(Self { document, ids, loaded, pending, ..Self::default() })

@@ -8,7 +8,7 @@ use super::objects::Slot;
 use super::text_node::TextNode;
 use super::{Document, MAX_NODE_DEPTH, PackedId};
 use crate::lson::plain::{self, Container, Place, Sink, SinkError};
-use crate::op::NodeKind;
+use crate::op::{NodeKind, check_text};
 use crate::position::Position;
 use crate::text::Segment;
 use crate::{FileMeta, Json, Lson, LsonError, ReadLimits, SmallStr};
@@ -141,6 +141,7 @@ impl Sink for Builder {
         segments: Vec<Segment>,
         version: u64,
     ) -> Result<(), SinkError> {
+        check_text(&segments, version).map_err(|error| SinkError(error.to_string()))?;
         let body = self.document.tree.add_text(TextNode::new(segments, version));
         self.add(parent, place, body).map(drop)
     }

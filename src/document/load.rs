@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{Document, MAX_NODE_DEPTH, NodeIx};
 use crate::node::SerializedNode;
-use crate::op::{NodeContent, NodeKind};
+use crate::op::{ContentError, NodeContent, NodeKind};
 use crate::position::Position;
 use crate::{NodeId, SmallStr};
 
@@ -55,6 +55,9 @@ pub enum NodesError {
     /// A node lies deeper than [`MAX_NODE_DEPTH`].
     #[error("node {0} is nested deeper than {MAX_NODE_DEPTH} levels")]
     TooDeep(NodeId),
+    /// A node is what no document holds.
+    #[error("node {0}: {1}")]
+    Content(NodeId, ContentError),
 }
 
 impl LoadReport {
@@ -70,13 +73,17 @@ impl Document {
     /// O(n log n) for n nodes; nearly linear if they come as [`nodes`](Self::nodes) tells them.
     ///
     /// # Errors
-    /// Only if nodes are nested beyond [`MAX_NODE_DEPTH`]: dropping them would lose content.
+    /// If nodes are nested beyond [`MAX_NODE_DEPTH`], or hold what no document holds: dropping them would lose
+    /// content.
     pub fn from_nodes(
         nodes: impl IntoIterator<Item = SerializedNode>,
     ) -> Result<(Self, LoadReport), NodesError> {
         let mut report = LoadReport::default();
         let (mut root, mut others) = (None, Vec::new());
         for node in nodes {
+            if let Err(error) = node.content.check() {
+                return Err(NodesError::Content(node.id, error));
+            }
             if !node.id.is_root() {
                 others.push(node);
             } else if root.is_none() {

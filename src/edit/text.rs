@@ -236,8 +236,7 @@ fn scalars<K: Into<SmallStr>, V: Into<Json>>(
 ) -> Result<Attributes, EditError> {
     let attributes: crate::json::JsonObject =
         attributes.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-    let nested = |value: &Json| matches!(value, Json::Array(_) | Json::Object(_));
-    if let Some((key, _)) = attributes.iter().find(|(_, value)| nested(value)) {
+    if let Some((key, _)) = attributes.iter().find(|(_, value)| value.is_nested()) {
         return Err(EditError::Attribute(key.clone()));
     }
     Ok(attributes.into())

@@ -85,7 +85,7 @@ fn tell<'a, S: Sink>(
 ) -> Result<Option<Level<'a, S::Node>>, LsonError> {
     let shape = source.shape()?;
     let too_deep = match &shape {
-        Shape::Leaf(json) => deeper_than(json, limit.saturating_sub(open.len())),
+        Shape::Leaf(json) => json.is_deeper_than(limit.saturating_sub(open.len())),
         _ => open.len() >= limit,
     };
     if too_deep {
@@ -201,15 +201,4 @@ fn path<N>(open: &[Level<'_, N>]) -> String {
         }
     }
     path
-}
-
-/// Whether arrays and objects are nested more than `levels` deep. Recurses no deeper than that.
-fn deeper_than(json: &Json, levels: usize) -> bool {
-    let levels_inside = levels.checked_sub(1);
-    let deeper = |value| levels_inside.is_none_or(|levels| deeper_than(value, levels));
-    match json {
-        Json::Array(items) => levels == 0 || items.iter().any(deeper),
-        Json::Object(object) => levels == 0 || object.iter().any(|(_, value)| deeper(value)),
-        _ => false,
-    }
 }

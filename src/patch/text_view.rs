@@ -84,7 +84,7 @@ fn edit_at(json: &Json, mut walk: Walk<'_>, edit: TextEdit) -> Result<Json, Patc
             TextEdit::Remove => Err(PatchReason::Missing),
         };
     };
-    if !matches!(json, Json::Array(_) | Json::Object(_)) {
+    if !json.is_nested() {
         let at = here.done().to_owned();
         return Err(PatchReason::ThroughLeaf { at, kind: "plain JSON" });
     }

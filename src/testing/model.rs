@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::json::JsonObject;
-use crate::op::{Create, Intent, NodeContent, NodeKind, OpKind};
+use crate::op::{Create, Intent, NodeContent, NodeKind, OpKind, check_fields};
 use crate::{
     Document, Json, MAX_NODE_DEPTH, NodeId, Op, Outcome, Position, Rejection, SerializedNode,
     SmallStr,
@@ -54,6 +54,9 @@ impl Model {
             OpKind::SetParentKey { parent_key } => self.set_parent_key(op, parent_key),
             OpKind::UpdateObject { data } => {
                 if self.kind(&op.id) == Some(NodeKind::Object) {
+                    if let Err(error) = check_fields(data) {
+                        return Outcome::Rejected(error.into());
+                    }
                     for (key, value) in data.iter() {
                         self.remove_key(&op.id, key);
                         self.change_fields(&op.id, |fields| {
@@ -96,6 +99,9 @@ impl Model {
         };
         if self.depth(&parent) >= MAX_NODE_DEPTH {
             return Outcome::Rejected(Rejection::TooDeep);
+        }
+        if let Err(error) = create.content.check() {
+            return Outcome::Rejected(error.into());
         }
         let key = create.parent_key.clone();
         if !list {

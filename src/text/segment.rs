@@ -72,7 +72,7 @@ pub(crate) fn attributes_from_json(json: &Json) -> Result<Attributes, &'static s
     let Json::Object(attributes) = json else {
         return Err("attributes must be an object");
     };
-    if attributes.iter().any(|(_, value)| matches!(value, Json::Array(_) | Json::Object(_))) {
+    if attributes.iter().any(|(_, value)| value.is_nested()) {
         return Err("an attribute's value must be a scalar");
     }
     Ok(attributes.clone())

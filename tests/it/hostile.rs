@@ -388,20 +388,26 @@ fn a_root_is_an_object_and_in_nothing() {
 #[test]
 fn versions_of_texts_do_not_overflow() {
     use livetree::op::{Create, Intent, NodeContent, OpKind, UpdateText};
-    let mut document = Document::new();
-    let create = Create {
-        parent_id: NodeId::ROOT,
-        parent_key: "t".into(),
-        intent: Intent::Insert,
-        deleted_id: None,
-        content: NodeContent::Text { segments: Vec::new(), version: u64::MAX },
-    };
-    let id = NodeId::from("0:0");
-    assert!(document.apply(&Op::new(id.clone(), OpKind::Create(create))).is_accepted());
-    let ops = vec![livetree::text::TextOp::Insert { index: 0, text: "x".into(), attributes: None }];
-    for (ops, version) in [(ops, None), (Vec::new(), Some(u64::MAX))] {
-        let update = UpdateText { base_version: u64::MAX, version, ops };
-        assert!(!document.apply(&Op::new(id.clone(), OpKind::UpdateText(update))).is_accepted());
+    let last = (1 << 53) - 1;
+    for (first, taken) in [(last, true), (last + 1, false), (u64::MAX, false)] {
+        let mut document = Document::new();
+        let create = Create {
+            parent_id: NodeId::ROOT,
+            parent_key: "t".into(),
+            intent: Intent::Insert,
+            deleted_id: None,
+            content: NodeContent::Text { segments: Vec::new(), version: first },
+        };
+        let id = NodeId::from("0:0");
+        let created = document.apply(&Op::new(id.clone(), OpKind::Create(create)));
+        assert_eq!(created.is_accepted(), taken);
+        let ops =
+            vec![livetree::text::TextOp::Insert { index: 0, text: "x".into(), attributes: None }];
+        for (ops, version) in [(ops, None), (Vec::new(), Some(first))] {
+            let update = UpdateText { base_version: first, version, ops };
+            let outcome = document.apply(&Op::new(id.clone(), OpKind::UpdateText(update)));
+            assert!(!outcome.is_accepted());
+        }
     }
 }
 

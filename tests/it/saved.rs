@@ -5,7 +5,7 @@
 use livetree::client::{ClientError, Status};
 use livetree::server::SessionOptions;
 use livetree::testing::generate::Dice;
-use livetree::{Client, Lson, RestoreError};
+use livetree::{Actor, Client, Lson, NodeId, OpId, RestoreError};
 
 use crate::generate::{cases, with_other_digits};
 use crate::room::Room;
@@ -157,21 +157,47 @@ fn what_is_no_saved_client_is_told() {
 
 /// The clocks of damaged bytes may be any.
 #[test]
-fn no_name_of_a_pending_op_is_given_again() {
-    let entry = r#"{"op":{"type":3,"id":"root","opId":"1:7","data":{"a":1}},"delivery":"Sent","arrival":"NotYet","mints":false}"#;
-    let saved = |ids: &str| {
-        let state = format!(
-            r#"{{"ids":{ids},"loaded":true,"pending":{{"entries":[{entry}],"branches":{{}}}}}}"#
-        );
-        saved_with(&state)
+fn no_name_is_given_again() {
+    let entry =
+        |op: &str| format!(r#"{{"op":{op},"delivery":"Sent","arrival":"NotYet","mints":false}}"#);
+    let saved = |ids: &str, op: &str| {
+        let entry = entry(op);
+        let pending = format!(r#"{{"entries":[{entry}],"branches":{{}}}}"#);
+        saved_with(&format!(r#"{{"ids":{ids},"loaded":true,"pending":{pending}}}"#))
     };
-    let mut client = Client::restore(&saved(r#"{"actor":1,"nodes":0,"ops":7}"#)).unwrap();
-    let edited = client.edit(|root| root.set("b", 1)).unwrap();
-    assert_eq!(edited.ops[0].op_id.as_ref().unwrap().to_string(), "1:8");
+    let update = r#"{"type":3,"id":"root","opId":"9:7","data":{"a":1}}"#;
+    let create = r#"{"type":2,"id":"9:5","opId":"9:7","parentId":"root","parentKey":"l"}"#;
+    for (op, node) in [(update, "9:3"), (create, "9:6")] {
+        let mut client = Client::restore(&saved(r#"{"actor":1,"nodes":3,"ops":7}"#, op)).unwrap();
+        client.connected(Actor(9));
+        let edited = client.edit(|root| root.set("b", Lson::list([1]))).unwrap();
+        let op = &edited.ops[0];
+        assert_eq!((op.op_id.as_ref().unwrap(), &op.id), (&OpId::from("9:8"), &NodeId::from(node)));
+        assert_eq!(client.document().node_count(), 4 - usize::from(node == "9:3"));
+    }
     assert_eq!(
-        broken(&saved("null")),
+        broken(&saved("null", update)),
         "what was saved is damaged: nobody has made the pending ops"
     );
+    assert_eq!(
+        broken(&saved(r#"{"actor":1,"nodes":0,"ops":9007199254740992}"#, update)),
+        "what was saved is damaged: a clock is more than 2^53 - 1"
+    );
+}
+
+/// As above, of a node that is there.
+#[test]
+fn no_id_of_a_node_is_given_again() {
+    let mut room = Room::new("{}", 1);
+    room.client(0).edit(|root| root.set("a", Lson::list([1]))).unwrap();
+    room.settle();
+    let mut damaged = room.client(0).save();
+    let clock = br#""nodes":2"#;
+    let at = damaged.windows(clock.len()).position(|bytes| bytes == clock).unwrap();
+    damaged[at + clock.len() - 1] = b'0';
+    *room.client(0) = Client::restore(&damaged).unwrap();
+    room.client(0).edit(|root| root.set("b", Lson::list([1]))).unwrap();
+    assert_eq!(room.shown(0), r#"{"a":[1],"b":[1]}"#);
 }
 
 /// Numbers of which many mean nothing: versions that never were, clocks that come again, names of others.

@@ -1,8 +1,16 @@
 //! A snapshot is the document, and bytes that are none are told from it.
 
-use livetree::document::SnapshotError;
+use std::sync::Arc;
+
+use livetree::document::{NodesError, SnapshotError};
+use livetree::json::JsonObject;
+use livetree::op::{ContentError, Create, Intent, NodeContent, OpKind, UpdateText};
 use livetree::testing::shapes;
-use livetree::{Actor, Document, FileMeta, IdSource, Json, Lson, NodeId, Op, SerializedNode, lson};
+use livetree::text::TextOp;
+use livetree::{
+    Actor, Document, EditError, FileMeta, IdSource, Json, Limits, Lson, NodeId, ObjectMut, Op,
+    Outcome, Peer, Segment, SerializedNode, lson,
+};
 use proptest::prelude::*;
 
 use crate::generate::{cases, document, ops_and_text};
@@ -40,7 +48,7 @@ proptest! {
         round_trips(&document)?;
         // And goes on as the document does.
         let mut again = Document::from_snapshot(&document.to_snapshot()).unwrap();
-        for op in ops.iter().rev().filter(|op| !matches!(op.kind, livetree::op::OpKind::UpdateText(_))) {
+        for op in ops.iter().rev().filter(|op| !matches!(op.kind, OpKind::UpdateText(_))) {
             prop_assert_eq!(again.apply(op), document.apply(op));
         }
         prop_assert_eq!(again, document);
@@ -194,4 +202,102 @@ fn nodes_with_one_id_are_refused() {
     assert_eq!(bytes[9..16], [4, 1, 1, 3, 3, 0, 1]);
     bytes[13..15].copy_from_slice(&[1, 2]);
     assert!(broken(&bytes).ends_with("two nodes have the same id"));
+}
+
+/// Arrays in each other, made by hand.
+fn nested(levels: usize) -> Json {
+    (1..levels).fold(Json::array([]), |inner, _| Json::array([inner]))
+}
+
+/// A text as it is built by hand.
+fn text(attribute: Json, version: u64) -> NodeContent {
+    let attributes = Some(Arc::new(JsonObject::from_iter([("b".into(), attribute)])));
+    NodeContent::Text { segments: vec![Segment { text: "abc".into(), attributes }], version }
+}
+
+type Edit<'a> = &'a dyn Fn(&mut ObjectMut<'_>) -> Result<(), EditError>;
+
+#[test]
+fn what_a_document_takes_can_be_read_again() {
+    let limits = Limits::unlimited();
+    for (levels, taken) in [(1024, true), (1025, false), (1124, false)] {
+        let edits: [Edit<'_>; 3] = [
+            &|root| root.set("a", nested(levels)),
+            &|root| root.list("l")?.push(nested(levels)),
+            &|root| root.list("l")?.push(Lson::object([("a", nested(levels))])),
+        ];
+        for edit in edits {
+            let mut document = Document::from_json(br#"{"l":[]}"#).unwrap();
+            document.set_limits(limits.clone());
+            let before = document.clone();
+            let mut ids = IdSource::new(Actor(1));
+            let error = document.edit(&mut ids, edit).err();
+            assert_eq!(
+                error,
+                (!taken).then_some(EditError::Rejected(ContentError::TooDeep.into()))
+            );
+            assert_eq!(document != before, taken);
+            round_trips(&document).unwrap();
+
+            let mut peer = Peer::new(Actor(1), before);
+            assert_eq!(peer.edit(edit).is_ok(), taken);
+            let again = Peer::restore(Actor(1), &peer.save()).unwrap();
+            assert_eq!(again.document(), peer.document());
+        }
+    }
+}
+
+#[test]
+fn what_a_document_does_not_hold_is_refused_however_it_comes() {
+    let last = (1 << 53) - 1;
+    for (content, error) in [
+        (NodeContent::Register(nested(1024)), None),
+        (NodeContent::Register(nested(1025)), Some(ContentError::TooDeep)),
+        (text(Json::from("x"), last), None),
+        (text(Json::array([]), 0), Some(ContentError::Attribute)),
+        (text(Json::from("x"), last + 1), Some(ContentError::TextVersion)),
+    ] {
+        let mut document = Document::from_json(br#"{"l":[]}"#).unwrap();
+        let mut nodes: Vec<_> = document.nodes().collect();
+        let parent_id = document.at("/l").unwrap().as_list().unwrap().id();
+        let create = Create {
+            parent_id: parent_id.clone(),
+            parent_key: "!".into(),
+            intent: Intent::Insert,
+            deleted_id: None,
+            content: content.clone(),
+        };
+        let outcome = document.apply(&Op::new("1:1".into(), OpKind::Create(create)));
+        match error {
+            None => assert!(outcome.is_accepted(), "{outcome:?}"),
+            Some(error) => assert_eq!(outcome, Outcome::Rejected(error.into())),
+        }
+        round_trips(&document).unwrap();
+
+        let parent = Some((parent_id, "!".into()));
+        nodes.push(SerializedNode { id: "1:1".into(), parent, content });
+        let refused = Document::from_nodes(nodes).err();
+        assert_eq!(refused, error.map(|error| NodesError::Content("1:1".into(), error)));
+    }
+}
+
+#[test]
+fn attributes_that_are_no_scalars_are_refused() {
+    let mut document = Document::new();
+    let mut ids = IdSource::new(Actor(1));
+    let edited = document.edit(&mut ids, |root| root.set("t", Lson::text("abc"))).unwrap();
+    let attributes = Arc::new(JsonObject::from_iter([("b".into(), nested(1))]));
+    let insert =
+        TextOp::Insert { index: 0, text: "x".into(), attributes: Some(attributes.clone()) };
+    for op in [insert, TextOp::Format { index: 0, length: 1, attributes }] {
+        let update = UpdateText { base_version: 0, version: None, ops: vec![op] };
+        let op = Op::new(edited.ops[0].id.clone(), OpKind::UpdateText(update));
+        let outcome = document.apply(&op.with_op_id("1:9".into()));
+        assert_eq!(outcome, Outcome::Rejected(ContentError::Attribute.into()));
+    }
+    let segments = vec![Segment { text: "x".into(), attributes: Some(Arc::default()) }];
+    let lson = |version| Lson::object([("t", Lson::Text { segments: segments.clone(), version })]);
+    round_trips(&Document::from_lson(&lson(1)).unwrap()).unwrap();
+    assert!(Document::from_lson(&lson(1 << 53)).is_err());
+    round_trips(&document).unwrap();
 }

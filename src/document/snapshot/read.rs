@@ -285,7 +285,8 @@ impl<'a> Reader<'a> {
 
     fn json(&mut self) -> Result<Json> {
         let text = self.string()?;
-        Json::from_slice_with(text.as_bytes(), ReadLimits::wrapped())
+        let limits = ReadLimits::default().max_depth(ReadLimits::DEEPEST);
+        Json::from_slice_with(text.as_bytes(), limits)
             .map_err(|_| self.broken("a value is no JSON text"))
     }
 
