@@ -23,6 +23,7 @@ use crate::json::JsonObject;
 use crate::json::write::write_json;
 use crate::{Json, SmallStr};
 use cells::{Cell, Cells};
+pub(super) use key_lists::KEYS;
 use key_lists::KeyLists;
 pub(super) use packed::{CHILD, LEAF};
 use packed::{Packed, Values};
@@ -126,7 +127,7 @@ enum Form<Packed, Table> {
 /// Stands for a class of cells in the [`PackedBody`] of a table.
 const TABLE: u32 = 31;
 const _: () = assert!(cells::CLASSES <= TABLE as usize && TABLE < 1 << cells::CLASS_BITS);
-const _: () = assert!(key_lists::KEYS * packed::WIDEST <= cells::LARGEST);
+const _: () = assert!(KEYS * packed::WIDEST <= cells::LARGEST);
 
 /// Stands beside the number of a list of keys.
 const LEAVES: u32 = 1 << 23;
@@ -171,14 +172,20 @@ impl Objects {
         }
     }
 
-    /// An object with these keys, which ascend, and as many slots.
+    /// An object with these keys, which ascend, and as many slots. If another object is known to have the same
+    /// keys, the number of their list saves looking at them.
     pub(super) fn add_slots(
         &mut self,
         keys: &[SmallStr],
+        list: Option<u32>,
         slots: impl ExactSizeIterator<Item = Slot>,
     ) -> PackedBody {
         debug_assert_eq!(keys.len(), slots.len());
-        match self.lists.share(keys.iter()) {
+        let list = match list {
+            Some(list) => self.lists.used(list),
+            None => self.lists.share(keys.iter()),
+        };
+        match list {
             Some(list) => self.pack(list, slots).into(),
             None => {
                 let entries: Keyed<_> = keys.iter().cloned().zip(slots).collect();

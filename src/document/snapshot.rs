@@ -17,7 +17,8 @@
 //! What a node holds is a *value* if it is a register, or a byte for its kind and
 //!
 //! * of an object (48) a list of keys, and a value for each: 0, the number of keys and the keys, if the list
-//!   is a new one, or else the number of an earlier one. A child is the value 24, followed by the child;
+//!   is a new one, or else the number of an earlier one, with lists of more than 64 keys not counted. A child
+//!   is the value 24, followed by the child;
 //! * of a list (49) or map (50) the number of children, and before each its position or key;
 //! * of a text (51) its version and its segments as JSON text, of a file (52) its data as JSON text.
 //!
@@ -60,7 +61,7 @@ pub enum SnapshotError {
 impl Document {
     /// The document as a snapshot.
     ///
-    /// O(n) for n nodes; a few bytes more for each than its keys and values take.
+    /// O(n log n) for n nodes; a few bytes more for each than its keys and values take.
     ///
     /// ```
     /// use livetree::{Actor, Document, IdSource};
@@ -79,7 +80,7 @@ impl Document {
 
     /// Reads a [snapshot](Self::to_snapshot). The document has the default [`Limits`](crate::Limits).
     ///
-    /// O(n) for n bytes, of memory too, whoever made them.
+    /// O(n log n) for n bytes, and O(n) of memory, whoever made them.
     ///
     /// # Errors
     /// If the bytes are not a snapshot as a whole: says where, and what is wrong there.

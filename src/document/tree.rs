@@ -301,12 +301,13 @@ impl Tree {
         &mut self,
         object: NodeIx,
         keys: &[SmallStr],
+        list: Option<u32>,
         slots: impl ExactSizeIterator<Item = Slot>,
-    ) {
-        if let Some((objects, body)) = self.object_mut(object) {
-            debug_assert_eq!(*body, PackedBody::EMPTY_OBJECT);
-            *body = objects.add_slots(keys, slots);
-        }
+    ) -> Option<u32> {
+        let (objects, body) = self.object_mut(object)?;
+        debug_assert_eq!(*body, PackedBody::EMPTY_OBJECT);
+        *body = objects.add_slots(keys, list, slots);
+        objects.view(*body).shared_keys()
     }
 
     /// Further children of a node are about to come, until it is [settled](Self::settle).

@@ -191,6 +191,33 @@ fn what_is_wrong_is_told_and_where() {
     }
 }
 
+/// Objects that name the keys of others are as quickly read as keys are few.
+#[test]
+fn keys_are_named_again_unless_they_are_many() {
+    for (number, named) in [(1, true), (64, true), (65, false)] {
+        let object = || Lson::object((0..number).map(|n| (format!("key {n:02}"), n)));
+        let document =
+            |items| Document::from_lson(&Lson::object([("l", Lson::list(items))])).unwrap();
+        let (one, two) = (document(vec![object()]), document(vec![object(), object()]));
+        round_trips(&one).unwrap();
+        round_trips(&two).unwrap();
+        let (one, two) = (one.to_snapshot(), two.to_snapshot());
+        let another = two.len() - one.len();
+        assert_eq!(another < 10 + 3 * number, named, "{another} bytes for {number} more values");
+    }
+    // Keys with which an object comes a second time, or a third.
+    let many: Vec<_> = (0..65).flat_map(|n| [0, 2, b' ' + n / 8, b'0' + n % 8]).collect();
+    let values = [0; 65];
+    let bytes = [
+        b"livetree\x01\x01\x01\x01\x01\x30\x00\x41",
+        &many[..],
+        &values[..64],
+        b"\x18\x00\x30\x01",
+        &values[..],
+    ];
+    assert!(broken(&bytes.concat()).ends_with("there is no such list of keys"));
+}
+
 /// As many places and ids as a document may have say nothing about others.
 #[test]
 fn nodes_with_one_id_are_refused() {

@@ -30,7 +30,7 @@ struct List {
 /// The most lists that the cache holds, a power of two.
 const LISTS: usize = 256;
 /// The most keys of a shared list; an object with more is a table of its own kind.
-pub(super) const KEYS: usize = 64;
+pub(in crate::document) const KEYS: usize = 64;
 /// Up to here a key is looked for among the keys of a list one by one.
 const FEW: usize = 12;
 /// Numbers of lists are less, so that they fit into 23 bits. The objects that would need more are tables.
@@ -143,9 +143,12 @@ impl KeyLists {
         self.get(number).iter().eq(keys).then_some(number)
     }
 
-    fn used(&mut self, number: u32) -> Option<u32> {
-        let list = self.lists.get_mut(number.checked_sub(1)?)?;
-        list.users = list.users.checked_add(1)?;
+    /// One more object uses a list; `None` if there are too many.
+    pub(super) fn used(&mut self, number: u32) -> Option<u32> {
+        if let Some(index) = number.checked_sub(1) {
+            let list = self.lists.get_mut(index)?;
+            list.users = list.users.checked_add(1)?;
+        }
         Some(number)
     }
 

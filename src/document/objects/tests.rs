@@ -351,7 +351,7 @@ fn texts_of_all_forms_replace_each_other() {
 #[test]
 fn more_keys_than_are_shared_come_and_go() {
     let (mut document, mut ids) = (crate::Document::new(), crate::IdSource::new(crate::Actor(1)));
-    for n in 0..key_lists::KEYS {
+    for n in 0..KEYS {
         document.edit(&mut ids, |root| root.set(format!("k{n}"), "x".repeat(n))).unwrap();
     }
     let before = document.clone();
@@ -368,7 +368,7 @@ fn more_keys_than_are_shared_come_and_go() {
     document.rollback(savepoint);
     document.check().unwrap();
     assert_eq!(document, before);
-    for n in 0..key_lists::KEYS {
+    for n in 0..KEYS {
         document.edit(&mut ids, |root| root.delete(&format!("k{n}"))).unwrap();
         document.check().unwrap();
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::node::{FILE, LIST, MAP, Node, OBJECT, PackedBody, TEXT};
-use super::super::objects::{self, CHILD, LEAF, Slot};
+use super::super::objects::{self, CHILD, KEYS, LEAF, Slot};
 use super::SnapshotError;
 use crate::document::ids::PackedId;
 use crate::document::text_node::TextNode;
@@ -25,11 +25,19 @@ pub(super) struct Reader<'a> {
     place: u64,
     /// How many nodes there have been.
     count: usize,
-    lists: Vec<Arc<[SmallStr]>>,
+    lists: Vec<List>,
     /// What objects hold, until they are whole.
     slots: Vec<Slot>,
     /// A key, until it is whole.
     key: Vec<u8>,
+}
+
+/// A list of keys that objects may name.
+#[derive(Clone)]
+struct List {
+    keys: Arc<[SmallStr]>,
+    /// Its number in the document, once an object has it.
+    number: Option<u32>,
 }
 
 impl<'a> Reader<'a> {
@@ -195,10 +203,10 @@ impl<'a> Reader<'a> {
 
     /// The keys of an object, and what is there.
     fn entries(&mut self, object: NodeIx) -> Result<()> {
-        let keys = match self.length()? {
-            0 => self.new_keys()?,
-            number => match self.lists.get(number - 1) {
-                Some(keys) => keys.clone(),
+        let (place, keys) = match self.length()?.checked_sub(1) {
+            None => self.new_keys()?,
+            Some(place) => match self.lists.get(place) {
+                Some(list) => (Some(place), list.keys.clone()),
                 None => return Err(self.broken("there is no such list of keys")),
             },
         };
@@ -212,11 +220,18 @@ impl<'a> Reader<'a> {
             };
             self.slots.push(slot);
         }
-        self.document.tree.fill(object, &keys, self.slots.drain(start..));
+        // Objects with keys that are long and many take as long to read as those with few short ones: they are
+        // not looked at again.
+        let list = place.and_then(|place| self.lists.get(place)?.number);
+        let number = self.document.tree.fill(object, &keys, list, self.slots.drain(start..));
+        if let Some(list) = place.and_then(|place| self.lists.get_mut(place)) {
+            list.number = number;
+        }
         Ok(())
     }
 
-    fn new_keys(&mut self) -> Result<Arc<[SmallStr]>> {
+    /// Keys, and their place among the lists, unless there are too many for other objects to name.
+    fn new_keys(&mut self) -> Result<(Option<usize>, Arc<[SmallStr]>)> {
         let count = self.length()?;
         let mut keys = Vec::<SmallStr>::new();
         for _ in 0..count {
@@ -228,8 +243,11 @@ impl<'a> Reader<'a> {
             keys.push(key);
         }
         let keys: Arc<[SmallStr]> = keys.into();
-        self.lists.push(keys.clone());
-        Ok(keys)
+        if count > KEYS {
+            return Ok((None, keys));
+        }
+        self.lists.push(List { keys: keys.clone(), number: None });
+        Ok((Some(self.lists.len() - 1), keys))
     }
 
     fn items(&mut self, list: NodeIx) -> Result<()> {

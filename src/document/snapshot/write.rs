@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::node::{FILE, LIST, MAP, OBJECT, TEXT};
-use super::super::objects::{CHILD, LEAF, Object, SlotRef};
+use super::super::objects::{CHILD, KEYS, LEAF, Object, SlotRef};
 use crate::document::body::Body;
 use crate::document::{Document, NodeIx};
 use crate::json::write::write_json;
@@ -134,21 +134,34 @@ impl<'a> Writer<'a> {
         if let Some(number) = object.shared_keys().and_then(|list| self.shared.get(&list)) {
             return self.long(*number);
         }
-        let keys: Vec<_> = object.iter().map(|(key, _)| key).collect();
-        let next = self.lists.len() as u64 + 1;
-        let known = self.lists.get(&keys).copied();
-        self.long(known.unwrap_or(0));
-        if known.is_none() {
-            self.number(keys.len());
-            let mut last = &SmallStr::EMPTY;
-            for key in &keys {
-                self.following(last, key);
-                last = key;
-            }
-            self.lists.insert(keys, next);
+        if object.len() > KEYS {
+            return self.new_keys(object);
         }
-        let number = known.unwrap_or(next);
+        let keys: Vec<_> = object.iter().map(|(key, _)| key).collect();
+        let number = match self.lists.get(&keys) {
+            Some(number) => {
+                let number = *number;
+                self.long(number);
+                number
+            }
+            None => {
+                self.new_keys(object);
+                let number = self.lists.len() as u64 + 1;
+                self.lists.insert(keys, number);
+                number
+            }
+        };
         self.shared.extend(object.shared_keys().map(|list| (list, number)));
+    }
+
+    fn new_keys(&mut self, object: Object<'a>) {
+        self.number(0);
+        self.number(object.len());
+        let mut last = &SmallStr::EMPTY;
+        for (key, _) in object.iter() {
+            self.following(last, key);
+            last = key;
+        }
     }
 
     /// Of a register or a field.
