@@ -65,7 +65,12 @@ pub(crate) fn check_text(segments: &[Segment], version: u64) -> Result {
 }
 
 fn check_value(value: &Json) -> Result {
-    if value.is_deeper_than(ReadLimits::DEEPEST) { Err(ContentError::TooDeep) } else { Ok(()) }
+    // Shortcut: most values are scalars.
+    if value.is_nested() && value.is_deeper_than(ReadLimits::DEEPEST) {
+        Err(ContentError::TooDeep)
+    } else {
+        Ok(())
+    }
 }
 
 fn check_attributes(attributes: Option<&Arc<JsonObject>>) -> Result {

@@ -35,10 +35,16 @@ pub(crate) trait Group {
     fn edit(&mut self, replica: usize, edit: &Edit);
     /// Puts what is new on a replica into the inboxes of the others, as bytes.
     fn send(&mut self, replica: usize);
-    /// Takes in all messages in the inbox of a replica, one by one.
-    fn deliver(&mut self, replica: usize);
-    /// How many messages are in the inbox of a replica.
-    fn waiting(&self, replica: usize) -> usize;
+    /// Empties the inbox of a replica.
+    fn take(&mut self, replica: usize) -> Vec<Vec<u8>>;
+    /// A replica takes in a message.
+    fn receive(&mut self, replica: usize, message: &[u8]);
+    /// A replica takes in all messages in its inbox, one by one.
+    fn deliver(&mut self, replica: usize) {
+        for message in self.take(replica) {
+            self.receive(replica, &message);
+        }
+    }
     /// How many items the list of a replica has.
     fn items(&mut self, replica: usize) -> usize;
     /// A replica's document as JSON text.

@@ -1,7 +1,5 @@
 //! livetree: a document edited through handles; clients with their server; a text.
 
-use std::collections::VecDeque;
-
 use livetree::edit::Edited;
 use livetree::server::{Reply, ServerOptions, SessionOptions};
 use livetree::{
@@ -85,7 +83,7 @@ impl Board for Live {
 pub(crate) struct Star {
     server: Server,
     clients: Vec<(Actor, Client)>,
-    inboxes: Vec<VecDeque<Vec<u8>>>,
+    inboxes: Vec<Vec<Vec<u8>>>,
 }
 
 impl Star {
@@ -101,7 +99,7 @@ impl Star {
                 (actor, client)
             })
             .collect();
-        let mut star = Self { server, clients, inboxes: vec![VecDeque::new(); count] };
+        let mut star = Self { server, clients, inboxes: vec![Vec::new(); count] };
         for client in 0..count {
             star.send(client);
             star.deliver(client);
@@ -136,22 +134,20 @@ impl Group for Star {
             for bytes in others.iter().map(frame) {
                 for (to, inbox) in self.inboxes.iter_mut().enumerate() {
                     if to != replica {
-                        inbox.push_back(bytes.clone());
+                        inbox.push(bytes.clone());
                     }
                 }
             }
         }
     }
 
-    fn deliver(&mut self, replica: usize) {
-        while let Some(frame) = self.inboxes[replica].pop_front() {
-            let received = self.clients[replica].1.receive_frame(&frame).unwrap();
-            assert!(received.iter().all(|received| received.rejected.is_empty()));
-        }
+    fn take(&mut self, replica: usize) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.inboxes[replica])
     }
 
-    fn waiting(&self, replica: usize) -> usize {
-        self.inboxes[replica].len()
+    fn receive(&mut self, replica: usize, message: &[u8]) {
+        let received = self.clients[replica].1.receive_frame(message).unwrap();
+        assert!(received.iter().all(|received| received.rejected.is_empty()));
     }
 
     fn items(&mut self, replica: usize) -> usize {

@@ -1,7 +1,5 @@
 //! Replicas without a server: each sends what is new to all others.
 
-use std::collections::VecDeque;
-
 use super::{Board, Group};
 use crate::edit::Edit;
 
@@ -18,14 +16,14 @@ pub(crate) trait Replica: Board + Sized {
 
 pub(crate) struct Mesh<R> {
     replicas: Vec<R>,
-    inboxes: Vec<VecDeque<Vec<u8>>>,
+    inboxes: Vec<Vec<Vec<u8>>>,
 }
 
 impl<R: Replica> Mesh<R> {
     pub(crate) fn new(mut first: R, count: usize) -> Self {
         let forks: Vec<R> = (1..).map(|actor| first.fork(actor)).take(count - 1).collect();
         let replicas = std::iter::once(first).chain(forks).collect();
-        Self { replicas, inboxes: vec![VecDeque::new(); count] }
+        Self { replicas, inboxes: vec![Vec::new(); count] }
     }
 }
 
@@ -42,20 +40,18 @@ impl<R: Replica> Group for Mesh<R> {
         for message in self.replicas[replica].take_messages() {
             for (to, inbox) in self.inboxes.iter_mut().enumerate() {
                 if to != replica {
-                    inbox.push_back(message.clone());
+                    inbox.push(message.clone());
                 }
             }
         }
     }
 
-    fn deliver(&mut self, replica: usize) {
-        while let Some(message) = self.inboxes[replica].pop_front() {
-            self.replicas[replica].receive(&message);
-        }
+    fn take(&mut self, replica: usize) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.inboxes[replica])
     }
 
-    fn waiting(&self, replica: usize) -> usize {
-        self.inboxes[replica].len()
+    fn receive(&mut self, replica: usize, message: &[u8]) {
+        self.replicas[replica].receive(message);
     }
 
     fn items(&mut self, replica: usize) -> usize {
