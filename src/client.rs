@@ -20,6 +20,7 @@ mod text;
 use thiserror::Error;
 
 pub use cursors::CursorId;
+pub(crate) use cursors::Cursors;
 pub(crate) use history::{History, Step};
 pub use history::{UndoOptions, UndoPolicy};
 #[doc(hidden)]
@@ -37,7 +38,6 @@ use crate::text::Bias;
 use crate::{
     Actor, Changes, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId, SerializedNode,
 };
-use cursors::Cursors;
 use pending::{Made, Pending};
 
 /// A client's replica of a document.
@@ -344,8 +344,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn add_cursor(&mut self, text: &NodeId, index: usize, bias: Bias) -> Option<CursorId> {
-        let len = self.document.get(text)?.as_text()?.len();
-        let cursor = self.cursors.add(text.clone(), index.min(len), bias);
+        let cursor = self.cursors.add(&self.document, text, index, bias)?;
         self.set_watched();
         Some(cursor)
     }
@@ -353,9 +352,7 @@ impl Client {
     /// The text and the index, in UTF-16 units, of a place that is kept track of. `None` if it was
     /// removed, or the text is gone.
     pub fn cursor(&self, cursor: CursorId) -> Option<(&NodeId, usize)> {
-        let (text, index) = self.cursors.get(cursor)?;
-        let len = self.document.get(text)?.as_text()?.len();
-        Some((text, index.min(len)))
+        self.cursors.get(&self.document, cursor)
     }
 
     /// Keeps track of a place no longer.

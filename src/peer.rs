@@ -7,13 +7,16 @@
 //!
 //! Sans-IO, as server and client are: [turns](Turn) come in, turns go out, by any way and in any order.
 
+mod cursors;
 mod saved;
+mod settle;
 mod texts;
 mod turn;
+mod undo;
 mod version;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 
@@ -23,7 +26,7 @@ pub use turn::Turn;
 pub use version::Version;
 
 use crate::change::{Origin, UpdateDetail};
-use crate::client::{History, Step, UndoOptions, take_inverse};
+use crate::client::{Cursors, History, take_inverse};
 use crate::document::{NodeIx, Savepoint};
 use crate::edit::{Edited, Session, Trail};
 use crate::inverse::Inverse;
@@ -32,8 +35,8 @@ use crate::patch::{PatchError, PatchReason, Patched};
 use crate::{Actor, Changes, Document, EditError, IdSource, ObjectMut, Op, OpId};
 use texts::Texts;
 
-/// Counters are below this: no more fit in the ids of ops. Those of others are below half of it, so that nobody
-/// can leave none for the own ones.
+/// Counters are below this: no more fit in the ids of ops. Those of others are below half of it, so that whoever
+/// counts up to there can still edit, if only alone.
 const END: u64 = 1 << 32;
 const END_OF_OTHERS: u64 = END / 2;
 const NO_COUNTER_LEFT: &str = "the actor has made all the ops that it can";
@@ -43,6 +46,10 @@ const NO_COUNTER_LEFT: &str = "the actor has made all the ops that it can";
 /// *Edit* with [`edit`](Self::edit), [`patch`](Self::patch), [`undo`](Self::undo) and [`redo`](Self::redo). *Tell* others with
 /// [`turns_since`](Self::turns_since), given what they [have](Self::version) as they say, and *hear* with
 /// [`receive`](Self::receive). Any two that have the same ops have the same document.
+///
+/// Peers believe each other: that an op is an actor's, and that its counter is not far beyond all others. Who is
+/// not trusted has to be kept out by the host. What nobody can do with a turn is to make peers panic, or end with
+/// different documents from the same turns.
 ///
 /// Each peer needs an actor that no other ever has in the life of the document, for example a random one. All
 /// begin with the same document: an empty one, one made of the same bytes, or what a peer has
@@ -76,6 +83,7 @@ pub struct Peer {
     /// What own ops that are made now have seen of others.
     seen: Arc<Version>,
     history: History,
+    cursors: Cursors,
     /// Nobody wants to be told of changes.
     silent: bool,
 }
@@ -161,7 +169,10 @@ pub enum PeerError {
 impl Peer {
     /// A peer with this actor, that begins with this document.
     pub fn new(actor: Actor, document: Document) -> Self {
-        let mut ids = IdSource::new(actor);
+        Self::with_ids(IdSource::new(actor), document)
+    }
+
+    fn with_ids(mut ids: IdSource, document: Document) -> Self {
         for ix in document.subtree(NodeIx::ROOT) {
             ids.skip_node(&document.id(ix));
         }
@@ -174,6 +185,7 @@ impl Peer {
             texts: Texts::default(),
             seen: Arc::default(),
             history: History::default(),
+            cursors: Cursors::default(),
             silent: false,
         }
     }
@@ -203,10 +215,17 @@ impl Peer {
         self.document.set_limits(limits);
     }
 
-    /// Whether edits and turns report their net changes; see [`Document::set_change_reports`].
+    /// Whether edits and turns report their net changes, as they do unless this is switched off; see
+    /// [`Document::set_change_reports`]. While there are [cursors](Self::add_cursor), which go by the changes, or
+    /// steps of undo that change texts, they are reported all the same.
     pub fn set_change_reports(&mut self, on: bool) {
         self.silent = !on;
-        self.document.set_change_reports(on);
+        self.set_watched();
+    }
+
+    /// Changes are found out if somebody wants to be told, or cursors have to follow them.
+    fn set_watched(&mut self) {
+        self.document.set_change_reports(!self.silent || !self.cursors.is_empty());
     }
 
     /// Makes a batch of edits, all or nothing.
@@ -237,48 +256,6 @@ impl Peer {
             self.make(|session| session.patch(patch), failed)?;
         self.history.edited(inverse);
         Ok(Patched { ops, changes: changes.from(Origin::Local) })
-    }
-
-    /// Takes back the latest own step that is not undone, by an edit like any other. `None` if there is none.
-    pub fn undo(&mut self) -> Option<Changes> {
-        let step = self.history.pop_undo()?;
-        let (inverse, changes) = self.run_step(&step);
-        self.history.undone(inverse);
-        Some(changes.from(Origin::Undo))
-    }
-
-    /// Takes back the latest undo. `None` if there is none, or an edit came after it.
-    pub fn redo(&mut self) -> Option<Changes> {
-        let step = self.history.pop_redo()?;
-        let (inverse, changes) = self.run_step(&step);
-        self.history.redone(inverse);
-        Some(changes.from(Origin::Redo))
-    }
-
-    fn run_step(&mut self, step: &Step) -> (Inverse, Changes) {
-        let history = mem::take(&mut self.history);
-        let edit = |session: &mut Session<'_>| {
-            history.run(step, session);
-            Ok(())
-        };
-        let made = self.make(edit, |why| why);
-        self.history = history;
-        made.map_or_else(|_| Default::default(), |made| (made.inverse, made.changes))
-    }
-
-    /// Whether there is a step to undo.
-    pub fn can_undo(&self) -> bool {
-        self.history.can_undo()
-    }
-
-    /// Whether there is an undo to take back.
-    pub fn can_redo(&self) -> bool {
-        self.history.can_redo()
-    }
-
-    /// How many steps can be undone: 50, unless said otherwise.
-    pub fn set_undo_capacity(&mut self, steps: usize) {
-        self.history.set_options(UndoOptions::default().capacity(steps));
     }
 
     /// Runs an edit whose ops go to the end of the log: nothing that is here has a greater stamp.
@@ -326,6 +303,7 @@ impl Peer {
             Ok((value, inverse))
         });
         let (value, inverse) = result?;
+        self.cursors.follow(&changes);
         Ok(Made { value, ops: trail.ops, inverse, changes })
     }
 
@@ -403,13 +381,15 @@ impl Peer {
         for Entry { op, .. } in new.iter().filter(|new| matches!(new.op.kind, OpKind::Create(_))) {
             self.ids.skip_node(&op.id);
         }
+        let texts: BTreeSet<_> = new.iter().filter_map(|new| texts::updated(&new.op)).collect();
         self.ids.skip_ops(version.end());
-        self.version = version;
+        let had = mem::replace(&mut self.version, version);
         self.set_seen();
 
         // Steps of undo follow what others do to texts, and so have to be told.
-        let follows = self.history.changes_texts();
-        self.document.set_change_reports(!self.silent || follows);
+        if self.history.changes_texts() {
+            self.document.set_change_reports(true);
+        }
         let ((), changes) = self.document.watch(|document| {
             let from = take_back(document, &mut self.log, &mut self.texts, first);
             // Both are in order, so this takes one pass.
@@ -418,14 +398,18 @@ impl Peer {
             for entry in self.log.iter_mut().skip(from) {
                 entry.fold(document, &mut self.texts);
             }
+            for text in &texts {
+                self.texts.tell(document, text, &had, first);
+            }
         });
-        self.document.set_change_reports(!self.silent);
+        self.set_watched();
+        self.cursors.follow(&changes);
         for update in &changes {
             if let UpdateDetail::Text(ops) = &update.detail {
                 self.history.carry(&update.node, ops.clone());
             }
         }
-        Ok(if self.silent { Changes::default() } else { changes.from(Origin::Remote) })
+        Ok(changes.from(Origin::Remote))
     }
 
     /// Begins with a document in which this is settled.
@@ -494,74 +478,6 @@ impl Peer {
         match settled.find(|(actor, bound)| version.get(*actor) < *bound) {
             Some((actor, _)) => Err(PeerError::TooOld { actor }),
             None => Ok(()),
-        }
-    }
-
-    /// Lets go of what it takes to take back ops that everybody has, and tells how many these are.
-    ///
-    /// `others` are the versions of all other peers that will ever edit or take in turns, as they last told
-    /// them; nothing is settled as long as one of them has something that is not here. Who is left out can
-    /// join with a [copy](Self::save) only, and what it has edited is refused. What somebody edits without
-    /// having seen an op keeps that from being settled until all have that edit too.
-    ///
-    /// O(n) for n ops in the log; more if they were made without hearing of each other.
-    pub fn settle<'a>(&mut self, others: impl IntoIterator<Item = &'a Version>) -> usize {
-        let mut counter = END;
-        let mut common = self.version.clone();
-        for other in others {
-            if !self.version.covers(other) {
-                return 0;
-            }
-            // What it makes from now on is greater than all that it has.
-            counter = counter.min(other.end());
-            common.lower_to(other, None);
-        }
-        let is_common = |entry: &Entry| common.get(entry.stamp.actor) > entry.stamp.counter;
-        let settled = |entry: &&Entry| entry.stamp.counter < counter && is_common(entry);
-        let count = self.border(self.log.iter().take_while(settled).count());
-        let Some(last) = count.checked_sub(1).and_then(|last| self.log.get(last)) else { return 0 };
-        self.texts.settle(last.stamp.counter + 1);
-        for entry in self.log.drain(..count) {
-            self.settled.set(entry.stamp.actor, entry.stamp.counter + 1);
-            if let Some(savepoint) = entry.savepoint {
-                let committed = self.document.commit_oldest(savepoint);
-                debug_assert!(committed, "the oldest op has the oldest savepoint");
-            }
-        }
-        count
-    }
-
-    /// The greatest number of ops, not above this, that can be settled without the others: whose counters are
-    /// less, and which the authors of all others have seen.
-    fn border(&self, mut count: usize) -> usize {
-        let mut unchecked = self.log.len();
-        let mut before = Version::new();
-        let mut is_known = false;
-        loop {
-            let (settled, rest) = self.log.split_at(count);
-            let bounds = settled.last().zip(rest.first());
-            let is_border =
-                bounds.is_none_or(|(last, next)| last.stamp.counter < next.stamp.counter);
-            if !is_border {
-                (count, is_known) = (count - 1, false);
-                continue;
-            }
-            if unchecked <= count {
-                return count;
-            }
-            if !is_known {
-                before = Version::new();
-                for Entry { stamp, .. } in settled {
-                    before.set(stamp.actor, stamp.counter + 1);
-                }
-                is_known = true;
-            }
-            unchecked -= 1;
-            let Some(seen) = self.log.get(unchecked).map(Entry::seen) else { return count };
-            if !seen.has_all(&before) {
-                let unseen = settled.iter().position(|entry| !seen.has(entry.stamp));
-                (count, is_known) = (unseen.unwrap_or(count), false);
-            }
         }
     }
 }

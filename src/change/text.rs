@@ -4,11 +4,17 @@
 //! *patches* is kept: which stretches of the text now stand for which of the text before. What lies
 //! between is untouched. At the end the two sides of each patch are compared, so that what was
 //! rolled back and replayed is no change.
+//!
+//! Two sides do not tell which of two equal letters is the new one. So the operations are noted down as well,
+//! or told by whoever took some back and applied them again: if they do lead to the text that is there, the
+//! changes are what is left of them.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::text::{Accepted, Splice, Splices, Text, TextOp, TextUndo, difference};
+use crate::text::{
+    Accepted, Splice, Splices, Text, TextOp, TextUndo, clip, difference, signed, utf16_len,
+};
 
 /// A text that was touched.
 #[derive(Debug)]
@@ -16,6 +22,11 @@ pub(super) struct TouchedText {
     before: Before,
     /// In order, and apart from each other. `None` if another text took its place.
     patches: Option<Vec<Patch>>,
+    /// The operations that were applied to it. `None` if any were taken back, or if all that happened was the
+    /// `only` one.
+    applied: Option<Vec<TextOp>>,
+    /// The operations that are said to lead from what it was to what it is.
+    told: Vec<TextOp>,
 }
 
 /// What a text was before.
@@ -40,7 +51,8 @@ struct Patch {
 impl TouchedText {
     /// A text that is about to be touched: as it is.
     pub(super) fn new(before: Text) -> Self {
-        Self { before: Before::Text(before), patches: Some(Vec::new()) }
+        let (patches, applied) = (Some(Vec::new()), Some(Vec::new()));
+        Self { before: Before::Text(before), patches, applied, told: Vec::new() }
     }
 
     /// A text that was touched by one update so far.
@@ -54,7 +66,9 @@ impl TouchedText {
             }
             _ => None,
         };
-        let mut touched = Self { before: Before::Update { undo, only }, patches: Some(Vec::new()) };
+        let applied = only.is_none().then(|| update.ops.to_vec());
+        let (before, patches) = (Before::Update { undo, only }, Some(Vec::new()));
+        let mut touched = Self { before, patches, applied, told: Vec::new() };
         touched.splice(&splices);
         touched
     }
@@ -63,12 +77,22 @@ impl TouchedText {
     pub(super) fn replaced(&mut self, now: &Text) {
         self.settle(now);
         self.patches = None;
+        self.applied = None;
     }
 
-    /// The text that is there now is about to be changed.
-    pub(super) fn spliced(&mut self, now: &Text, splices: &Splices) {
+    /// The text that is there now was changed: by operations, or by taking some back.
+    pub(super) fn spliced(&mut self, now: &Text, splices: &Splices, ops: Option<&[TextOp]>) {
         self.settle(now);
         self.splice(splices);
+        match (&mut self.applied, ops) {
+            (Some(applied), Some(ops)) => applied.extend_from_slice(ops),
+            (applied, _) => *applied = None,
+        }
+    }
+
+    /// These operations are said to have led from what was told of before to the text that is there now.
+    pub(super) fn told(&mut self, ops: &[TextOp]) {
+        self.told.extend_from_slice(ops);
     }
 
     fn splice(&mut self, splices: &Splices) {
@@ -96,6 +120,9 @@ impl TouchedText {
     }
 
     fn settle(&mut self, now: &Text) {
+        if let Before::Update { only: Some(op), .. } = &self.before {
+            self.applied = Some(vec![op.clone()]);
+        }
         if let Cow::Owned(before) = self.before(now) {
             self.before = Before::Text(before);
         }
@@ -114,7 +141,71 @@ impl TouchedText {
         if let Before::Update { only: Some(op), .. } = &self.before {
             return Some(vec![op.clone()]);
         }
-        self.difference_to(after)
+        let difference = self.difference_to(after)?;
+        Some(self.remaining(after).unwrap_or(difference))
+    }
+
+    /// What is left of the operations that were applied, or told: what they have inserted and deleted, and formats.
+    /// `None` if they do not lead to what the text is now, or are so many that it takes too long.
+    fn remaining(&self, after: &Text) -> Option<Vec<TextOp>> {
+        let ops = self.applied.as_deref().unwrap_or(&self.told);
+        let before = self.before(after);
+        let (old, new) = match self.patches.as_deref() {
+            Some([first, .., last]) => {
+                (first.old.start..last.old.end, first.new.start..last.new.end)
+            }
+            Some(patches) => patches.first().map(|patch| (patch.old.clone(), patch.new.clone()))?,
+            None => (0..before.len_utf16(), 0..after.len_utf16()),
+        };
+        // What is before and behind all patches was not touched, so it is enough to look between.
+        let mut edits = Vec::new();
+        // How far the two texts have been gone through, and how much that is new comes next.
+        let (mut old_at, mut new_at, mut inserted) = (0, 0_usize, 0);
+        let end = Piece::Kept(before.len_utf16()..before.len_utf16());
+        for piece in pieces(before.len_utf16(), ops)?.into_iter().chain([end]) {
+            let kept = match piece {
+                Piece::Kept(kept) => kept,
+                Piece::New(len) => {
+                    inserted += len;
+                    continue;
+                }
+            };
+            if kept.start > old_at {
+                let (index, length) = (signed(new_at), signed(kept.start - old_at));
+                edits.push(TextOp::Delete { index, length });
+            }
+            let added = new_at..new_at + std::mem::take(&mut inserted);
+            new_at = added.end + kept.len();
+            edits.extend(after.insertions(added));
+            old_at = kept.end;
+        }
+        let is_between = |op: &TextOp| match op {
+            TextOp::Insert { index, text, .. } => {
+                new.start <= clip(*index, usize::MAX)
+                    && clip(*index, usize::MAX) + utf16_len(text) <= new.end
+            }
+            TextOp::Delete { index, .. } | TextOp::Format { index, .. } => {
+                (new.start..=new.end).contains(&clip(*index, usize::MAX))
+            }
+        };
+        if new_at != after.len_utf16() || !edits.iter().all(is_between) {
+            return None;
+        }
+        let start = signed(new.start);
+        for op in &mut edits {
+            op.shift(-start);
+        }
+        let mut between = Text::from_segments(before.slice_segments(old));
+        between.apply(&edits);
+        let formats = difference(&between.segments(), &after.slice_segments(new));
+        if formats.iter().any(|op| !matches!(op, TextOp::Format { .. })) {
+            return None;
+        }
+        edits.extend(formats);
+        for op in &mut edits {
+            op.shift(start);
+        }
+        Some(edits)
     }
 
     fn difference_to(&self, after: &Text) -> Option<Vec<TextOp>> {
@@ -122,7 +213,7 @@ impl TouchedText {
         let whole = [Patch { old: 0..before.len_utf16(), new: 0..after.len_utf16() }];
         let mut ops = Vec::new();
         for Patch { old, new } in self.patches.as_deref().unwrap_or(&whole) {
-            let (old, start) = (before.slice_segments(old.clone()), new.start);
+            let (old, start) = (before.slice_segments(old.clone()), signed(new.start));
             let mut part = difference(&old, &after.slice_segments(new.clone()));
             // The stretches before this one are as they will be.
             for op in &mut part {
@@ -151,6 +242,80 @@ impl TouchedText {
             before.slice_segments(block.clone()) == after.slice_segments(block)
         })
     }
+}
+
+/// A stretch of a text that was changed.
+enum Piece {
+    /// As it was: where that was.
+    Kept(Range<usize>),
+    /// So many units are new.
+    New(usize),
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Kept(kept) => kept.len(),
+            Self::New(len) => *len,
+        }
+    }
+
+    /// Cuts it in two.
+    fn split(&mut self, at: usize) -> Self {
+        match self {
+            Self::Kept(kept) => {
+                let rest = kept.start + at..kept.end;
+                kept.end = rest.start;
+                Self::Kept(rest)
+            }
+            Self::New(len) => Self::New(std::mem::replace(len, at) - at),
+        }
+    }
+}
+
+/// What is kept of a text of this length, and what is new between. `None` if there are too many operations: each
+/// takes time for all that came before.
+fn pieces(len: usize, ops: &[TextOp]) -> Option<Vec<Piece>> {
+    const MOST: usize = 1024;
+    if ops.len() > MOST {
+        return None;
+    }
+    let mut pieces = vec![Piece::Kept(0..len)];
+    for op in ops {
+        match op {
+            TextOp::Insert { index, text, .. } => {
+                let at = begin_piece(&mut pieces, clip(*index, usize::MAX));
+                pieces.insert(at, Piece::New(utf16_len(text)));
+            }
+            TextOp::Delete { index, length } => {
+                let first = begin_piece(&mut pieces, clip(*index, usize::MAX));
+                let next =
+                    begin_piece(&mut pieces, clip(index.saturating_add(*length), usize::MAX));
+                pieces.drain(first..next.max(first));
+            }
+            TextOp::Format { .. } => {}
+        }
+    }
+    Some(pieces)
+}
+
+/// The number of the piece that begins at this place; that may make two of one.
+fn begin_piece(pieces: &mut Vec<Piece>, at: usize) -> usize {
+    let mut left = at;
+    let Some(number) = pieces.iter().position(|piece| {
+        let is_here = left < piece.len();
+        left -= if is_here { 0 } else { piece.len() };
+        is_here
+    }) else {
+        return pieces.len();
+    };
+    if left == 0 {
+        return number;
+    }
+    if let Some(rest) = pieces.get_mut(number).map(|piece| piece.split(left)) {
+        pieces.insert(number + 1, rest);
+    }
+    number + 1
 }
 
 /// Takes a splice of the text as it is now into the list.
@@ -221,10 +386,10 @@ mod tests {
                 let now = text.clone();
                 if let Some(undo) = back.then(|| undos.pop()).flatten() {
                     let splices = text.take_back(undo);
-                    touched.spliced(&now, &splices);
+                    touched.spliced(&now, &splices, None);
                 } else {
                     let (applied, undo) = text.apply_normalized(&ops);
-                    touched.spliced(&now, &undo.splices(&applied));
+                    touched.spliced(&now, &undo.splices(&applied), Some(&applied));
                     undos.push(undo);
                 }
             }
@@ -253,12 +418,12 @@ mod tests {
             let Outcome::Accepted(update) = outcome else { return Ok(()) };
             let mut touched = TouchedText::updated(&update);
             let mut copied = TouchedText::new(before.clone());
-            copied.spliced(&before, &update.splices());
+            copied.spliced(&before, &update.splices(), Some(&update.ops));
             if let Some(more) = more {
                 let now = text.clone();
                 let (applied, undo) = text.apply_normalized(&more);
-                touched.spliced(&now, &undo.splices(&applied));
-                copied.spliced(&now, &undo.splices(&applied));
+                touched.spliced(&now, &undo.splices(&applied), Some(&applied));
+                copied.spliced(&now, &undo.splices(&applied), Some(&applied));
             }
             prop_assert_eq!(touched.leads_to(&text), copied.leads_to(&text));
             prop_assert_eq!(touched.difference_to(&text), copied.difference_to(&text));
@@ -267,6 +432,76 @@ mod tests {
             let mut replayed = before.clone();
             replayed.apply(&changes.unwrap_or_default());
             prop_assert_eq!(&replayed, &text);
+        }
+    }
+
+    proptest! {
+        /// Of letters that are mostly the same: each that stays is kept, which cannot be seen from the texts.
+        #[test]
+        fn what_stays_is_kept_by_what_remains(
+            long in any::<bool>(),
+            lists in prop::collection::vec(prop::collection::vec(op(), 1..4), 2..6),
+            told in any::<bool>(),
+        ) {
+            let mut text = Text::from("aabbaab😀".repeat(if long { 60 } else { 2 }).as_str());
+            text.apply(&[]);
+            let before = text.clone();
+            let mut touched = TouchedText::new(before.clone());
+            let mut all = Vec::new();
+            for ops in lists {
+                let now = text.clone();
+                let (applied, undo) = text.apply_normalized(&ops);
+                touched.spliced(&now, &undo.splices(&applied), (!told).then_some(&applied));
+                if told {
+                    touched.told(&applied);
+                }
+                all.extend(applied);
+            }
+            let Some(ops) = touched.changes_to(&text) else { return Ok(()) };
+            prop_assert!(touched.remaining(&text).is_some());
+            let mut replayed = before.clone();
+            replayed.apply(&ops);
+            prop_assert_eq!(&replayed, &text);
+            let index = |ops: &[TextOp], unit: usize| {
+                let mut at = Some(unit);
+                for op in ops {
+                    at = at.and_then(|at| match op {
+                        TextOp::Insert { index, text, .. } if clip(*index, usize::MAX) <= at => {
+                            Some(at + utf16_len(text))
+                        }
+                        TextOp::Delete { index, length } => {
+                            let (start, len) = (clip(*index, usize::MAX), clip(*length, usize::MAX));
+                            match at {
+                                at if at < start => Some(at),
+                                at if at < start + len => None,
+                                at => Some(at - len),
+                            }
+                        }
+                        _ => Some(at),
+                    });
+                }
+                at
+            };
+            for unit in 0..before.len_utf16() {
+                prop_assert_eq!(index(&all, unit), index(&ops, unit), "unit {}", unit);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_told_wrongly_is_not_believed() {
+        let mut text = Text::from("abc");
+        text.apply(&[]);
+        let now = text.clone();
+        let insert = |index| TextOp::Insert { index, text: "x".into(), attributes: None };
+        for (told, right) in [(insert(1), true), (insert(2), false), (insert(9), false)] {
+            let mut touched = TouchedText::new(now.clone());
+            let mut text = now.clone();
+            let (applied, undo) = text.apply_normalized(&[insert(1)]);
+            touched.spliced(&now, &undo.splices(&applied), None);
+            touched.told(&[told]);
+            assert_eq!(touched.remaining(&text).is_some(), right);
+            assert_eq!(touched.changes_to(&text), Some(vec![insert(1)]));
         }
     }
 
@@ -283,7 +518,7 @@ mod tests {
             {
                 let now = text.clone();
                 let (applied, undo) = text.apply_normalized(&ops);
-                touched.spliced(&now, &undo.splices(&applied));
+                touched.spliced(&now, &undo.splices(&applied), Some(&applied));
                 assert_eq!(touched.changes_to(&text).is_none(), is_same);
             }
         }
@@ -300,7 +535,7 @@ mod tests {
         for ops in [[insert(10, "lef")], [insert(1499, "right")], [insert(13, "t")]] {
             let now = text.clone();
             let (applied, undo) = text.apply_normalized(&ops);
-            touched.spliced(&now, &undo.splices(&applied));
+            touched.spliced(&now, &undo.splices(&applied), Some(&applied));
         }
         assert_eq!(touched.changes_to(&text).as_deref(), Some(&wanted[..]));
     }

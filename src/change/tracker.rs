@@ -9,7 +9,7 @@ use super::{Changes, KeyChange, ListChange, Update, UpdateDetail};
 use crate::document::{Body, Keyed, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
-use crate::text::{Accepted, Splices, Text};
+use crate::text::{Accepted, Splices, Text, TextOp};
 use crate::{Document, Json, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
@@ -219,11 +219,27 @@ impl Tracker {
         self.touch_content(tree, ix, true);
     }
 
-    /// The content of a text has changed by these splices from `before`.
-    pub(crate) fn text(&mut self, ix: NodeIx, node: PackedId, before: &Text, splices: &Splices) {
+    /// The content of a text has changed by these splices from `before`: by operations, or as some were taken
+    /// back.
+    pub(crate) fn text(
+        &mut self,
+        ix: NodeIx,
+        node: PackedId,
+        before: &Text,
+        splices: &Splices,
+        ops: Option<&[TextOp]>,
+    ) {
         if self.counts(ix, node) {
             let touched = || TouchedText::new(before.clone());
-            self.texts.get_or_insert_with(&node, touched).spliced(before, splices);
+            self.texts.get_or_insert_with(&node, touched).spliced(before, splices, ops);
+        }
+    }
+
+    /// What has led to a text is told, since it cannot be seen: operations were taken back, and others applied
+    /// beneath them.
+    pub(crate) fn told(&mut self, node: PackedId, ops: &[TextOp]) {
+        if let Some(touched) = self.texts.get_mut(&node) {
+            touched.told(ops);
         }
     }
 

@@ -4,41 +4,50 @@ use std::collections::BTreeMap;
 
 use crate::change::UpdateDetail;
 use crate::text::{Anchor, Bias};
-use crate::{Changes, NodeId};
+use crate::{Changes, Document, NodeId};
 
-/// Names a place in a text that a [`Client`](crate::Client) keeps track of.
+/// Names a place in a text that a [`Client`](crate::Client) or [`Peer`](crate::Peer) keeps track of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CursorId(u64);
 
-/// The places that a client keeps track of.
+/// The places that a replica keeps track of.
 #[derive(Debug, Default)]
-pub(super) struct Cursors {
+pub(crate) struct Cursors {
     /// By text and name.
     places: BTreeMap<NodeId, BTreeMap<CursorId, Anchor>>,
     next: u64,
 }
 
 impl Cursors {
-    pub(super) fn add(&mut self, text: NodeId, index: usize, bias: Bias) -> CursorId {
+    /// A place in a text, if there is such a text.
+    pub(crate) fn add(
+        &mut self,
+        document: &Document,
+        text: &NodeId,
+        index: usize,
+        bias: Bias,
+    ) -> Option<CursorId> {
+        let len = document.get(text)?.as_text()?.len();
         let name = CursorId(self.next);
         self.next += 1;
-        let index = i64::try_from(index).unwrap_or(i64::MAX);
-        self.places.entry(text).or_default().insert(name, Anchor { index, bias });
-        name
+        let index = i64::try_from(index.min(len)).unwrap_or(i64::MAX);
+        self.places.entry(text.clone()).or_default().insert(name, Anchor { index, bias });
+        Some(name)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// The text and the index.
-    pub(super) fn get(&self, name: CursorId) -> Option<(&NodeId, usize)> {
+    /// The text and the index, if the text is there.
+    pub(crate) fn get(&self, document: &Document, name: CursorId) -> Option<(&NodeId, usize)> {
         let mut found = self.places.iter().map(|(text, places)| (text, places.get(&name)));
         let (text, anchor) = found.find_map(|(text, anchor)| Some((text, anchor?)))?;
-        Some((text, usize::try_from(anchor.index).unwrap_or(0)))
+        let len = document.get(text)?.as_text()?.len();
+        Some((text, usize::try_from(anchor.index).unwrap_or(0).min(len)))
     }
 
-    pub(super) fn remove(&mut self, name: CursorId) {
+    pub(crate) fn remove(&mut self, name: CursorId) {
         self.places.retain(|_, places| {
             places.remove(&name);
             !places.is_empty()
@@ -46,7 +55,7 @@ impl Cursors {
     }
 
     /// Takes the places along with what changed.
-    pub(super) fn follow(&mut self, changes: &Changes) {
+    pub(crate) fn follow(&mut self, changes: &Changes) {
         if self.is_empty() {
             return;
         }

@@ -159,20 +159,20 @@ impl History {
         self.trim();
     }
 
-    pub(super) fn set_disabled(&mut self, disabled: bool) {
+    pub(crate) fn set_disabled(&mut self, disabled: bool) {
         self.disabled = disabled;
     }
 
-    pub(super) fn pause(&mut self) {
+    pub(crate) fn pause(&mut self) {
         self.open.get_or_insert_default();
     }
 
-    pub(super) fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         self.undo.extend(self.open.take().filter(|step| !step.is_empty()));
         self.trim();
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.undo.clear();
         self.redo.clear();
         self.foreign.clear();

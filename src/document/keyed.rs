@@ -81,6 +81,16 @@ impl<V, K: Ord> Keyed<V, K> {
         }
     }
 
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        match self {
+            Self::Small(entries) => {
+                let at = search(entries, key).ok()?;
+                entries.get_mut(at).map(|(_, value)| value)
+            }
+            Self::Large(entries) => entries.get_mut(key),
+        }
+    }
+
     pub(crate) fn contains(&self, key: &K) -> bool {
         self.get(key).is_some()
     }

@@ -12,7 +12,7 @@ use super::text_node::{TextNode, TextUndo};
 use crate::change::Changes;
 use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
-use crate::text::{self, Splices, Text};
+use crate::text::{self, Splices, Text, TextOp};
 use crate::{Json, NodeId, SmallStr};
 
 impl Document {
@@ -270,7 +270,7 @@ impl Document {
                 Some(tracker) if touched == Some(false) => {
                     tracker.updated(node, self.tree.id(node), accepted);
                 }
-                _ => self.track_text(node, before, || accepted.splices()),
+                _ => self.track_text(node, before, || accepted.splices(), Some(&accepted.ops)),
             }
             if self.journal.is_recording() {
                 self.journal.record(Undo::Text { node, undo: accepted.revert.clone() });
@@ -286,7 +286,7 @@ impl Document {
         let before = self.watched_text(node);
         if let Some(old) = self.tree.text_mut(node) {
             *old = text;
-            self.track_text(node, before, || Splices::Everything);
+            self.track_text(node, before, || Splices::Everything, None);
         }
     }
 
@@ -294,7 +294,7 @@ impl Document {
         let before = self.watched_text(node);
         if let Some(text) = self.tree.text_mut(node) {
             let splices = text.take_back(undo);
-            self.track_text(node, before, || splices);
+            self.track_text(node, before, || splices, None);
         }
     }
 
@@ -304,9 +304,24 @@ impl Document {
         self.tracker.is_some().then(|| text.text().clone())
     }
 
-    fn track_text(&mut self, ix: NodeIx, before: Option<Text>, splices: impl FnOnce() -> Splices) {
+    fn track_text(
+        &mut self,
+        ix: NodeIx,
+        before: Option<Text>,
+        splices: impl FnOnce() -> Splices,
+        ops: Option<&[TextOp]>,
+    ) {
         if let (Some(tracker), Some(before)) = (&mut self.tracker, before) {
-            tracker.text(ix, self.tree.id(ix), &before, &splices());
+            tracker.text(ix, self.tree.id(ix), &before, &splices(), ops);
+        }
+    }
+
+    /// Tells what has led to the text that is there, where that cannot be seen: if operations were taken back, and
+    /// others applied beneath them. What is told of one text, one after the other, counts as a whole. Nothing is
+    /// made of it if it does not lead there.
+    pub(crate) fn tell_text(&mut self, node: NodeIx, ops: &[TextOp]) {
+        if let Some(tracker) = &mut self.tracker {
+            tracker.told(self.tree.id(node), ops);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Peer, Turn, Version};
+use super::{END, Peer, Turn, Version};
 use crate::restore::{self, RestoreError};
 use crate::{Actor, Document, IdSource};
 
@@ -49,14 +49,14 @@ impl Peer {
     /// If the bytes are not a saved peer as a whole.
     pub fn restore(actor: Actor, bytes: &[u8]) -> Result<Self, RestoreError> {
         let (Saved { ids, settled, turns }, document) = restore::read(KIND, bytes)?;
-        let mut peer = Self::new(actor, document);
-        if ids.actor() == actor {
-            peer.ids = ids;
+        let malformed = |reason: &str| RestoreError::Malformed(reason.to_owned());
+        if settled.end() > END {
+            return Err(malformed("a counter is too large"));
         }
+        let ids = if ids.actor() == actor { ids } else { IdSource::new(actor) };
+        let mut peer = Self::with_ids(ids, document);
         peer.set_settled(settled);
-        match peer.receive(turns) {
-            Ok(_) => Ok(peer),
-            Err(error) => Err(RestoreError::Malformed(error.to_string())),
-        }
+        peer.receive(turns).map_err(|error| malformed(&error.to_string()))?;
+        Ok(peer)
     }
 }

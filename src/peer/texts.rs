@@ -4,14 +4,13 @@
 //! is expressed anew each time it is applied: see [`Walk`]. What comes of that follows from the updates of the
 //! text and their order alone, and not from when they came.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::walk::Walk;
 use super::{Entry, Seen, Stamp, Version};
 use crate::op::{OpKind, UpdateText};
-use crate::text::{Incarnation, TextOp};
+use crate::text::{Incarnation, Text, TextOp};
 use crate::{Document, NodeId, Op};
 
 /// What was applied to each text.
@@ -36,6 +35,8 @@ struct Update {
     seen: Arc<Version>,
     /// As its author said it.
     ops: Vec<TextOp>,
+    /// As it was applied, if that is something else.
+    applied: Option<Vec<TextOp>>,
     /// The length of the text before it, in UTF-16 units.
     len_before: usize,
     /// How far the actor's updates were here before it.
@@ -48,6 +49,14 @@ struct Walked {
     from: usize,
     to: usize,
     walk: Walk,
+}
+
+/// The text that an op updates.
+pub(super) fn updated(op: &Op) -> Option<(NodeId, Incarnation)> {
+    match &op.kind {
+        OpKind::UpdateText(update) => Some((op.id.clone(), Incarnation::of(update.base_version))),
+        _ => None,
+    }
 }
 
 impl Update {
@@ -65,9 +74,10 @@ impl Texts {
         let Some(text) = text.filter(|text| text.incarnation() == of) else { return };
         let (len_before, base_version) = (text.text().len_utf16(), text.version());
         let life = self.texts.entry((entry.op.id.clone(), of)).or_default();
-        let ops = life.express(entry.stamp, &entry.seen(), &update.ops);
+        let applied = life.express(entry.stamp, &entry.seen(), &update.ops);
+        let ops = applied.as_ref().unwrap_or(&update.ops);
         if !ops.is_empty() {
-            let update = UpdateText { base_version, version: None, ops: ops.into_owned() };
+            let update = UpdateText { base_version, version: None, ops: ops.clone() };
             let kind = OpKind::UpdateText(update);
             _ = document.apply(&Op { op_id: None, id: entry.op.id.clone(), kind });
         }
@@ -77,6 +87,7 @@ impl Texts {
             stamp: entry.stamp,
             seen: entry.seen.clone(),
             ops: update.ops.clone(),
+            applied,
             len_before,
             version_before,
         });
@@ -84,14 +95,28 @@ impl Texts {
 
     /// Forgets the updates of the entry with this stamp and of all later ones, which were taken back.
     pub(super) fn take_back(&mut self, op: &Op, stamp: Stamp) {
-        let OpKind::UpdateText(update) = &op.kind else { return };
-        let of = (op.id.clone(), Incarnation::of(update.base_version));
-        let Some(life) = self.texts.get_mut(&of) else { return };
+        let Some(life) = updated(op).and_then(|of| self.texts.get_mut(&of)) else { return };
         let len = life.updates.partition_point(|update| update.stamp < stamp);
         for update in life.updates.drain(len..).rev() {
             life.version.set(update.stamp.actor, update.version_before);
         }
         life.walked = life.walked.take().filter(|walked| walked.to <= len);
+    }
+
+    /// Tells the document what the updates of a text have come to that were not `had` before, none of which comes
+    /// before `first`.
+    pub(super) fn tell(
+        &mut self,
+        document: &mut Document,
+        (id, of): &(NodeId, Incarnation),
+        had: &Version,
+        first: Stamp,
+    ) {
+        let Some(life) = self.texts.get_mut(&(id.clone(), *of)) else { return };
+        let Some(ix) = document.find(id) else { return };
+        let Some(text) = document.text(ix).filter(|text| text.incarnation() == *of) else { return };
+        let ops = life.news(text.text(), had, first);
+        document.tell_text(ix, &ops);
     }
 
     /// Forgets updates that everybody has seen: those with lesser counters.
@@ -108,45 +133,74 @@ impl Texts {
 }
 
 impl Life {
-    /// The ops of the next update as they are on top of all updates here.
-    fn express<'a>(
-        &mut self,
-        stamp: Stamp,
-        seen: &Seen<'_>,
-        ops: &'a [TextOp],
-    ) -> Cow<'a, [TextOp]> {
-        let Some(from) = self.first_unseen(seen) else { return Cow::Borrowed(ops) };
-        let mut walked = match self.walked.take().filter(|walked| walked.from == from) {
-            Some(walked) => walked,
-            None => {
-                let len = self.updates.get(from).map_or(0, |first| first.len_before);
-                Walked { from, to: from, walk: Walk::new(len) }
-            }
-        };
-        for update in self.updates.get(walked.to..).unwrap_or_default() {
-            walked.walk.update(update.stamp, &update.seen(), &update.ops);
-        }
+    /// The ops of the next update as they are on top of all updates here, if that is something else.
+    fn express(&mut self, stamp: Stamp, seen: &Seen<'_>, ops: &[TextOp]) -> Option<Vec<TextOp>> {
+        let from = self.first_unseen(seen)?;
+        let walked = self.walk_from(from);
         let ops = walked.walk.update(stamp, seen, ops);
         // The update itself is about to be one of those here.
-        walked.to = self.updates.len() + 1;
-        self.walked = Some(walked);
-        Cow::Owned(ops)
+        walked.to += 1;
+        Some(ops)
     }
 
-    /// From where on the updates have to be walked through: all before that were seen by the authors of those
-    /// after it, and of the next one. `None` if that has seen all.
+    /// A walk through all updates here from this one on.
+    fn walk_from(&mut self, from: usize) -> &mut Walked {
+        let known = self.walked.take().filter(|walked| walked.from == from);
+        let walked = self.walked.insert(known.unwrap_or_else(|| {
+            let len = self.updates.get(from).map_or(0, |first| first.len_before);
+            Walked { from, to: from, walk: Walk::new(len) }
+        }));
+        for update in self.updates.get(walked.to..).unwrap_or_default() {
+            walked.walk.update(update.stamp, &update.seen(), &update.ops);
+            walked.to += 1;
+        }
+        walked
+    }
+
+    /// What leads to the text from what it would be without the updates that were not `had`, of which none comes
+    /// before `first`.
+    fn news(&mut self, text: &Text, had: &Version, first: Stamp) -> Vec<TextOp> {
+        let is_new = |update: &Update| had.get(update.stamp.actor) <= update.stamp.counter;
+        let first = self.updates.partition_point(|update| update.stamp < first);
+        let later = self.updates.get(first..).unwrap_or_default();
+        let Some(first) = later.iter().position(is_new).map(|old| first + old) else {
+            return Vec::new();
+        };
+        let later = self.updates.get(first..).unwrap_or_default();
+        if later.iter().all(is_new) {
+            let applied = |update: &Update| update.applied.as_ref().unwrap_or(&update.ops).clone();
+            return later.iter().flat_map(applied).collect();
+        }
+        let known = self.walked.as_ref().map(|walked| walked.from).filter(|from| *from <= first);
+        let from = known.unwrap_or_else(|| self.window(None, first));
+        self.walk_from(from).walk.news(text, had)
+    }
+
+    /// From where on the updates have to be walked through to express the next one; `None` if its author has seen
+    /// all.
     fn first_unseen(&self, seen: &Seen<'_>) -> Option<usize> {
+        let from = self.window(Some(seen), self.updates.len());
+        (from < self.updates.len()).then_some(from)
+    }
+
+    /// The latest place, not behind this one, such that all before it was seen by the authors of the updates after
+    /// it, and perhaps by that of the next one.
+    fn window(&self, next: Option<&Seen<'_>>, most: usize) -> usize {
         // What is before a place, and what all behind it have seen of that. Own updates are always seen.
         let mut before = self.version.clone();
         let mut seen_by_all = self.version.clone();
-        seen_by_all.lower_to(seen.others, Some(seen.actor));
+        if let Some(seen) = next {
+            seen_by_all.lower_to(seen.others, Some(seen.actor));
+        }
         let mut at = self.updates.len();
-        while !seen_by_all.covers(&before) {
-            let (last, update) = (at.checked_sub(1)?, self.updates.get(at.checked_sub(1)?)?);
-            at = last;
+        while at > most || !seen_by_all.covers(&before) {
+            let Some(update) = at.checked_sub(1).and_then(|last| self.updates.get(last)) else {
+                break;
+            };
+            at -= 1;
             before.set(update.stamp.actor, update.version_before);
             seen_by_all.lower_to(&update.seen, Some(update.stamp.actor));
         }
-        (at < self.updates.len()).then_some(at)
+        at
     }
 }

@@ -12,9 +12,9 @@
 
 use smallvec::SmallVec;
 
-use super::{Seen, Stamp};
+use super::{Seen, Stamp, Version};
 use crate::Actor;
-use crate::text::{TextOp, clip, signed, utf16_len};
+use crate::text::{Text, TextOp, clip, signed, utf16_len};
 
 /// The runs of a text, from the first update that somebody had not seen on.
 #[derive(Clone, Debug)]
@@ -136,6 +136,28 @@ impl Walk {
             }
         }
         effects
+    }
+
+    /// What leads to the text that is here from what it would be without the updates that were not `had`.
+    pub(super) fn news(&self, text: &Text, had: &Version) -> Vec<TextOp> {
+        let bounds = Bounds(self.actors.iter().map(|actor| had.get(*actor)).collect());
+        let mut news = Vec::new();
+        let mut at = 0;
+        for run in &self.runs {
+            let was_there = run.was_there(&bounds);
+            if run.is_deleted() {
+                if was_there {
+                    news.push(TextOp::Delete { index: signed(at), length: signed(run.len) });
+                }
+                continue;
+            }
+            let place = at..at + run.len;
+            at = place.end;
+            if !was_there {
+                news.extend(text.insertions(place));
+            }
+        }
+        news
     }
 
     /// The name of an update, and what its author had.

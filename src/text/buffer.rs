@@ -332,26 +332,15 @@ impl Text {
     /// The operations that undo one fitted operation on this text.
     pub(crate) fn inverse_of(&self, op: &TextOp) -> Vec<TextOp> {
         let range = self.clip_op(op);
-        let mut at = range.start;
-        let advance = |at: &mut usize, segment: &Segment| {
-            let (index, length) = (signed(*at), signed(utf16_len(&segment.text)));
-            *at += utf16_len(&segment.text);
-            (index, length)
-        };
         match op {
             TextOp::Insert { text, .. } => {
-                vec![TextOp::Delete { index: signed(at), length: signed(utf16_len(text)) }]
+                let (index, length) = (signed(range.start), signed(utf16_len(text)));
+                vec![TextOp::Delete { index, length }]
             }
-            TextOp::Delete { .. } => {
-                let removed = self.slice_segments(range).into_iter().map(|segment| {
-                    let (index, _) = advance(&mut at, &segment);
-                    TextOp::Insert { index, text: segment.text, attributes: segment.attributes }
-                });
-                removed.collect()
-            }
+            TextOp::Delete { .. } => self.insertions(range).collect(),
             TextOp::Format { attributes, .. } => {
-                let old = self.slice_segments(range).into_iter().map(|segment| {
-                    let (index, length) = advance(&mut at, &segment);
+                let old = self.placed_segments(range).map(|(index, segment)| {
+                    let length = signed(utf16_len(&segment.text));
                     let old = |key: &str| segment.attributes.as_ref()?.get(key).cloned();
                     let keys = attributes.iter().map(|(key, _)| key);
                     let values = keys.map(|key| (key.clone(), old(key).unwrap_or_default()));
@@ -363,6 +352,25 @@ impl Text {
                 ops
             }
         }
+    }
+
+    /// The operations that insert a range of this text, where it is.
+    pub(crate) fn insertions(&self, range: Range<usize>) -> impl Iterator<Item = TextOp> {
+        self.placed_segments(range).map(|(index, Segment { text, attributes })| TextOp::Insert {
+            index,
+            text,
+            attributes,
+        })
+    }
+
+    /// The segments of a range, each with where it begins.
+    fn placed_segments(&self, range: Range<usize>) -> impl Iterator<Item = (i64, Segment)> {
+        let mut at = range.start;
+        self.slice_segments(range).into_iter().map(move |segment| {
+            let index = signed(at);
+            at += utf16_len(&segment.text);
+            (index, segment)
+        })
     }
 
     /// An estimate of the bytes on the heap that this text keeps alive, shared or not.

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::segment::{Attributes, attributes_from_json};
-use super::units::signed;
 use crate::{Json, SmallStr};
 
 /// One change to a text. Indexes and lengths are UTF-16 code units; in a sequence each operation
@@ -40,12 +39,12 @@ pub enum TextOp {
 }
 
 impl TextOp {
-    /// Moves the operation by a number of units.
-    pub(crate) fn shift(&mut self, units: usize) {
+    /// Moves the operation by a number of units, to the front if it is negative.
+    pub(crate) fn shift(&mut self, units: i64) {
         match self {
             Self::Insert { index, .. }
             | Self::Delete { index, .. }
-            | Self::Format { index, .. } => *index = index.saturating_add(signed(units)),
+            | Self::Format { index, .. } => *index = index.saturating_add(units),
         }
     }
 

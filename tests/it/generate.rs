@@ -58,6 +58,13 @@ pub(crate) fn with_other_digits(text: &[u8], from: usize, most: usize, dice: &mu
     text
 }
 
+/// The bytes of a replica of this kind that was saved with a document, and in this state.
+pub(crate) fn saved_as(kind: &str, state: &str, document: &Document) -> Vec<u8> {
+    let len = (state.len() as u64).to_le_bytes();
+    let begin = format!("livetree {kind}\x01");
+    [begin.as_bytes(), &len, state.as_bytes(), &document.to_snapshot()].concat()
+}
+
 /// Few cases where every test is to be run quickly.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, ..ProptestConfig::default() }

@@ -4,9 +4,10 @@ use livetree::peer::{PeerError, Turn, Version};
 use livetree::testing::generate::Dice;
 use livetree::testing::swarm::{Stats, Swarm};
 use livetree::testing::world::script::{Family, Script};
-use livetree::{Actor, Document, Lson, Op, Peer, lson};
+use livetree::text::Bias;
+use livetree::{Actor, Document, EditError, Lson, Op, Peer, lson};
 
-use crate::generate::{cases, with_other_digits};
+use crate::generate::{cases, saved_as, with_other_digits};
 use crate::room::op;
 
 #[test]
@@ -186,6 +187,67 @@ fn undo_takes_back_what_one_has_done_and_no_more() {
 
 /// An edit that was made as one is taken back as one, and applied again op by op.
 #[test]
+fn edits_made_while_history_is_paused_are_one_step() {
+    let [mut a] = peers(&lson!({ "a": 0 }));
+    a.pause_history();
+    (1..4).for_each(|n| drop(a.edit(|root| root.set("a", n)).unwrap()));
+    a.resume_history();
+    a.disable_history();
+    a.edit(|root| root.set("b", 1)).unwrap();
+    a.enable_history();
+    assert!(a.undo().is_some());
+    assert_eq!(a.document().to_json().to_string(), r#"{"a":0,"b":1}"#);
+    assert!(!a.can_undo() && a.can_redo());
+    a.clear_history();
+    assert!(a.redo().is_none());
+}
+
+/// They follow what is taken back and comes again between ops that are older, also if nobody is told of changes.
+#[test]
+fn cursors_follow_what_comes_late() {
+    for reports in [true, false] {
+        let [mut a, mut b] = peers(&lson!({ "t": (Lson::text("one three")) }));
+        a.set_change_reports(reports);
+        let text = a.document().at("/t").unwrap().id().unwrap();
+        let [before, behind] =
+            [Bias::Before, Bias::After].map(|bias| a.add_cursor(&text, 4, bias).unwrap());
+        b.edit(|root| root.text("t")?.insert(4, "two ")).unwrap();
+        for n in 0..3 {
+            a.edit(|root| root.text("t")?.insert(0, n.to_string())).unwrap();
+        }
+        let at = |peer: &Peer, cursor| peer.cursor(cursor).map(|(_, index)| index);
+        assert_eq!(at(&a, before), Some(7));
+        tell(&b, &mut a);
+        assert_eq!(a.document().to_json().to_string(), r#"{"t":[["210one two three"]]}"#);
+        assert_eq!((at(&a, before), at(&a, behind)), (Some(7), Some(11)));
+        a.undo();
+        assert_eq!((at(&a, before), at(&a, behind)), (Some(6), Some(10)));
+        b.edit(|root| root.delete("t")).unwrap();
+        tell(&b, &mut a);
+        assert_eq!(at(&a, before), None);
+        a.remove_cursor(before);
+        assert_eq!(a.cursor(before), None);
+        assert_eq!(a.add_cursor(&text, 0, Bias::Before), None);
+    }
+}
+
+/// What comes late begins as that which follows it does: from the text alone it could have come one further.
+#[test]
+fn undo_knows_its_own_letters_from_others() {
+    let [mut a, mut b] = peers(&lson!({ "t": (Lson::text("one ")) }));
+    b.edit(|root| root.text("t")?.insert(4, "two ")).unwrap();
+    a.edit(|root| root.text("t")?.insert(0, "> ")).unwrap();
+    a.edit(|root| root.text("t")?.insert(6, "three")).unwrap();
+    tell(&b, &mut a);
+    let shown = a.document().to_json().to_string();
+    assert!(shown == r#"{"t":[["> one two three"]]}"# || shown == r#"{"t":[["> one threetwo "]]}"#);
+    a.undo();
+    assert_eq!(a.document().to_json().to_string(), r#"{"t":[["> one two "]]}"#);
+    a.undo();
+    assert_eq!(a.document().to_json().to_string(), r#"{"t":[["one two "]]}"#);
+}
+
+#[test]
 fn a_late_op_comes_between_those_of_one_edit() {
     let [mut a, mut b] = peers(&lson!({ "l": [], "x": 0 }));
     a.edit(|root| {
@@ -267,6 +329,24 @@ fn what_is_no_saved_peer_is_told() {
     assert_eq!(broken(&good[..17]), "what was saved is damaged: it ends too early");
     assert_eq!(broken(&good[..45]), "what was saved is damaged: it ends too early");
     assert_eq!(broken(&good[..good.len() - 9]), "what was saved is damaged: this is no snapshot");
+    // A clock that ends would end the next edit.
+    for (bound, error) in [
+        ("4294967297", "a counter is too large"),
+        ("9007199254740992", "a counter is too large"),
+        ("4294967296", ""),
+    ] {
+        let ids = r#"{"actor":1,"nodes":0,"ops":0}"#;
+        let state = format!(r#"{{"ids":{ids},"settled":{{"2":{bound}}},"turns":[]}}"#);
+        match Peer::restore(Actor(1), &saved_as("peer", &state, &Document::new())) {
+            Ok(mut peer) => {
+                assert_eq!(error, "");
+                let edited = peer.edit(|root| root.set("a", 1));
+                let reason = "the actor has made all the ops that it can".to_owned();
+                assert_eq!(edited.unwrap_err(), EditError::Aborted(reason));
+            }
+            Err(why) => assert_eq!(why.to_string(), format!("what was saved is damaged: {error}")),
+        }
+    }
 }
 
 /// Numbers of which many mean nothing. Peers that hear the same nonsense still have the same document.

@@ -5,9 +5,9 @@
 use livetree::client::{ClientError, Status};
 use livetree::server::SessionOptions;
 use livetree::testing::generate::Dice;
-use livetree::{Actor, Client, Lson, NodeId, OpId, RestoreError};
+use livetree::{Actor, Client, Document, Lson, NodeId, OpId, Peer, RestoreError, SerializedNode};
 
-use crate::generate::{cases, with_other_digits};
+use crate::generate::{cases, saved_as, with_other_digits};
 use crate::room::Room;
 
 /// The app of a client ends with its connection, and goes on from what is saved now.
@@ -110,9 +110,7 @@ fn saving_changes_nothing() {
 
 /// A client with an empty document and this besides.
 fn saved_with(state: &str) -> Vec<u8> {
-    let document = livetree::Document::new().to_snapshot();
-    let len = (state.len() as u64).to_le_bytes();
-    [&b"livetree client\x01"[..], &len, state.as_bytes(), &document].concat()
+    saved_as("client", state, &Document::new())
 }
 
 fn broken(bytes: &[u8]) -> String {
@@ -185,19 +183,24 @@ fn no_name_is_given_again() {
     );
 }
 
-/// As above, of a node that is there.
+/// As above, of nodes that are there.
 #[test]
 fn no_id_of_a_node_is_given_again() {
-    let mut room = Room::new("{}", 1);
-    room.client(0).edit(|root| root.set("a", Lson::list([1]))).unwrap();
-    room.settle();
-    let mut damaged = room.client(0).save();
-    let clock = br#""nodes":2"#;
-    let at = damaged.windows(clock.len()).position(|bytes| bytes == clock).unwrap();
-    damaged[at + clock.len() - 1] = b'0';
-    *room.client(0) = Client::restore(&damaged).unwrap();
-    room.client(0).edit(|root| root.set("b", Lson::list([1]))).unwrap();
-    assert_eq!(room.shown(0), r#"{"a":[1],"b":[1]}"#);
+    let nodes = [
+        r#"["root",{"type":0,"data":{}}]"#,
+        r#"["1:0",{"type":1,"parentId":"root","parentKey":"a"}]"#,
+        r#"["1:4",{"type":1,"parentId":"root","parentKey":"b"}]"#,
+    ];
+    let nodes = nodes.map(|node| serde_json::from_str::<SerializedNode>(node).unwrap());
+    let (document, _) = Document::from_nodes(nodes).unwrap();
+    let state = r#"{"ids":{"actor":1,"nodes":0,"ops":0},"loaded":true,"pending":{"entries":[],"branches":{}}}"#;
+    let mut client = Client::restore(&saved_as("client", state, &document)).unwrap();
+    let edited = client.edit(|root| root.set("c", Lson::list([1]))).unwrap();
+    assert_eq!(edited.ops[0].id, NodeId::from("1:5"));
+    let state = r#"{"ids":{"actor":1,"nodes":0,"ops":0},"settled":{},"turns":[]}"#;
+    let mut peer = Peer::restore(Actor(1), &saved_as("peer", state, &document)).unwrap();
+    let edited = peer.edit(|root| root.set("c", Lson::list([1]))).unwrap();
+    assert_eq!(edited.ops[0].id, NodeId::from("1:5"));
 }
 
 /// Numbers of which many mean nothing: versions that never were, clocks that come again, names of others.

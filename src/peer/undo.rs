@@ -1,0 +1,82 @@
+//! Undo and redo of a peer's own edits, by edits like any other.
+
+use std::mem;
+
+use super::{Made, Peer};
+use crate::Changes;
+use crate::change::Origin;
+use crate::client::{Step, UndoOptions};
+use crate::edit::Session;
+use crate::inverse::Inverse;
+
+impl Peer {
+    /// Takes back the latest own step that is not undone. `None` if there is none.
+    ///
+    /// The inverse is an edit like any other, and others hear of it as of one.
+    pub fn undo(&mut self) -> Option<Changes> {
+        let step = self.history.pop_undo()?;
+        let (inverse, changes) = self.run_step(&step);
+        self.history.undone(inverse);
+        Some(changes.from(Origin::Undo))
+    }
+
+    /// Takes back the latest undo. `None` if there is none, or an edit came after it.
+    pub fn redo(&mut self) -> Option<Changes> {
+        let step = self.history.pop_redo()?;
+        let (inverse, changes) = self.run_step(&step);
+        self.history.redone(inverse);
+        Some(changes.from(Origin::Redo))
+    }
+
+    fn run_step(&mut self, step: &Step) -> (Inverse, Changes) {
+        let history = mem::take(&mut self.history);
+        let edit = |session: &mut Session<'_>| {
+            history.run(step, session);
+            Ok(())
+        };
+        let made = self.make(edit, |why| why);
+        self.history = history;
+        made.map_or_else(|_| Default::default(), |Made { inverse, changes, .. }| (inverse, changes))
+    }
+
+    /// Whether there is a step to undo.
+    pub fn can_undo(&self) -> bool {
+        self.history.can_undo()
+    }
+
+    /// Whether there is an undo to take back.
+    pub fn can_redo(&self) -> bool {
+        self.history.can_redo()
+    }
+
+    /// From here on all edits make one undo step, until [`resume_history`](Self::resume_history).
+    pub fn pause_history(&mut self) {
+        self.history.pause();
+    }
+
+    /// Ends the step that [`pause_history`](Self::pause_history) began.
+    pub fn resume_history(&mut self) {
+        self.history.resume();
+    }
+
+    /// From here on edits make no undo steps, until [`enable_history`](Self::enable_history); the steps that are
+    /// there stay.
+    pub fn disable_history(&mut self) {
+        self.history.set_disabled(true);
+    }
+
+    /// From here on edits make undo steps again.
+    pub fn enable_history(&mut self) {
+        self.history.set_disabled(false);
+    }
+
+    /// Forgets all undo and redo steps.
+    pub fn clear_history(&mut self) {
+        self.history.clear();
+    }
+
+    /// How many steps can be undone: 50, unless said otherwise.
+    pub fn set_undo_capacity(&mut self, steps: usize) {
+        self.history.set_options(UndoOptions::default().capacity(steps));
+    }
+}
