@@ -298,6 +298,9 @@ impl Peer {
                 document.rollback(savepoint);
                 for entry in made {
                     entry.fold(document, texts);
+                    if let OpKind::UpdateText(update) = &entry.op.kind {
+                        document.tell_text(&entry.op.id, &update.ops);
+                    }
                 }
             }
             Ok((value, inverse))

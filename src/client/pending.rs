@@ -525,7 +525,13 @@ impl Pending {
 
     /// Expresses the pending updates of a text of the confirmed document over `ops`, which were put
     /// beneath them; and then the undo steps, which lie on top.
-    fn carry(&mut self, document: &Document, history: &mut History, id: &NodeId, ops: &[TextOp]) {
+    fn carry(
+        &mut self,
+        document: &mut Document,
+        history: &mut History,
+        id: &NodeId,
+        ops: &[TextOp],
+    ) {
         if ops.is_empty() {
             return;
         }
@@ -538,7 +544,7 @@ impl Pending {
                 beneath = above;
             }
         }
-        history.carry(id, beneath);
+        carry_on(document, history, id, beneath);
     }
 
     /// Tells `history` what of that which leads from the confirmed document to the server's, `fresh`,
@@ -643,7 +649,7 @@ impl Pending {
             && (self.footprint().is_disjoint(document, op) || self.shortcuts.are_careless());
         if disjoint {
             let heard = document.apply_beneath(op);
-            history.carry(&op.id, applied(op, &heard).to_vec());
+            carry_on(document, history, &op.id, applied(op, &heard).to_vec());
         }
         disjoint
     }
@@ -727,4 +733,10 @@ fn is_push(op: &Op) -> bool {
 fn waits(entry: &Entry, pushes: &BTreeSet<NodeId>) -> bool {
     let waits = |id: &Option<NodeId>| id.as_ref().is_some_and(|id| pushes.contains(id));
     entry.anchor.as_ref().is_some_and(|anchor| anchor.neighbours().any(waits))
+}
+
+/// What lies on top of the pending ops follows what has come beneath: undo steps, and whoever is told of the changes.
+fn carry_on(document: &mut Document, history: &mut History, text: &NodeId, ops: Vec<TextOp>) {
+    document.tell_text(text, &ops);
+    history.carry(text, ops);
 }

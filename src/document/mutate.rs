@@ -319,7 +319,8 @@ impl Document {
     /// Tells what has led to the text that is there, where that cannot be seen: if operations were taken back, and
     /// others applied beneath them. What is told of one text, one after the other, counts as a whole. Nothing is
     /// made of it if it does not lead there.
-    pub(crate) fn tell_text(&mut self, node: NodeIx, ops: &[TextOp]) {
+    pub(crate) fn tell_text(&mut self, text: &NodeId, ops: &[TextOp]) {
+        let Some(node) = self.tracker.as_ref().and_then(|_| self.find(text)) else { return };
         if let Some(tracker) = &mut self.tracker {
             tracker.told(self.tree.id(node), ops);
         }

@@ -116,7 +116,7 @@ impl Texts {
         let Some(ix) = document.find(id) else { return };
         let Some(text) = document.text(ix).filter(|text| text.incarnation() == *of) else { return };
         let ops = life.news(text.text(), had, first);
-        document.tell_text(ix, &ops);
+        document.tell_text(id, &ops);
     }
 
     /// Forgets updates that everybody has seen: those with lesser counters.

@@ -13,6 +13,7 @@ mod hostile;
 mod incarnations;
 mod json_patch;
 mod large;
+mod letters;
 mod peers;
 mod positions;
 mod reconcile;
