@@ -393,6 +393,7 @@ impl Peer {
         if self.history.changes_texts() {
             self.document.set_change_reports(true);
         }
+        let mut news = BTreeMap::new();
         let ((), changes) = self.document.watch(|document| {
             let from = take_back(document, &mut self.log, &mut self.texts, first);
             // Both are in order, so this takes one pass.
@@ -401,16 +402,22 @@ impl Peer {
             for entry in self.log.iter_mut().skip(from) {
                 entry.fold(document, &mut self.texts);
             }
-            for text in &texts {
-                self.texts.tell(document, text, &had, first);
+            for (id, of) in texts {
+                let ops = self.texts.news(document, &id, of, &had, first);
+                document.tell_text(&id, &ops);
+                news.insert(id, ops);
             }
         });
         self.set_watched();
         self.cursors.follow(&changes);
+        // What is reported does lead to the text. But letters that gave way to the same ones are not reported.
         for update in &changes {
             if let UpdateDetail::Text(ops) = &update.detail {
-                self.history.carry(&update.node, ops.clone());
+                news.insert(update.node.clone(), ops.clone());
             }
+        }
+        for (text, ops) in news {
+            self.history.carry(&text, ops);
         }
         Ok(changes.from(Origin::Remote))
     }

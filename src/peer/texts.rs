@@ -103,20 +103,19 @@ impl Texts {
         life.walked = life.walked.take().filter(|walked| walked.to <= len);
     }
 
-    /// Tells the document what the updates of a text have come to that were not `had` before, none of which comes
-    /// before `first`.
-    pub(super) fn tell(
+    /// What the updates of a text have come to that were not `had` before, none of which comes before `first`.
+    pub(super) fn news(
         &mut self,
-        document: &mut Document,
-        (id, of): &(NodeId, Incarnation),
+        document: &Document,
+        id: &NodeId,
+        of: Incarnation,
         had: &Version,
         first: Stamp,
-    ) {
-        let Some(life) = self.texts.get_mut(&(id.clone(), *of)) else { return };
-        let Some(ix) = document.find(id) else { return };
-        let Some(text) = document.text(ix).filter(|text| text.incarnation() == *of) else { return };
-        let ops = life.news(text.text(), had, first);
-        document.tell_text(id, &ops);
+    ) -> Vec<TextOp> {
+        let text = document.find(id).and_then(|ix| document.text(ix));
+        let text = text.filter(|text| text.incarnation() == of);
+        let life = self.texts.get_mut(&(id.clone(), of));
+        text.zip(life).map(|(text, life)| life.news(text.text(), had, first)).unwrap_or_default()
     }
 
     /// Forgets updates that everybody has seen: those with lesser counters.

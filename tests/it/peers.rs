@@ -247,6 +247,27 @@ fn undo_knows_its_own_letters_from_others() {
     assert_eq!(a.document().to_json().to_string(), r#"{"t":[["one two "]]}"#);
 }
 
+/// A letter goes and the same one comes elsewhere: nothing is to be seen of it, but the own letters are others then.
+#[test]
+fn undo_knows_its_own_letters_where_nothing_has_changed() {
+    let [mut a, mut b] = peers(&lson!({ "t": (Lson::text("ababab")) }));
+    a.edit(|root| root.text("t")?.insert(6, "ab")).unwrap();
+    tell(&a, &mut b);
+    b.edit(|root| {
+        root.text("t")?.delete(0, 2)?;
+        root.text("t")?.push("ab")
+    })
+    .unwrap();
+    let changes = a.receive(b.turns_since(a.version()).unwrap()).unwrap();
+    assert!(changes.is_empty(), "{changes:?}");
+    // Right behind the own letters.
+    b.edit(|root| root.text("t")?.insert(6, "-")).unwrap();
+    tell(&b, &mut a);
+    assert_eq!(a.document().to_json().to_string(), r#"{"t":[["ababab-ab"]]}"#);
+    a.undo();
+    assert_eq!(a.document().to_json().to_string(), r#"{"t":[["abab-ab"]]}"#);
+}
+
 #[test]
 fn a_late_op_comes_between_those_of_one_edit() {
     let [mut a, mut b] = peers(&lson!({ "l": [], "x": 0 }));
