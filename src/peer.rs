@@ -402,7 +402,8 @@ impl Peer {
             for entry in self.log.iter_mut().skip(from) {
                 entry.fold(document, &mut self.texts);
             }
-            for (id, of) in texts {
+            let is_watched = document.is_watched();
+            for (id, of) in texts.into_iter().filter(|_| is_watched) {
                 let ops = self.texts.news(document, &id, of, &had, first);
                 document.tell_text(&id, &ops);
                 news.insert(id, ops);

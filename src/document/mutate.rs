@@ -320,7 +320,10 @@ impl Document {
     /// others applied beneath them. What is told of one text, one after the other, counts as a whole. Nothing is
     /// made of it if it does not lead there.
     pub(crate) fn tell_text(&mut self, text: &NodeId, ops: &[TextOp]) {
-        let Some(node) = self.tracker.as_ref().and_then(|_| self.find(text)) else { return };
+        if !self.is_watched() {
+            return;
+        }
+        let Some(node) = self.find(text) else { return };
         if let Some(tracker) = &mut self.tracker {
             tracker.told(self.tree.id(node), ops);
         }
@@ -458,6 +461,11 @@ impl Document {
         let watched = Watched(self);
         let result = change(watched.0);
         (result, watched.0.end_watch())
+    }
+
+    /// Whether somebody is to be told of what changes now.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.tracker.is_some()
     }
 
     fn end_watch(&mut self) -> Changes {
