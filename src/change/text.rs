@@ -285,7 +285,11 @@ fn pieces(len: usize, ops: &[TextOp]) -> Option<Vec<Piece>> {
         match op {
             TextOp::Insert { index, text, .. } => {
                 let at = begin_piece(&mut pieces, clip(*index, usize::MAX));
-                pieces.insert(at, Piece::New(utf16_len(text)));
+                // What is typed is one piece.
+                match at.checked_sub(1).and_then(|before| pieces.get_mut(before)) {
+                    Some(Piece::New(len)) => *len += utf16_len(text),
+                    _ => pieces.insert(at, Piece::New(utf16_len(text))),
+                }
             }
             TextOp::Delete { index, length } => {
                 let first = begin_piece(&mut pieces, clip(*index, usize::MAX));

@@ -142,21 +142,26 @@ impl Walk {
     pub(super) fn news(&self, text: &Text, had: &Version) -> Vec<TextOp> {
         let bounds = Bounds(self.actors.iter().map(|actor| had.get(*actor)).collect());
         let mut news = Vec::new();
-        let mut at = 0;
+        // What is new up to here, and not told yet.
+        let mut new = 0..0;
         for run in &self.runs {
-            let was_there = run.was_there(&bounds);
-            if run.is_deleted() {
-                if was_there {
-                    news.push(TextOp::Delete { index: signed(at), length: signed(run.len) });
-                }
+            let (was_there, is_there) = (run.was_there(&bounds), !run.is_deleted());
+            if is_there && !was_there {
+                new.end += run.len;
+            }
+            if !was_there {
                 continue;
             }
-            let place = at..at + run.len;
-            at = place.end;
-            if !was_there {
-                news.extend(text.insertions(place));
+            news.extend(text.insertions(new.clone()));
+            let at = new.end;
+            if is_there {
+                new = at + run.len..at + run.len;
+            } else {
+                news.push(TextOp::Delete { index: signed(at), length: signed(run.len) });
+                new = at..at;
             }
         }
+        news.extend(text.insertions(new));
         news
     }
 
