@@ -26,6 +26,7 @@ pub use history::{UndoOptions, UndoPolicy};
 #[doc(hidden)]
 pub use pending::Shortcuts;
 pub(crate) use pending::{Prediction, take_inverse};
+pub(crate) use text::text_of;
 
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
 use crate::document::{NodeIx, NodesError};

@@ -79,6 +79,13 @@ impl IdSource {
         }
     }
 
+    /// Does not mint the id of a node of this document, nor the actor's before it.
+    pub(crate) fn skip_nodes_of(&mut self, document: &Document) {
+        for ix in document.subtree(NodeIx::ROOT) {
+            self.skip_node(&document.id(ix));
+        }
+    }
+
     /// Does not mint the names of an op and of the node that it makes, nor those before them, in the name of
     /// any actor.
     pub(crate) fn skip_made(&mut self, op: &Op) {

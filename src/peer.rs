@@ -173,9 +173,7 @@ impl Peer {
     }
 
     fn with_ids(mut ids: IdSource, document: Document) -> Self {
-        for ix in document.subtree(NodeIx::ROOT) {
-            ids.skip_node(&document.id(ix));
-        }
+        ids.skip_nodes_of(&document);
         Self {
             document,
             ids,

@@ -28,6 +28,13 @@ pub enum RestoreError {
     Document(#[from] SnapshotError),
 }
 
+impl RestoreError {
+    /// What is said besides the document cannot be so, for this reason.
+    pub(crate) fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed(reason.into())
+    }
+}
+
 /// The kind of a replica in words, which the bytes begin with, what is known besides, and the document.
 pub(crate) fn write(kind: &str, known: &impl Serialize, snapshot: &[u8]) -> Vec<u8> {
     let known = to_text(known);
@@ -41,7 +48,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<(T, Document), RestoreError> {
     let rest = bytes.strip_prefix(b"livetree ").and_then(|rest| rest.strip_prefix(kind.as_bytes()));
-    let cut = || RestoreError::Malformed("it ends too early".to_owned());
+    let cut = || RestoreError::malformed("it ends too early");
     let rest = rest.ok_or(RestoreError::NotSaved(kind))?;
     let (version, rest) = rest.split_first().ok_or_else(cut)?;
     if *version != VERSION {

@@ -141,15 +141,15 @@ impl TouchedText {
         if let Before::Update { only: Some(op), .. } = &self.before {
             return Some(vec![op.clone()]);
         }
-        let difference = self.difference_to(after)?;
-        Some(self.remaining(after).unwrap_or(difference))
+        let before = self.before(after);
+        let difference = self.difference(&before, after)?;
+        Some(self.remaining(&before, after).unwrap_or(difference))
     }
 
     /// What is left of the operations that were applied, or told: what they have inserted and deleted, and formats.
     /// `None` if they do not lead to what the text is now, or are so many that it takes too long.
-    fn remaining(&self, after: &Text) -> Option<Vec<TextOp>> {
+    fn remaining(&self, before: &Text, after: &Text) -> Option<Vec<TextOp>> {
         let ops = self.applied.as_deref().unwrap_or(&self.told);
-        let before = self.before(after);
         let (old, new) = match self.patches.as_deref() {
             Some([first, .., last]) => {
                 (first.old.start..last.old.end, first.new.start..last.new.end)
@@ -208,8 +208,7 @@ impl TouchedText {
         Some(edits)
     }
 
-    fn difference_to(&self, after: &Text) -> Option<Vec<TextOp>> {
-        let before = self.before(after);
+    fn difference(&self, before: &Text, after: &Text) -> Option<Vec<TextOp>> {
         let whole = [Patch { old: 0..before.len_utf16(), new: 0..after.len_utf16() }];
         let mut ops = Vec::new();
         for Patch { old, new } in self.patches.as_deref().unwrap_or(&whole) {
@@ -221,7 +220,7 @@ impl TouchedText {
             }
             ops.append(&mut part);
         }
-        if !ops.is_empty() && self.cancels_out(&before, after) {
+        if !ops.is_empty() && self.cancels_out(before, after) {
             ops.clear();
         }
         let normalised = || !before.is_normal() && before.segments() != after.segments();
@@ -430,7 +429,7 @@ mod tests {
                 copied.spliced(&now, &undo.splices(&applied), Some(&applied));
             }
             prop_assert_eq!(touched.leads_to(&text), copied.leads_to(&text));
-            prop_assert_eq!(touched.difference_to(&text), copied.difference_to(&text));
+            prop_assert_eq!(touched.difference(&before, &text), copied.difference(&before, &text));
             let changes = touched.changes_to(&text);
             prop_assert_eq!(changes.is_some(), copied.changes_to(&text).is_some());
             let mut replayed = before.clone();
@@ -462,7 +461,7 @@ mod tests {
                 all.extend(applied);
             }
             let Some(ops) = touched.changes_to(&text) else { return Ok(()) };
-            prop_assert!(touched.remaining(&text).is_some());
+            prop_assert!(touched.remaining(&before, &text).is_some());
             let mut replayed = before.clone();
             replayed.apply(&ops);
             prop_assert_eq!(&replayed, &text);
@@ -504,7 +503,7 @@ mod tests {
             let (applied, undo) = text.apply_normalized(&[insert(1)]);
             touched.spliced(&now, &undo.splices(&applied), None);
             touched.told(&[told]);
-            assert_eq!(touched.remaining(&text).is_some(), right);
+            assert_eq!(touched.remaining(&now, &text).is_some(), right);
             assert_eq!(touched.changes_to(&text), Some(vec![insert(1)]));
         }
     }

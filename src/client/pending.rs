@@ -737,6 +737,9 @@ fn waits(entry: &Entry, pushes: &BTreeSet<NodeId>) -> bool {
 
 /// What lies on top of the pending ops follows what has come beneath: undo steps, and whoever is told of the changes.
 fn carry_on(document: &mut Document, history: &mut History, text: &NodeId, ops: Vec<TextOp>) {
+    if ops.is_empty() {
+        return;
+    }
     document.tell_text(text, &ops);
     history.carry(text, ops);
 }

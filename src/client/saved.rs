@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Client;
 use super::pending::{Pending, SavedPending};
-use crate::document::NodeIx;
 use crate::restore::{self, RestoreError};
 use crate::{Document, IdSource};
 
@@ -72,19 +71,16 @@ impl Client {
     pub fn restore(bytes: &[u8]) -> Result<Self, RestoreError> {
         let (saved, mut document): (Saved, Document) = restore::read(KIND, bytes)?;
         let Saved { mut ids, loaded, pending } = saved;
-        let malformed = |reason: &str| RestoreError::Malformed(reason.to_owned());
-        let pending = Pending::restored(pending, &mut document).map_err(malformed)?;
+        let pending = Pending::restored(pending, &mut document).map_err(RestoreError::malformed)?;
         if ids.is_none() && !pending.is_empty() {
-            return Err(malformed("nobody has made the pending ops"));
+            return Err(RestoreError::malformed("nobody has made the pending ops"));
         }
         // Whatever the clocks say, no name is given again, also when they count on for another actor.
         if let Some(ids) = &mut ids {
             for op in pending.iter() {
                 ids.skip_made(op);
             }
-            for ix in document.subtree(NodeIx::ROOT) {
-                ids.skip_node(&document.id(ix));
-            }
+            ids.skip_nodes_of(&document);
         }
         Ok(Self { document, ids, loaded, pending, ..Self::default() })
     }

@@ -87,7 +87,7 @@ pub(super) fn text<'a>(document: &'a Document, id: &NodeId) -> Option<&'a TextNo
 }
 
 /// As [`text`], if it is this one.
-pub(super) fn text_of<'a>(
+pub(crate) fn text_of<'a>(
     document: &'a Document,
     id: &NodeId,
     of: Incarnation,

@@ -47,7 +47,7 @@ impl Document {
         Self::build(|builder| plain::feed_lson(lson, Self::read_limits(), builder))
     }
 
-    fn read_limits() -> ReadLimits {
+    pub(super) fn read_limits() -> ReadLimits {
         // Every live node takes two levels of plain LSON.
         ReadLimits::default().max_depth(ReadLimits::DEEPEST)
     }

@@ -320,12 +320,9 @@ impl Document {
     /// others applied beneath them. What is told of one text, one after the other, counts as a whole. Nothing is
     /// made of it if it does not lead there.
     pub(crate) fn tell_text(&mut self, text: &NodeId, ops: &[TextOp]) {
-        if !self.is_watched() {
-            return;
-        }
-        let Some(node) = self.find(text) else { return };
-        if let Some(tracker) = &mut self.tracker {
-            tracker.told(self.tree.id(node), ops);
+        let Self { tracker: Some(tracker), ids, tree, .. } = self else { return };
+        if let Some(node) = ids.get(text) {
+            tracker.told(tree.id(node), ops);
         }
     }
 

@@ -2,13 +2,11 @@
 //!
 //! Whatever is read has been checked by its reader. This is for what is made by hand.
 
-use std::sync::Arc;
-
 use thiserror::Error;
 
 use super::{NodeContent, UpdateText};
 use crate::json::JsonObject;
-use crate::text::{LAST_VERSION, Segment, TextOp};
+use crate::text::{Attributes, LAST_VERSION, Segment, TextOp};
 use crate::{Json, ReadLimits};
 
 /// Why no document holds a node, or takes an op.
@@ -73,9 +71,7 @@ fn check_value(value: &Json) -> Result {
     }
 }
 
-fn check_attributes(attributes: Option<&Arc<JsonObject>>) -> Result {
-    let scalar =
-        |attributes: &Arc<JsonObject>| attributes.iter().all(|(_, value)| !value.is_nested());
-    let scalars = attributes.is_none_or(scalar);
-    if scalars { Ok(()) } else { Err(ContentError::Attribute) }
+fn check_attributes(attributes: Option<&Attributes>) -> Result {
+    let mut values = attributes.into_iter().flat_map(|attributes| attributes.iter());
+    if values.any(|(_, value)| value.is_nested()) { Err(ContentError::Attribute) } else { Ok(()) }
 }

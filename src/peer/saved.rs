@@ -49,14 +49,13 @@ impl Peer {
     /// If the bytes are not a saved peer as a whole.
     pub fn restore(actor: Actor, bytes: &[u8]) -> Result<Self, RestoreError> {
         let (Saved { ids, settled, turns }, document) = restore::read(KIND, bytes)?;
-        let malformed = |reason: &str| RestoreError::Malformed(reason.to_owned());
         if settled.end() > END {
-            return Err(malformed("a counter is too large"));
+            return Err(RestoreError::malformed("a counter is too large"));
         }
         let ids = if ids.actor() == actor { ids } else { IdSource::new(actor) };
         let mut peer = Self::with_ids(ids, document);
         peer.set_settled(settled);
-        peer.receive(turns).map_err(|error| malformed(&error.to_string()))?;
+        peer.receive(turns).map_err(|error| RestoreError::malformed(error.to_string()))?;
         Ok(peer)
     }
 }

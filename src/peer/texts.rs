@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::walk::Walk;
 use super::{Entry, Seen, Stamp, Version};
+use crate::client::text_of;
 use crate::op::{OpKind, UpdateText};
 use crate::text::{Incarnation, Text, TextOp};
 use crate::{Document, NodeId, Op};
@@ -69,9 +70,8 @@ impl Texts {
     /// Applies an update of a text, if that is there.
     pub(super) fn fold(&mut self, document: &mut Document, entry: &Entry, update: &UpdateText) {
         let of = Incarnation::of(update.base_version);
-        let text = document.find(&entry.op.id).and_then(|ix| document.text(ix));
         // Texts can come back under the ids they had: this may be another one.
-        let Some(text) = text.filter(|text| text.incarnation() == of) else { return };
+        let Some(text) = text_of(document, &entry.op.id, of) else { return };
         let (len_before, base_version) = (text.text().len_utf16(), text.version());
         let life = self.texts.entry((entry.op.id.clone(), of)).or_default();
         let applied = life.express(entry.stamp, &entry.seen(), &update.ops);
@@ -112,10 +112,11 @@ impl Texts {
         had: &Version,
         first: Stamp,
     ) -> Vec<TextOp> {
-        let text = document.find(id).and_then(|ix| document.text(ix));
-        let text = text.filter(|text| text.incarnation() == of);
         let life = self.texts.get_mut(&(id.clone(), of));
-        text.zip(life).map(|(text, life)| life.news(text.text(), had, first)).unwrap_or_default()
+        text_of(document, id, of)
+            .zip(life)
+            .map(|(text, life)| life.news(text.text(), had, first))
+            .unwrap_or_default()
     }
 
     /// Forgets updates that everybody has seen: those with lesser counters.

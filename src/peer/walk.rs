@@ -146,10 +146,8 @@ impl Walk {
         let mut new = 0..0;
         for run in &self.runs {
             let (was_there, is_there) = (run.was_there(&bounds), !run.is_deleted());
-            if is_there && !was_there {
-                new.end += run.len;
-            }
             if !was_there {
+                new.end += if is_there { run.len } else { 0 };
                 continue;
             }
             news.extend(text.insertions(new.clone()));

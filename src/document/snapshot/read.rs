@@ -11,7 +11,7 @@ use crate::document::{Document, MAX_NODE_DEPTH, NodeIx};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{LAST_VERSION, Segment};
-use crate::{FileMeta, Json, NodeId, ReadLimits, SmallStr};
+use crate::{FileMeta, Json, NodeId, SmallStr};
 
 type Result<T> = std::result::Result<T, SnapshotError>;
 
@@ -303,8 +303,7 @@ impl<'a> Reader<'a> {
 
     fn json(&mut self) -> Result<Json> {
         let text = self.string()?;
-        let limits = ReadLimits::default().max_depth(ReadLimits::DEEPEST);
-        Json::from_slice_with(text.as_bytes(), limits)
+        Json::from_slice_with(text.as_bytes(), Document::read_limits())
             .map_err(|_| self.broken("a value is no JSON text"))
     }
 

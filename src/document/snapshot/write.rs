@@ -138,9 +138,8 @@ impl<'a> Writer<'a> {
             return self.new_keys(object);
         }
         let keys: Vec<_> = object.iter().map(|(key, _)| key).collect();
-        let number = match self.lists.get(&keys) {
+        let number = match self.lists.get(&keys).copied() {
             Some(number) => {
-                let number = *number;
                 self.long(number);
                 number
             }
