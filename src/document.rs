@@ -4,7 +4,7 @@
 //! holds the order of its children. All changes are made by the five primitives of `document/mutate.rs`; what an
 //! op means in terms of them is decided in [`crate::apply`] and nowhere else.
 //!
-//! The numbered invariants I1 to I8 are listed in `docs/DESIGN.md` and checked by
+//! The numbered invariants I1 to I8 are listed in `ARCHITECTURE.md` and checked by
 //! [`Document::check`].
 
 mod body;

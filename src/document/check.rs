@@ -8,7 +8,7 @@ use crate::Position;
 use crate::op::NodeKind;
 
 impl Document {
-    /// Checks every invariant of `docs/DESIGN.md`; O(n).
+    /// Checks every invariant of `ARCHITECTURE.md`; O(n).
     ///
     /// # Errors
     /// Names the first that is broken. There is no input that leads there: an error is a bug.
