@@ -55,7 +55,7 @@ pub enum Rejection {
     NoTextVersionLeft,
     /// A list item's position would be longer than
     /// [`MAX_POSITION_LEN`](crate::MAX_POSITION_LEN).
-    #[error("the position would be longer than {} characters", crate::MAX_POSITION_LEN)]
+    #[error("the position would be longer than {} bytes", crate::MAX_POSITION_LEN)]
     PositionTooLong,
     /// A node would lie deeper than [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH).
     #[error("the node would be nested deeper than {} levels", crate::MAX_NODE_DEPTH)]

@@ -1,11 +1,11 @@
 //! Net changes: what a document's subscribers are told.
 //!
-//! A `Tracker` sees every primitive mutation, forward and back, and notes what was there before
-//! the first one that touched a place. At the end those places are compared with what is there now:
-//! what was rolled back and replayed to the same result is no change. The cost follows the number
-//! of places touched.
+//! Every primitive mutation is seen, forward and back, and what was there before the first one that touched a
+//! place is noted. At the end those places are compared with what is there now: what was rolled back and replayed
+//! to the same result is no change. The cost follows the number of places touched.
 
 mod few;
+mod increasing;
 mod list;
 mod path;
 mod replay;
@@ -16,6 +16,7 @@ use crate::text::TextOp;
 use crate::{Json, NodeId, SmallStr};
 
 pub use few::Few;
+pub(crate) use increasing::longest_increasing;
 pub use path::{Path, PathStep};
 pub use replay::ReplayError;
 pub(crate) use tracker::Tracker;
@@ -41,7 +42,7 @@ pub enum Origin {
     Undo,
     /// A redo made here.
     Redo,
-    /// A message from the server.
+    /// A message from the server, or turns of other peers.
     Remote,
 }
 

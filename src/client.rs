@@ -119,7 +119,8 @@ pub enum Status {
 pub struct Received {
     /// The net changes.
     pub changes: Changes,
-    /// Own ops that the server refused, with its reason. Their effect is taken back.
+    /// Own ops that the server rejected, with its reason. Their effect is taken back. Updates of one text that were
+    /// made one before they were sent go by the name of the first, and only that is told.
     pub rejected: Vec<(OpId, String)>,
 }
 
@@ -377,7 +378,7 @@ impl Client {
         self.history.pause();
     }
 
-    /// Ends the step that [`pause_history`](Self::pause_history) began.
+    /// Ends the step that [`pause_history`](Self::pause_history) began. So does an undo, which takes it back.
     pub fn resume_history(&mut self) {
         self.history.resume();
     }
@@ -398,12 +399,14 @@ impl Client {
         self.history.clear();
     }
 
-    /// Sets how undo works. Without a capacity for steps it is off.
+    /// Sets how undo works. A capacity of 0 turns it off.
     pub fn set_undo_options(&mut self, options: UndoOptions) {
         self.history.set_options(options);
     }
 
-    /// Takes a frame from the server: one message or several.
+    /// Takes a frame from the server: one message or several. Messages that do not concern storage are passed
+    /// over; a host that has some reads the frame with [`ServerMessage::read_frame`] and gives the others to
+    /// [`receive`](Self::receive).
     ///
     /// # Errors
     /// If the frame cannot be read, or the document in it cannot be loaded. What came before it in the

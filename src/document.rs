@@ -54,7 +54,7 @@ use crate::{Json, Limits, NodeId, SmallStr};
 /// A fixed part of the format rather than a setting: replicas that disagree on it would diverge.
 pub const MAX_NODE_DEPTH: usize = 500;
 
-/// The longest position that a list item may get, in characters.
+/// The longest position that a list item may get, in bytes.
 ///
 /// Inserting at one spot again and again makes positions longer, a character for every six items;
 /// without a bound that would take quadratic memory. As [`MAX_NODE_DEPTH`], a fixed part of the

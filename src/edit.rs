@@ -67,6 +67,12 @@ impl IdSource {
         self.actor = actor;
     }
 
+    /// Whether there is a name for one more op. Those with a clock of 2^32 and more are not used for edits: such
+    /// names are not kept as numbers, and peers have no stamps for them.
+    pub(crate) fn has_op_id(&self) -> bool {
+        u32::try_from(self.ops).is_ok()
+    }
+
     /// From here on the clocks of ops are not less than this.
     pub(crate) fn skip_ops(&mut self, clock: u64) {
         self.ops = self.ops.max(clock);
@@ -152,7 +158,7 @@ pub enum EditError {
     /// The text is no JSON Pointer.
     #[error("{0:?} is not a JSON Pointer")]
     Pointer(String),
-    /// The change would pass a limit.
+    /// The change would exceed a limit.
     #[error(transparent)]
     Limit(#[from] LimitError),
     /// The document does not take the op.
@@ -164,6 +170,9 @@ pub enum EditError {
     /// A text's attribute is an array or object.
     #[error("the attribute {0:?} is not a scalar")]
     Attribute(SmallStr),
+    /// The actor has made four billion ops, for which there are names. Another one can go on.
+    #[error("the actor has no op id left")]
+    NoOpIdLeft,
     /// The edit was given up by its closure.
     #[error("{0}")]
     Aborted(String),
@@ -175,7 +184,7 @@ impl EditError {
         Self::Aborted(why.into())
     }
 
-    /// Whether the change would have passed a limit.
+    /// Whether the change would have exceeded a limit.
     pub fn is_limit(&self) -> bool {
         matches!(self, Self::Limit(_))
     }
@@ -306,6 +315,9 @@ impl Session<'_> {
 
     /// Names an op, given its [`target`](Document::target), applies it and notes it down.
     pub(crate) fn perform(&mut self, target: Option<NodeIx>, mut op: Op) -> Result<(), EditError> {
+        if !self.ids.has_op_id() {
+            return Err(EditError::NoOpIdLeft);
+        }
         op.op_id = Some(self.ids.op_id());
         self.document.limits().check(self.document, target, &op)?;
         let number = self.trail.ops.len() + 1;
@@ -440,7 +452,7 @@ impl<'a> NodeMut<'a> {
     /// Makes the structure's JSON projection equal to `target` with few ops.
     ///
     /// # Errors
-    /// If `target` is of another kind than the structure, or a limit is passed.
+    /// If `target` is of another kind than the structure, or a limit is exceeded.
     pub fn reconcile(&mut self, target: impl Into<crate::Json>) -> Result<(), EditError> {
         match self {
             Self::Object(object) => object.reconcile(target),

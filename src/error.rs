@@ -1,9 +1,11 @@
 //! One error for those who do not care which part failed.
 //!
-//! Every function returns the precise error of its module; `?` turns any of them into [`Error`].
+//! Every function returns the precise error of its module; `?` turns any of them into [`Error`]. (Outcomes that
+//! are no errors of a call, such as a [`Rejection`](crate::Rejection), are part of those.)
 
 use std::fmt;
 
+use crate::change::ReplayError;
 use crate::client::ClientError;
 use crate::document::{NodesError, PointerError, SnapshotError};
 use crate::edit::EditError;
@@ -13,7 +15,9 @@ use crate::op::OpError;
 use crate::patch::PatchError;
 use crate::peer::PeerError;
 use crate::server::ServerError;
-use crate::{FileError, JsonError, LimitError, LsonError, PositionError, RestoreError};
+use crate::{
+    EqualPositions, FileError, JsonError, LimitError, LsonError, PositionError, RestoreError,
+};
 
 /// Anything that can go wrong in this crate.
 ///
@@ -54,6 +58,7 @@ macro_rules! kinds {
 kinds! {
     Client(ClientError),
     Edit(EditError),
+    EqualPositions(EqualPositions),
     File(FileError),
     Json(JsonError),
     Limit(LimitError),
@@ -66,6 +71,7 @@ kinds! {
     Peer(PeerError),
     Pointer(PointerError),
     Position(PositionError),
+    Replay(ReplayError),
     Restore(RestoreError),
     Serde(serde_json::Error),
     Server(ServerError),
@@ -75,24 +81,30 @@ kinds! {
 impl Error {
     /// Whether bytes could not be read: they are not JSON, or not what was expected there.
     pub fn is_malformed(&self) -> bool {
-        matches!(
-            *self.0,
+        match &*self.0 {
+            Kind::Patch(error) | Kind::Client(ClientError::Patch(error)) => error.is_malformed(),
+            Kind::Snapshot(SnapshotError::UnknownVersion(_))
+            | Kind::Restore(
+                RestoreError::UnknownVersion(_)
+                | RestoreError::Document(SnapshotError::UnknownVersion(_)),
+            ) => false,
             Kind::Client(ClientError::Message(_))
-                | Kind::Json(_)
-                | Kind::Lson(_)
-                | Kind::Message(_)
-                | Kind::Node(_)
-                | Kind::Op(_)
-                | Kind::Peer(PeerError::Malformed { .. } | PeerError::Unreadable(_))
-                | Kind::Position(_)
-                | Kind::Restore(_)
-                | Kind::Serde(_)
-                | Kind::Server(ServerError::Message(_))
-                | Kind::Snapshot(_)
-        )
+            | Kind::Json(_)
+            | Kind::Lson(_)
+            | Kind::Message(_)
+            | Kind::Node(_)
+            | Kind::Op(_)
+            | Kind::Peer(PeerError::Malformed { .. } | PeerError::Unreadable(_))
+            | Kind::Position(_)
+            | Kind::Restore(_)
+            | Kind::Serde(_)
+            | Kind::Server(ServerError::Message(_))
+            | Kind::Snapshot(_) => true,
+            _ => false,
+        }
     }
 
-    /// Whether a change would have passed one of the [`Limits`](crate::Limits).
+    /// Whether a change would have exceeded one of the [`Limits`](crate::Limits).
     pub fn is_limit(&self) -> bool {
         match &*self.0 {
             Kind::Limit(_) => true,
@@ -123,5 +135,66 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.get_ref().source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Document, Json, Limits, Position, lson};
+
+    #[test]
+    fn predicates_say_what_kind_of_error_it_is() {
+        let limited = |error: fn(&mut Document) -> Error| {
+            let mut document = Document::new();
+            document.set_limits(Limits::default().object_size(4));
+            error(&mut document)
+        };
+        let edit = |document: &mut Document| -> Error {
+            let mut ids = crate::IdSource::new(crate::Actor(0));
+            document.edit(&mut ids, |root| root.set("k", "longer")).unwrap_err().into()
+        };
+        let patch = |document: &mut Document| -> Error {
+            let mut ids = crate::IdSource::new(crate::Actor(0));
+            let patch = crate::patch::from_slice(br#"[{"op":"add","path":"/k","value":"longer"}]"#);
+            document.patch(&mut ids, &patch.unwrap()).unwrap_err().into()
+        };
+        let unfit = |document: &mut Document| -> Error {
+            let mut ids = crate::IdSource::new(crate::Actor(0));
+            let patch = crate::patch::from_slice(br#"[{"op":"remove","path":"/k"}]"#).unwrap();
+            document.patch(&mut ids, &patch).unwrap_err().into()
+        };
+        let later = RestoreError::UnknownVersion(9);
+        // The error; whether it is malformed, about a limit, of a patch.
+        let errors: Vec<(Error, [bool; 3])> = vec![
+            ("x".parse::<Json>().unwrap_err().into(), [true, false, false]),
+            (Document::from_json(b"[1]").unwrap_err().into(), [true, false, false]),
+            (Document::from_snapshot(b"").unwrap_err().into(), [true, false, false]),
+            (SnapshotError::UnknownVersion(9).into(), [false, false, false]),
+            (RestoreError::malformed("").into(), [true, false, false]),
+            (later.into(), [false, false, false]),
+            (crate::patch::from_slice(b"x").unwrap_err().into(), [true, false, true]),
+            (crate::ServerMessage::read_frame(b"x").unwrap_err().into(), [true, false, false]),
+            (ServerError::NoActorLeft.into(), [false, false, false]),
+            (Position::between(&Position::FIRST, &Position::FIRST).unwrap_err().into(), [false; 3]),
+            (limited(edit), [false, true, false]),
+            (limited(patch), [false, true, true]),
+            (limited(unfit), [false, false, true]),
+            (
+                Document::new()
+                    .edit(&mut crate::IdSource::new(crate::Actor(0)), |root| {
+                        root.set("l", lson!([1]))?;
+                        root.list("l")?.delete(7)
+                    })
+                    .unwrap_err()
+                    .into(),
+                [false; 3],
+            ),
+        ];
+        for (error, expected) in errors {
+            let found = [error.is_malformed(), error.is_limit(), error.is_patch()];
+            assert_eq!(found, expected, "{error}");
+            assert_eq!(size_of_val(&error), size_of::<usize>());
+        }
     }
 }

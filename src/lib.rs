@@ -64,7 +64,7 @@ pub use peer::Peer;
 mod error;
 pub use error::Error;
 
-// 9. Not part of the API
+// 5. Not part of the API
 #[cfg(feature = "__testing")]
 #[doc(hidden)]
 pub mod testing;

@@ -5,8 +5,10 @@
 
 use thiserror::Error;
 
-use crate::document::NodeIx;
+use crate::document::{NodeIx, field_bytes as field_size};
+use crate::json::JsonObject;
 use crate::op::{NodeContent, OpKind};
+use crate::text::{TextOp, clip, utf16_len};
 use crate::{Document, NodeId, Op, SmallStr};
 
 /// Limits on what a document may hold; sizes are bytes of JSON text.
@@ -21,10 +23,12 @@ pub struct Limits {
     value_size: usize,
     depth: usize,
     position_len: usize,
+    key_len: usize,
+    text_len: usize,
     ops: usize,
 }
 
-/// A change that would pass a limit.
+/// A change that would exceed a limit.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LimitError {
@@ -57,11 +61,31 @@ pub enum LimitError {
         limit: usize,
     },
     /// The length of a list position.
-    #[error("the position of {node} would have {len} characters, more than {limit}")]
+    #[error("the position of {node} would have {len} bytes, more than {limit}")]
     PositionLen {
         /// The list item.
         node: NodeId,
         /// The position's length.
+        len: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The length of a key.
+    #[error("a key of {node} would have {len} bytes, more than {limit}")]
+    KeyLen {
+        /// The object or map.
+        node: NodeId,
+        /// The key's length.
+        len: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The length of a LiveText.
+    #[error("the text {node} would have {len} UTF-16 units, more than {limit}")]
+    TextLen {
+        /// The text.
+        node: NodeId,
+        /// Its length with the change.
         len: usize,
         /// The limit.
         limit: usize,
@@ -76,14 +100,16 @@ pub enum LimitError {
 
 impl Default for Limits {
     /// The published limits (128 KiB for the fields of an object and for a value), nesting up to
-    /// [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH), positions of 1,024 characters and 100,000 ops at
-    /// once.
+    /// [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH), positions of 1,024 bytes, keys of 4,096, texts of 4 Mi
+    /// UTF-16 units and 100,000 ops at once.
     fn default() -> Self {
         Self {
             object_size: 128 * 1024,
             value_size: 128 * 1024,
             depth: crate::MAX_NODE_DEPTH,
             position_len: crate::MAX_POSITION_LEN,
+            key_len: 4096,
+            text_len: 4 << 20,
             ops: 100_000,
         }
     }
@@ -97,6 +123,8 @@ impl Limits {
             value_size: usize::MAX,
             depth: crate::MAX_NODE_DEPTH,
             position_len: usize::MAX,
+            key_len: usize::MAX,
+            text_len: usize::MAX,
             ops: usize::MAX,
         }
     }
@@ -121,8 +149,20 @@ impl Limits {
 
     /// Limits the length of list positions.
     #[must_use]
-    pub fn position_len(self, characters: usize) -> Self {
-        Self { position_len: characters, ..self }
+    pub fn position_len(self, bytes: usize) -> Self {
+        Self { position_len: bytes, ..self }
+    }
+
+    /// Limits the length of keys of LiveObjects and LiveMaps.
+    #[must_use]
+    pub fn key_len(self, bytes: usize) -> Self {
+        Self { key_len: bytes, ..self }
+    }
+
+    /// Limits the length of a LiveText, in UTF-16 units.
+    #[must_use]
+    pub fn text_len(self, units: usize) -> Self {
+        Self { text_len: units, ..self }
     }
 
     /// Limits the number of ops in one message, batch or patch.
@@ -145,6 +185,7 @@ impl Limits {
     ) -> Result<(), LimitError> {
         match &op.kind {
             OpKind::UpdateObject { data } => {
+                self.check_keys(&op.id, data)?;
                 let Some(ix) = target else { return Ok(()) };
                 let Some(object) = document.object(ix) else { return Ok(()) };
                 // What it replaces only makes it less; to measure it exactly would take longer.
@@ -161,6 +202,7 @@ impl Limits {
             OpKind::Create(create) => {
                 match &create.content {
                     NodeContent::Object(data) => {
+                        self.check_keys(&op.id, data)?;
                         let size = data.iter().map(|(key, value)| field_size(key, value)).sum();
                         self.check_object(&op.id, size)?;
                     }
@@ -171,19 +213,33 @@ impl Limits {
                             return Err(LimitError::ValueSize { node, size, limit });
                         }
                     }
+                    NodeContent::Text { segments, .. } => {
+                        let len = segments.iter().map(|segment| utf16_len(&segment.text)).sum();
+                        self.check_text(&op.id, len)?;
+                    }
                     _ => {}
                 }
                 let Some(parent) = target else { return Ok(()) };
                 if usize::from(document.depth(parent)) >= self.depth {
                     return Err(LimitError::Depth { node: op.id.clone(), limit: self.depth });
                 }
-                self.check_position(document, parent, &op.id, &create.parent_key)
+                if document.is_list(parent) {
+                    self.check_position(&op.id, &create.parent_key)
+                } else {
+                    self.check_key(&create.parent_id, &create.parent_key)
+                }
             }
             OpKind::SetParentKey { parent_key } => {
                 let Some(ix) = target else { return Ok(()) };
-                self.check_position(document, document.parent(ix), &op.id, parent_key)
+                let in_list = document.is_list(document.parent(ix));
+                if in_list { self.check_position(&op.id, parent_key) } else { Ok(()) }
             }
-            OpKind::DeleteCrdt | OpKind::DeleteObjectKey { .. } | OpKind::UpdateText(_) => Ok(()),
+            OpKind::UpdateText(update) => {
+                let text = target.and_then(|ix| document.text(ix));
+                let Some(len) = text.map(|text| text.text().len_utf16()) else { return Ok(()) };
+                self.check_text(&op.id, len_after(len, &update.ops))
+            }
+            OpKind::DeleteCrdt | OpKind::DeleteObjectKey { .. } => Ok(()),
         }
     }
 
@@ -195,19 +251,43 @@ impl Limits {
         Ok(())
     }
 
-    fn check_position(
-        &self,
-        document: &Document,
-        parent: NodeIx,
-        node: &NodeId,
-        key: &SmallStr,
-    ) -> Result<(), LimitError> {
-        let (len, limit) = (key.as_bytes().len(), self.position_len);
-        if len > limit && document.is_list(parent) {
+    fn check_keys(&self, node: &NodeId, data: &JsonObject) -> Result<(), LimitError> {
+        data.iter().try_for_each(|(key, _)| self.check_key(node, key))
+    }
+
+    fn check_key(&self, node: &NodeId, key: &SmallStr) -> Result<(), LimitError> {
+        let (len, limit) = (key.len(), self.key_len);
+        if len > limit {
+            return Err(LimitError::KeyLen { node: node.clone(), len, limit });
+        }
+        Ok(())
+    }
+
+    fn check_text(&self, node: &NodeId, len: usize) -> Result<(), LimitError> {
+        let limit = self.text_len;
+        if len > limit {
+            return Err(LimitError::TextLen { node: node.clone(), len, limit });
+        }
+        Ok(())
+    }
+
+    fn check_position(&self, node: &NodeId, key: &SmallStr) -> Result<(), LimitError> {
+        let (len, limit) = (key.len(), self.position_len);
+        if len > limit {
             return Err(LimitError::PositionLen { node: node.clone(), len, limit });
         }
         Ok(())
     }
 }
 
-use crate::document::field_bytes as field_size;
+/// How long a text of `len` units is after these operations, which are clipped as when they are applied.
+fn len_after(len: usize, ops: &[TextOp]) -> usize {
+    ops.iter().fold(len, |len, op| match op {
+        TextOp::Insert { text, .. } => len + utf16_len(text),
+        TextOp::Delete { index, length } => {
+            let end = clip(index.saturating_add(*length), len);
+            len - end.saturating_sub(clip(*index, len))
+        }
+        TextOp::Format { .. } => len,
+    })
+}

@@ -7,7 +7,8 @@ use crate::{Actor, Op};
 /// An accepted op in the order of the document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
-    /// Its place in the order, from 1.
+    /// Its place in the order of this `Server`, from 1. What was [replayed](crate::Server::replay) does not count,
+    /// so numbers begin anew after a restart.
     pub seq: u64,
     /// Who sent it.
     pub actor: Actor,
@@ -28,7 +29,7 @@ pub struct OpLog {
 
 impl OpLog {
     /// An empty log that keeps at most `bound` entries.
-    pub fn new(bound: usize) -> Self {
+    pub(crate) fn new(bound: usize) -> Self {
         Self { entries: VecDeque::new(), last: 0, bound }
     }
 
@@ -37,7 +38,7 @@ impl OpLog {
         self.last
     }
 
-    /// The ops after `seq`; `None` if some of them are forgotten.
+    /// The ops after `seq`; `None` if some of them are forgotten, or `seq` is later than the latest.
     pub fn since(&self, seq: u64) -> Option<impl ExactSizeIterator<Item = &LogEntry>> {
         let missed = usize::try_from(self.last.checked_sub(seq)?).ok()?;
         let start = self.entries.len().checked_sub(missed)?;
@@ -49,7 +50,11 @@ impl OpLog {
         self.entries.iter()
     }
 
-    /// Forgets the ops up to and including `seq`, for example once a snapshot is stored.
+    /// Forgets the ops up to and including `seq`, for example once they are stored elsewhere.
+    ///
+    /// A snapshot alone does not replace them: that a client sends again what is in it already is known only to a
+    /// server that has carried it out, or has been given it to [replay](crate::Server::replay) on an earlier snapshot.
+    /// So hosts keep, beside the latest snapshot, one from before the ops that may still come again.
     pub fn forget(&mut self, seq: u64) {
         while self.entries.front().is_some_and(|entry| entry.seq <= seq) {
             self.entries.pop_front();

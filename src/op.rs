@@ -1,8 +1,9 @@
 //! Operations: the only way a document changes, and the unit that travels between replicas.
 //!
 //! An [`Op`] says what to do to one node. It is plain data: what it means is decided in one place,
-//! [`Document::apply`](crate::Document::apply). The wire form, a JSON object with a numeric `type`,
-//! is read in `op/read.rs` and written in `op/wire.rs`.
+//! [`Document::apply`](crate::Document::apply). On the wire it is a JSON object with a numeric `type`.
+
+// Read in `op/read.rs` and `op/plain.rs`, written in `op/wire.rs`.
 
 mod content;
 mod plain;
@@ -187,6 +188,14 @@ impl Op {
     /// A copy [`without_op_id`](Self::without_op_id).
     pub(crate) fn for_others(&self) -> Self {
         Self::new(self.id.clone(), self.kind.clone())
+    }
+
+    /// The text that it updates, if it is a text update.
+    pub(crate) fn updated_text(&self) -> Option<(&NodeId, Incarnation)> {
+        match &self.kind {
+            OpKind::UpdateText(update) => Some((&self.id, Incarnation::of(update.base_version))),
+            _ => None,
+        }
     }
 
     /// If it creates a text, under an id that another text has had: makes that one of its own, for which

@@ -9,9 +9,13 @@
 //! bare segments. Every parent on a path must be a
 //! LiveObject, LiveMap or LiveList, or lie in a LiveText; JSON leaves and LiveFiles have no inside.
 //!
-//! `patch/parse.rs` reads patches from text, `place.rs` resolves pointers, `operation.rs` does the
-//! six operations, `value.rs` makes live structures of values, `equal.rs` compares for `test`, and
-//! `text_view.rs` is the view of a LiveText.
+//! What a patch adds or puts in place of something is new: objects become LiveObjects, arrays LiveLists, plain LSON
+//! what it says. So to replace a LiveMap by `{}` makes a LiveObject of it, and a LiveText by its segments a list; name
+//! the kind (`{"liveblocksType": "LiveMap", "data": {}}`) or change what is inside. To bring a structure to a wanted
+//! state as it is, see [`reconcile`](crate::ObjectMut::reconcile).
+
+// `patch/parse.rs` reads patches from text, `place.rs` resolves pointers, `operation.rs` does the six operations,
+// `value.rs` makes live structures of values, `equal.rs` compares for `test`, `text_view.rs` is the view of a text.
 
 mod equal;
 mod error;

@@ -31,7 +31,7 @@ use crate::document::{NodeIx, Savepoint};
 use crate::edit::{Edited, Session, Trail};
 use crate::inverse::Inverse;
 use crate::op::OpKind;
-use crate::patch::{PatchError, PatchReason, Patched};
+use crate::patch::{PatchError, Patched};
 use crate::{Actor, Changes, Document, EditError, IdSource, ObjectMut, Op, OpId};
 use texts::Texts;
 
@@ -39,7 +39,6 @@ use texts::Texts;
 /// counts up to there can still edit, if only alone.
 const END: u64 = 1 << 32;
 const END_OF_OTHERS: u64 = END / 2;
-const NO_COUNTER_LEFT: &str = "the actor has made all the ops that it can";
 
 /// A replica that needs no server.
 ///
@@ -138,7 +137,9 @@ impl Seen<'_> {
 pub enum PeerError {
     /// Earlier turns of the actor have to come first. Ask for what is missing since the own
     /// [version](Peer::version).
-    #[error("ops of actor {actor} from {have} on are missing, and there are such from {after} on")]
+    #[error(
+        "ops of actor {actor} are missing: all below {have} are here, those below {after} are needed"
+    )]
     Missing {
         /// Whose ops.
         actor: Actor,
@@ -148,7 +149,7 @@ pub enum PeerError {
         after: u64,
     },
     /// Somebody has been left behind: this is about ops that are [settled](Peer::settle).
-    #[error("ops of actor {actor} are settled that are not seen there")]
+    #[error("too old: settled ops of actor {actor} are not among those seen there")]
     TooOld {
         /// Whose ops.
         actor: Actor,
@@ -167,7 +168,7 @@ pub enum PeerError {
 }
 
 impl Peer {
-    /// A peer with this actor, that begins with this document.
+    /// A peer with this actor, that begins with this document. O(n) for n nodes.
     pub fn new(actor: Actor, document: Document) -> Self {
         Self::with_ids(IdSource::new(actor), document)
     }
@@ -234,10 +235,8 @@ impl Peer {
         &mut self,
         edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
     ) -> Result<Edited<T>, EditError> {
-        let Made { value, ops, inverse, changes } = self.make(
-            |session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)),
-            EditError::aborted,
-        )?;
+        let Made { value, ops, inverse, changes } =
+            self.make(|session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))?;
         self.history.edited(inverse);
         Ok(Edited { value, ops, changes: changes.from(Origin::Local) })
     }
@@ -247,11 +246,7 @@ impl Peer {
     /// # Errors
     /// If the patch fails; nothing has happened then.
     pub fn patch(&mut self, patch: &[json_patch::PatchOperation]) -> Result<Patched, PatchError> {
-        let reason = |why: &str| PatchReason::Edit(why.to_owned());
-        let failed =
-            |why| PatchError { operation: 0, op: "", pointer: String::new(), reason: reason(why) };
-        let Made { ops, inverse, changes, .. } =
-            self.make(|session| session.patch(patch), failed)?;
+        let Made { ops, inverse, changes, .. } = self.make(|session| session.patch(patch))?;
         self.history.edited(inverse);
         Ok(Patched { ops, changes: changes.from(Origin::Local) })
     }
@@ -260,17 +255,14 @@ impl Peer {
     fn make<T, E>(
         &mut self,
         edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
-        failed: impl FnOnce(&'static str) -> E,
     ) -> Result<Made<T>, E> {
         let Self { document, ids, log, version, texts, seen, .. } = self;
         let actor = ids.actor();
         let mut trail = Trail::predicted();
         let (result, changes) = document.watch(|document| {
-            let (value, savepoint) = document.attempt(|document| {
-                let value = edit(&mut Session { document, ids, trail: &mut trail })?;
-                let all_counted = trail.ops.iter().all(|op| counter(op).is_some());
-                if all_counted { Ok(value) } else { Err(failed(NO_COUNTER_LEFT)) }
-            })?;
+            let (value, savepoint) = document
+                .attempt(|document| edit(&mut Session { document, ids, trail: &mut trail }))?;
+            debug_assert!(trail.ops.iter().all(|op| counter(op).is_some()), "edits have counters");
             let predictions = trail.predictions.as_deref_mut().unwrap_or_default();
             let inverse = take_inverse(&trail.ops, predictions);
             let first = log.len();
@@ -382,7 +374,8 @@ impl Peer {
         for Entry { op, .. } in new.iter().filter(|new| matches!(new.op.kind, OpKind::Create(_))) {
             self.ids.skip_node(&op.id);
         }
-        let texts: BTreeSet<_> = new.iter().filter_map(|new| texts::updated(&new.op)).collect();
+        let texts = new.iter().filter_map(|new| new.op.updated_text());
+        let texts: BTreeSet<_> = texts.map(|(id, of)| (id.clone(), of)).collect();
         self.ids.skip_ops(version.end());
         let had = mem::replace(&mut self.version, version);
         self.set_seen();

@@ -40,23 +40,23 @@ pub struct ServerOptions {
     resend_window: usize,
     log_len: usize,
     chunk_size: usize,
-    position_len: usize,
+    longest_position: usize,
     check_ids: bool,
-    take_back_refused: bool,
+    take_back_rejected: bool,
 }
 
 impl Default for ServerOptions {
     /// The default [`Limits`], a window of 100,000 op ids, a log of 1,000 ops, chunks of 1 MiB,
-    /// positions of at most 48 characters, ids checked, refused ops rejected.
+    /// positions of at most 48 bytes, ids checked.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             resend_window: 100_000,
             log_len: 1_000,
             chunk_size: 1 << 20,
-            position_len: 48,
+            longest_position: 48,
             check_ids: true,
-            take_back_refused: false,
+            take_back_rejected: false,
         }
     }
 }
@@ -87,30 +87,32 @@ impl ServerOptions {
         Self { chunk_size: bytes.max(1), ..self }
     }
 
-    /// How long list positions may grow before the server spreads out their neighbourhood.
+    /// How many bytes list positions may have before the server spreads out their neighbourhood; at least 8.
     #[must_use]
-    pub fn position_len(self, characters: usize) -> Self {
-        Self { position_len: characters.max(8), ..self }
+    pub fn spread_positions_beyond(self, bytes: usize) -> Self {
+        Self { longest_position: bytes.max(8), ..self }
     }
 
-    /// How long list positions may grow: what [`position_len`](Self::position_len) said.
+    /// What [`spread_positions_beyond`](Self::spread_positions_beyond) said.
     #[cfg(feature = "__testing")]
     pub(crate) fn longest_position(&self) -> usize {
-        self.position_len
+        self.longest_position
     }
 
-    /// Whether ids must be minted by the client that sends them.
+    /// Whether ids must be minted by the client that sends them: then nobody can use up, or edit under, an id
+    /// of another client that is connected. Op ids of ended sessions are anybody's, since clients send again under
+    /// a new actor what was not acknowledged; so with these the clients of one room trust each other.
     #[must_use]
     pub fn check_ids(self, check: bool) -> Self {
         Self { check_ids: check, ..self }
     }
 
-    /// Whether an op that is refused is echoed, followed by ops that take it back, rather than
-    /// rejected. Some clients take a rejection as an error of the program and stop, or go on
-    /// showing what was rejected. Text updates are always rejected: clients fetch the text again.
+    /// Whether an op that is rejected is echoed, followed by ops that take it back, so that nobody hears of
+    /// a rejection. Some clients take one as an error of the program and stop, or go on showing what was
+    /// rejected. Text updates are rejected all the same: clients fetch the text again.
     #[must_use]
-    pub fn take_back_refused(self, take_back: bool) -> Self {
-        Self { take_back_refused: take_back, ..self }
+    pub fn take_back_rejected(self, take_back: bool) -> Self {
+        Self { take_back_rejected: take_back, ..self }
     }
 }
 
@@ -137,7 +139,7 @@ impl Reply {
     }
 }
 
-/// A client did something that a server does not answer.
+/// Why a server could not do as asked. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -175,7 +177,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server of `document`, which gives out actor numbers from one beyond any in its ids.
+    /// A server of `document`, which gives out actor numbers from one beyond any in its ids. O(n) for n nodes.
     pub fn new(mut document: Document, options: ServerOptions) -> Self {
         let used = document
             .subtree(NodeIx::ROOT)
@@ -205,7 +207,13 @@ impl Server {
         self
     }
 
-    /// Adds the host's own rules: called for every op before it is applied; an error rejects it.
+    /// Adds the host's own rules: called for every op of a session before it is applied; an error rejects it.
+    /// What was answered before is not asked for again, unless it is a text update with more in it; nor is what
+    /// the host does itself ([`patch`](Self::patch), [`replace`](Self::replace), [`replay`](Self::replay)).
+    ///
+    /// Ops are judged one by one, as limits are: of an edit that is several ops, such as to delete something here
+    /// and create it there, one may be rejected and another not. Rules for whole edits are for the client that makes
+    /// them, or for a host that looks at all ops of a message before it gives it to [`receive`](Self::receive).
     ///
     /// If it panics, the ops before it in the same frame have been applied and nobody has been told: a host that
     /// catches panics gives the server up, or has all clients connect anew.
@@ -247,6 +255,11 @@ impl Server {
         &self.document
     }
 
+    /// Whether the net changes of a [patch](Self::patch) are found out, as they are at first. Nothing else changes.
+    pub fn set_change_reports(&mut self, reports: bool) {
+        self.document.set_change_reports(reports);
+    }
+
     /// The latest accepted ops.
     pub fn log(&self) -> &OpLog {
         &self.log
@@ -284,7 +297,8 @@ impl Server {
     /// Actors that are named in the op are not given out any more, as with those in the document
     /// that [`new`](Self::new) is given.
     ///
-    /// Tells whether the op fits the document; if not, one of the two is damaged.
+    /// Returns what became of the op. If it is not [accepted](Outcome::is_accepted), it does not fit the
+    /// document, and one of the two is damaged.
     ///
     /// ```
     /// use livetree::{Document, Server, server::{ServerOptions, SessionOptions}};
@@ -295,13 +309,13 @@ impl Server {
     ///
     /// let mut later = Server::new(Document::new(), ServerOptions::default());
     /// for entry in server.log().entries() {
-    ///     assert!(later.restore(&entry.op, None));
+    ///     assert!(later.replay(&entry.op, None).is_accepted());
     /// }
     /// assert_eq!(later.document().to_json(), server.document().to_json());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn restore(&mut self, op: &Op, received: Option<&UpdateText>) -> bool {
-        let fits = match (&op.kind, &op.op_id) {
+    pub fn replay(&mut self, op: &Op, received: Option<&UpdateText>) -> Outcome {
+        let outcome = match (&op.kind, &op.op_id) {
             (OpKind::UpdateText(applied), Some(op_id)) => {
                 self.document.restore_text(op, op_id, applied, received.unwrap_or(applied))
             }
@@ -311,7 +325,7 @@ impl Server {
         if let Some(op_id) = &op.op_id {
             self.answered.insert(op_id.clone(), Answer::Accepted);
         }
-        fits.is_accepted()
+        outcome
     }
 
     /// Gives out no actor in whose name an op, or a node that it creates, is.
@@ -325,9 +339,11 @@ impl Server {
         self.next_actor = used.fold(self.next_actor, u32::max);
     }
 
-    /// Opens a session and tells its actor number, which is never given out again.
+    /// Opens a session and returns its actor number, which is never given out again.
     ///
-    /// From here on the session gets what [`Reply::others`] says.
+    /// From here on the session gets what [`Reply::others`] says. Clients come back while their old connection still
+    /// counts as open, and send again what was not acknowledged; that is rejected unless both sessions have the same
+    /// [identity](SessionOptions::identity), or the old one is closed first.
     ///
     /// # Errors
     /// If four billion sessions have been opened before.
@@ -344,7 +360,9 @@ impl Server {
 
     /// Takes a frame from a session. `now` is the host's time, for the log.
     ///
-    /// However often it asks for the document, that is told once.
+    /// However often it asks for the document, that is told once. Messages that do not concern storage are passed
+    /// over; a host that has some, such as presence, reads the frame with [`ClientMessage::read_frame`] and gives the
+    /// others to [`receive`](Self::receive).
     ///
     /// # Errors
     /// If there is no such session, or the frame cannot be read; nothing of it is then applied.
@@ -402,7 +420,7 @@ impl Server {
         if let Err(limit) = self.options.limits.check_number(ops.len()) {
             for op in ops {
                 if let Some(op_id) = op.op_id.clone() {
-                    self.refuse(&op, op_id, &limit.to_string(), &mut batch);
+                    self.reject(&op, op_id, &limit.to_string(), &mut batch);
                 }
             }
             return batch.reply();
@@ -433,7 +451,7 @@ impl Server {
         }
     }
 
-    /// Takes one op: it is a repetition, is refused, or takes its place in the order.
+    /// Takes one op: decides what becomes of it, and notes what to tell whom.
     fn take(&mut self, from: Actor, mut op: Op, now: u64, batch: &mut Batch) {
         let Some(op_id) = op.op_id.clone() else { return };
         if let OpKind::UpdateText(update) = &mut op.kind {
@@ -441,36 +459,7 @@ impl Server {
             update.version = None;
         }
         let list = self.list_of(&op);
-        let target = self.document.target(&op);
-        let outcome = match (self.answered.get(&op_id), &op.kind) {
-            // A text knows which part of a re-sent update is new.
-            (Some(Answer::Accepted), OpKind::UpdateText(update))
-                if self.document.kind(&op.id) == Some(NodeKind::Text) =>
-            {
-                batch.reply.repaired = true;
-                match self.admit(from, &op, target) {
-                    Ok(()) => self.document.apply_text_again(&op, &op_id, update),
-                    Err(reason) => {
-                        batch.rejected.push((vec![op_id], reason));
-                        return;
-                    }
-                }
-            }
-            (Some(answer), _) => return self.answer_again(&op, op_id, answer, batch),
-            (None, _) => {
-                // This is not remembered: the op that has this id by right may be yet to come.
-                if let Err(reason) = self.check_ids(from, &op) {
-                    return self.refuse(&op, op_id, &reason, batch);
-                }
-                let admitted =
-                    self.admit(from, &op, target).and_then(|()| self.confirm_upload(&mut op.kind));
-                if let Err(reason) = admitted {
-                    self.answered.insert(op_id.clone(), Answer::Rejected);
-                    return self.refuse(&op, op_id, &reason, batch);
-                }
-                self.document.apply_to(target, &op)
-            }
-        };
+        let Some(outcome) = self.decide(from, &mut op, &op_id, batch) else { return };
         match outcome {
             Outcome::Ignored => {
                 self.answered.insert(op_id.clone(), Answer::Ignored);
@@ -491,7 +480,7 @@ impl Server {
                 if !rejection.is_about_version() {
                     self.answered.insert(op_id.clone(), Answer::Rejected);
                 }
-                batch.rejected.push((vec![op_id], rejection.to_string()));
+                self.reject(&op, op_id, &rejection.to_string(), batch);
             }
             Outcome::Accepted { corrected, fix } => {
                 self.answered.insert(op_id, Answer::Accepted);
@@ -509,9 +498,57 @@ impl Server {
         }
     }
 
+    /// Applies an op, unless it has been answered before or is not allowed; `None` if it is answered now.
+    fn decide(
+        &mut self,
+        from: Actor,
+        op: &mut Op,
+        op_id: &OpId,
+        batch: &mut Batch,
+    ) -> Option<Outcome> {
+        let target = self.document.target(op);
+        let answered = self.answered.get(op_id);
+        let ids = match answered {
+            // A text knows which part of a re-sent update is new.
+            Some(Answer::Accepted)
+                if matches!(op.kind, OpKind::UpdateText(_))
+                    && self.document.kind(&op.id) == Some(NodeKind::Text) =>
+            {
+                batch.reply.repaired = true;
+                self.check_ids(from, op)
+            }
+            Some(answer) => {
+                self.answer_again(op, op_id.clone(), answer, batch);
+                return None;
+            }
+            None => self.check_ids(from, op),
+        };
+        // This is not remembered: the op that has this id by right may be yet to come.
+        if let Err(reason) = ids {
+            self.reject(op, op_id.clone(), &reason, batch);
+            return None;
+        }
+        let admitted =
+            self.admit(from, op, target).and_then(|()| self.confirm_upload(&mut op.kind));
+        if let Err(reason) = admitted {
+            if answered.is_none() {
+                self.answered.insert(op_id.clone(), Answer::Rejected);
+            }
+            self.reject(op, op_id.clone(), &reason, batch);
+            return None;
+        }
+        Some(match (answered, &op.kind) {
+            (Some(_), OpKind::UpdateText(update)) => {
+                self.document.apply_text_again(op, op_id, update)
+            }
+            _ => self.document.apply_to(target, op),
+        })
+    }
+
     /// Answers an op that is not carried out.
-    fn refuse(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
-        let take_back = self.options.take_back_refused && !matches!(op.kind, OpKind::UpdateText(_));
+    fn reject(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
+        let take_back =
+            self.options.take_back_rejected && !matches!(op.kind, OpKind::UpdateText(_));
         if take_back && batch.fixed < MOST_FIXES {
             return batch.repair(self.document.echo_again(op));
         }
@@ -549,9 +586,8 @@ impl Server {
         Ok(())
     }
 
-    /// Applies a JSON Patch; connected clients hear of it as of any other update. A host that does not look
-    /// at [`Patched::changes`] switches off the [change reports](Document::set_change_reports) of the document
-    /// that it gives to [`new`](Self::new).
+    /// Applies a JSON Patch, all or nothing; connected clients hear of it as of any other update. The cost is that
+    /// of [`Document::patch`]. `now` is the host's time, for the log.
     ///
     /// # Errors
     /// As [`Document::patch`]; the document is then unchanged and nobody hears anything.

@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::increasing::longest_increasing;
 use super::tracker::New;
 use crate::position::Position;
 
@@ -159,6 +160,7 @@ fn steps_of_many(
 }
 
 struct Rearrangement {
+    /// As it was, less what is deleted.
     row: Vec<Present>,
     finals: Vec<Final>,
     steps: Vec<Step>,
@@ -192,71 +194,95 @@ impl Rearrangement {
     }
 
     /// Inserts and moves in the final order, each item right behind the one before it. The items
-    /// of the longest row that is in final order already need no move.
+    /// of the longest row that is in final order already need no move. O(k log k) for k items.
+    ///
+    /// The row itself stays as it was. Where an item is put is told by its *seat*: it comes before the item
+    /// of this number in the row. Seats ascend, since items are put in the final order.
     fn arrange(&mut self) {
         let stays = self.in_order();
-        let mut before: Option<usize> = None;
-        for (number, stays) in stays.into_iter().enumerate() {
-            if stays {
-                before = self.place_of(number);
-                continue;
-            }
-            let Some(item) = self.finals.get_mut(number) else { continue };
-            let (gap, value) = (item.gap, item.value.take());
-            let from = self.place_of(number);
-            let removed = from.map(|at| self.row.remove(at).gap + at);
-            // Behind its predecessor if they are in one gap, else first in its gap.
-            let after = match (before, from) {
-                (Some(before), Some(from)) if from < before => before,
-                (Some(before), _) => before + 1,
-                (None, _) => 0,
-            };
-            let first = self.row.partition_point(|present| present.gap < gap);
-            let at = after.max(first);
-            self.row.insert(at, Present { gap, is: Is::Staying(number) });
-            before = Some(at);
-            match (removed, value) {
-                (Some(from), _) if from != gap + at => {
-                    self.steps.push(Step::Move { from, to: gap + at });
+        let mut places: Vec<Option<usize>> = vec![None; self.finals.len()];
+        for (at, item) in self.row.iter().enumerate() {
+            if let Is::Staying(number) = item.is {
+                if let Some(place) = places.get_mut(number) {
+                    *place = Some(at);
                 }
-                (None, Some(value)) => self.steps.push(Step::Insert { index: gap + at, value }),
-                _ => {}
             }
         }
-    }
-
-    fn place_of(&self, number: usize) -> Option<usize> {
-        self.row.iter().position(|item| item.is == Is::Staying(number))
-    }
-
-    /// Which of the final items need not move: a longest increasing subsequence of those that are
-    /// in their final gap already (Fredman 1975).
-    fn in_order(&self) -> Vec<bool> {
-        let mut chains: Vec<usize> = Vec::new();
-        let mut previous = vec![None; self.finals.len()];
-        for item in &self.row {
-            let Is::Staying(number) = item.is else { continue };
-            if self.finals.get(number).is_none_or(|last| last.gap != item.gap) {
+        // Who is in the row still: what stays, and what is yet to be moved.
+        let mut seated = Counts::ones(self.row.len());
+        let mut seats: Vec<usize> = Vec::new();
+        let (mut seat, mut last_gap) = (0, None);
+        for (item, from) in self.finals.iter_mut().zip(places) {
+            let gap = item.gap;
+            // Behind its predecessor if they are in one gap, else first in its gap.
+            if last_gap.replace(gap) != Some(gap) {
+                seat = self.row.partition_point(|present| present.gap < gap);
+            }
+            let Some(from) = from else {
+                if let Some(value) = item.value.take() {
+                    let index = gap + seated.before(seat) + seats.len();
+                    self.steps.push(Step::Insert { index, value });
+                    seats.push(seat);
+                }
+                continue;
+            };
+            if stays.get(from) == Some(&true) {
+                seat = from + 1;
                 continue;
             }
-            let length = chains.partition_point(|end| *end < number);
-            if let Some(link) = previous.get_mut(number) {
-                *link = length.checked_sub(1).and_then(|shorter| chains.get(shorter).copied());
-            }
-            match chains.get_mut(length) {
-                Some(end) => *end = number,
-                None => chains.push(number),
+            let was = self.row.get(from).map_or(gap, |present| present.gap);
+            let put = seats.partition_point(|seat| *seat <= from);
+            let index = was + seated.before(from) + put;
+            seated.take(from);
+            let to = gap + seated.before(seat) + seats.len();
+            seats.push(seat);
+            if index != to {
+                self.steps.push(Step::Move { from: index, to });
             }
         }
-        let mut stays = vec![false; self.finals.len()];
-        let mut end = chains.last().copied();
-        while let Some(number) = end {
-            if let Some(stay) = stays.get_mut(number) {
-                *stay = true;
+    }
+
+    /// Which items of the row need not move: the most that are in final order and in their final gap.
+    fn in_order(&self) -> Vec<bool> {
+        let number = |item: &Present| match item.is {
+            Is::Staying(number) => {
+                self.finals.get(number).filter(|last| last.gap == item.gap).map(|_| number)
             }
-            end = previous.get(number).copied().flatten();
+            Is::Doomed => None,
+        };
+        longest_increasing(&self.row.iter().map(number).collect::<Vec<_>>())
+    }
+}
+
+/// How many of a row are left before a place: sums of a tree that is kept in a list (Fenwick 1994).
+struct Counts {
+    sums: Vec<usize>,
+}
+
+impl Counts {
+    /// All of so many.
+    fn ones(len: usize) -> Self {
+        // The n-th sum is of as many as the lowest bit of n says.
+        Self { sums: (1..=len).map(|n| 1 << n.trailing_zeros()).collect() }
+    }
+
+    /// Takes one away. O(log n).
+    fn take(&mut self, place: usize) {
+        let mut n = place + 1;
+        while let Some(sum) = self.sums.get_mut(n - 1) {
+            *sum -= 1;
+            n += 1 << n.trailing_zeros();
         }
-        stays
+    }
+
+    /// How many are left before a place. O(log n).
+    fn before(&self, place: usize) -> usize {
+        let (mut n, mut total) = (place, 0);
+        while n > 0 {
+            total += self.sums.get(n - 1).copied().unwrap_or_default();
+            n &= n - 1;
+        }
+        total
     }
 }
 
@@ -278,7 +304,103 @@ mod tests {
         steps.iter().map(words).collect()
     }
 
+    /// So many positions, ascending.
+    fn positions(count: usize) -> Vec<Position> {
+        std::iter::successors(Some(Position::FIRST), |last| Some(last.after()))
+            .take(count)
+            .collect()
+    }
+
+    /// What steps make of a list, whose new values are numbers.
+    fn carried_out(mut list: Vec<f64>, steps: Vec<Step>) -> Vec<f64> {
+        let number = |value: New| match value {
+            New::Json(json) => json.as_f64().unwrap(),
+            New::Node(_) => unreachable!(),
+        };
+        for step in steps {
+            match step {
+                Step::Insert { index, value } => list.insert(index, number(value)),
+                Step::Set { index, value } => list[index] = number(value),
+                Step::Delete { index } => drop(list.remove(index)),
+                Step::Move { from, to } => {
+                    assert_ne!(from, to);
+                    let item = list.remove(from);
+                    list.insert(to, item);
+                }
+            }
+        }
+        list
+    }
+
+    #[test]
+    fn many_new_items_are_many_steps() {
+        let positions = positions(20_000);
+        let new = |(n, position): (u32, &Position)| TouchedItem {
+            old: None,
+            new: Some((position.clone(), New::Json(Json::from(n)))),
+            same: false,
+        };
+        let rank = |position: &Position| positions.partition_point(|p| p < position);
+        let steps = steps((0..).zip(&positions).map(new), rank, None).into_vec();
+        assert!(carried_out(Vec::new(), steps).into_iter().eq((0..20_000).map(f64::from)));
+    }
+
     proptest! {
+        /// Each of twenty places is that of an item before, now, or both; some items are the same, and some
+        /// were never touched.
+        #[test]
+        fn many_steps_lead_to_the_new_order(
+            befores in prop::collection::vec(prop::option::weighted(0.6, 0..3_u8), 20),
+            nows in Just((0..20_usize).collect::<Vec<_>>()).prop_shuffle(),
+            news in prop::collection::vec(any::<bool>(), 20),
+        ) {
+            const UNTOUCHED: u8 = 0;
+            const GONE: u8 = 1;
+            let positions = positions(20);
+            let value = |place: usize| u32::try_from(place).unwrap();
+            let at = |place: usize| positions[place].clone();
+            let mut places = nows.into_iter();
+            let (mut before, mut now) = (vec![None; 20], vec![None; 20]);
+            for place in 0..20 {
+                if befores[place] == Some(UNTOUCHED) {
+                    (before[place], now[place]) = (Some(value(place)), Some(value(place)));
+                }
+            }
+            let mut touched = Vec::new();
+            for place in 0..20 {
+                match befores[place] {
+                    None | Some(UNTOUCHED) => {}
+                    Some(GONE) => {
+                        before[place] = Some(value(place));
+                        touched.push(TouchedItem { old: Some(at(place)), new: None, same: false });
+                    }
+                    Some(_) => {
+                        before[place] = Some(value(place));
+                        let to = places.by_ref().find(|to| now[*to].is_none()).unwrap();
+                        now[to] = Some(value(place));
+                        let new = New::Json(Json::from(value(place)));
+                        let new = Some((at(to), new));
+                        touched.push(TouchedItem { old: Some(at(place)), new, same: true });
+                    }
+                }
+            }
+            for to in places.filter(|to| news[*to]) {
+                if now[to].is_none() {
+                    now[to] = Some(100 + value(to));
+                    let new = Some((at(to), New::Json(Json::from(100 + value(to)))));
+                    touched.push(TouchedItem { old: None, new, same: false });
+                }
+            }
+            let numbers = |places: &[Option<u32>]| -> Vec<f64> {
+                places.iter().copied().flatten().map(f64::from).collect()
+            };
+            let present: Vec<Position> =
+                (0..20).filter(|place| now[*place].is_some()).map(at).collect();
+            let rank = |position: &Position| present.partition_point(|p| p < position);
+            let steps = steps(touched.into_iter(), rank, None).into_vec();
+            prop_assert_eq!(carried_out(numbers(&before), steps), numbers(&now));
+        }
+
         #[test]
         fn one_item_is_as_one_of_many(
             others in prop::collection::btree_set(0..20_usize, 0..10),
@@ -286,10 +408,7 @@ mod tests {
             new in prop::option::of(0..20_usize),
             same: bool,
         ) {
-            let mut positions = vec![Position::FIRST];
-            while positions.len() < 20 {
-                positions.extend(positions.last().map(Position::after));
-            }
+            let positions = positions(20);
             let taken = |place: &Option<usize>| place.is_some_and(|place| others.contains(&place));
             prop_assume!(!taken(&old) && !taken(&new));
             let at = |place: usize| positions[place].clone();

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::text::{is_update_of, text_of};
 use crate::document::TextNode;
 use crate::op::{OpKind, UpdateText};
-use crate::text::{Incarnation, TextOp};
+use crate::text::{Incarnation, Order, TextOp, difference, transform};
 use crate::{Document, NodeId, Op, OpId};
 
 /// A server keeps 1,000 versions of a text. A branch is given up when this many of them are gone
@@ -33,19 +33,23 @@ const REACH: u64 = 500;
 
 /// A text that has branched off.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Branch {
+pub(super) struct Branch {
     /// The version at which it did.
     base: u64,
-    /// The name by which its updates go, once one was sent.
-    name: Option<OpId>,
+    /// The op id by which its updates go, once one was sent.
+    op_id: Option<OpId>,
     /// What the server has answered under that name.
     answered: Vec<TextOp>,
     /// The text as it is here, without what is not answered; once it was there.
-    own: Option<TextNode>,
+    pub(super) own: Option<TextNode>,
     /// The server's text, as far as it is known. That is not stored: it is not certain any more when the
     /// document is loaded again.
     #[serde(skip)]
     server: Option<TextNode>,
+    /// What leads from the text as it is here to the server's. Of equal letters it says which are whose, as far as
+    /// that is known: what happened while the connection was lost is guessed, but not where own letters went.
+    #[serde(skip)]
+    lead: Vec<TextOp>,
 }
 
 /// The texts that have branched off. Each has pending updates.
@@ -68,12 +72,19 @@ pub(super) enum Loaded {
 }
 
 impl Branch {
-    fn at(base: u64, name: Option<OpId>) -> Self {
-        Self { base, name, answered: Vec::new(), own: None, server: None }
+    fn at(base: u64, op_id: Option<OpId>) -> Self {
+        Self { base, op_id, answered: Vec::new(), own: None, server: None, lead: Vec::new() }
     }
 
     fn is_of(&self, of: Incarnation) -> bool {
         Incarnation::of(self.base) == of
+    }
+
+    /// The server's text, if it is known, and what leads there from the one that is `here`.
+    pub(super) fn way_on(self, here: &TextNode) -> Option<(TextNode, Vec<TextOp>)> {
+        let server = self.server?;
+        let ops = lead_or_guess(self.lead, here, &server);
+        Some((server, ops))
     }
 }
 
@@ -95,6 +106,7 @@ impl Branches {
     pub(super) fn connection_lost(&mut self) {
         for branch in self.texts.values_mut() {
             branch.server = None;
+            branch.lead.clear();
         }
     }
 
@@ -137,6 +149,7 @@ impl Branches {
             // One of a text that is gone; nothing of it was sent since.
             *branch = Branch::at(base, None);
         }
+        branch.lead = difference(&own.segments(), &server.segments());
         branch.own = Some(own.clone());
         branch.server = Some(server);
         fresh.replace_text(id, own);
@@ -156,6 +169,7 @@ impl Branches {
             return;
         };
         let own = branch.own.get_or_insert_with(|| server.clone());
+        branch.lead = difference(&own.segments(), &server.segments());
         branch.server = Some(server);
         document.replace_text(&op.id, own.clone());
     }
@@ -168,10 +182,10 @@ impl Branches {
         if let (OpKind::UpdateText(update), Some(branch)) = (&mut message.kind, branch) {
             update.base_version = branch.base;
             update.ops = [&branch.answered, update.ops.as_slice()].concat();
-            if branch.name.is_none() {
-                branch.name.clone_from(&op.op_id);
+            if branch.op_id.is_none() {
+                branch.op_id.clone_from(&op.op_id);
             }
-            message.op_id.clone_from(&branch.name);
+            message.op_id.clone_from(&branch.op_id);
         }
         message
     }
@@ -180,14 +194,19 @@ impl Branches {
     /// is new in a pending update was taken.
     pub(super) fn hear(&mut self, op: &Op) -> bool {
         let OpKind::UpdateText(update) = &op.kind else { return true };
-        let branch = self.texts.get_mut(&op.id);
-        let Some(server) = branch.and_then(|branch| branch.server.as_mut()) else { return true };
+        let Some(Branch { server: Some(server), lead, .. }) = self.texts.get_mut(&op.id) else {
+            return true;
+        };
         let UpdateText { base_version, version, ops } = update;
         let after = version.unwrap_or(base_version.saturating_add(1));
         if after <= server.version() {
             return after == *base_version && ops.is_empty();
         }
         let _ = server.hear(update);
+        // What is the own of it, the text as it is here has too.
+        if op.op_id.is_none() {
+            lead.extend_from_slice(ops);
+        }
         true
     }
 
@@ -196,6 +215,11 @@ impl Branches {
         if let (OpKind::UpdateText(update), Some(branch)) = (&op.kind, self.texts.get_mut(&op.id)) {
             branch.answered.extend(update.ops.iter().cloned());
             branch.own = text_of(document, &op.id, Incarnation::of(branch.base)).cloned();
+            if let (Some(own), Some(server)) = (&branch.own, &branch.server) {
+                // As the server did: what it had accepted comes first.
+                let (_, over) = transform(&update.ops, &branch.lead, Order::After);
+                branch.lead = lead_or_guess(over, own, server);
+            }
         }
     }
 
@@ -204,7 +228,7 @@ impl Branches {
     pub(super) fn came_to_nothing(&mut self, id: &NodeId, of: Incarnation) {
         let branch = self.texts.get_mut(id).filter(|branch| branch.is_of(of));
         if let Some(branch) = branch.filter(|branch| branch.answered.is_empty()) {
-            branch.name = None;
+            branch.op_id = None;
         }
     }
 
@@ -221,15 +245,16 @@ impl Branches {
         }
     }
 
-    /// Ends a branch, if there is one: the server's text, and the text as it is here.
-    pub(super) fn close(
-        &mut self,
-        id: &NodeId,
-        of: Incarnation,
-    ) -> (Option<TextNode>, Option<TextNode>) {
-        if !self.texts.get(id).is_some_and(|branch| branch.is_of(of)) {
-            return (None, None);
-        }
-        self.texts.remove(id).map_or((None, None), |branch| (branch.server, branch.own))
+    /// Ends a branch, if there is one.
+    pub(super) fn close(&mut self, id: &NodeId, of: Incarnation) -> Option<Branch> {
+        self.texts.get(id).filter(|branch| branch.is_of(of))?;
+        self.texts.remove(id)
     }
+}
+
+/// The operations, if they lead from one text to the other; else a comparison of the two.
+fn lead_or_guess(ops: Vec<TextOp>, from: &TextNode, to: &TextNode) -> Vec<TextOp> {
+    let mut text = from.text().clone();
+    text.apply(&ops);
+    if text == *to.text() { ops } else { difference(&from.segments(), &to.segments()) }
 }

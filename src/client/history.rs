@@ -19,7 +19,8 @@ pub enum UndoPolicy {
     /// Undo restores what was there before the edit, as Liveblocks does.
     #[default]
     Replay,
-    /// Undo leaves alone what somebody else has changed since the edit, and whatever that lies in.
+    /// Undo leaves alone what somebody else has changed since the edit, and whatever that lies in. Of a LiveText it
+    /// takes back what was inserted and deleted, as ever; formats go back to what they were.
     ///
     /// Up to 65,536 places are remembered as written by others. Once there are more, any place counts as
     /// written until then.

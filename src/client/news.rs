@@ -1,7 +1,8 @@
 //! What others must have written while a connection was lost.
 //!
-//! The document that is loaded then holds what others wrote and what has arrived of the pending ops.
-//! What is at some time so while those are applied one by one, they explain.
+//! The document that is loaded after a reconnect holds what others wrote and those pending ops that have arrived. A
+//! difference is our own if it holds at some point while the pending ops are replayed one by one; whatever remains
+//! was written by others.
 
 use std::collections::BTreeMap;
 

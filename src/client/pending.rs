@@ -18,7 +18,7 @@ use super::branch::Branches;
 use super::footprint::{Footprint, Touches};
 use super::history::History;
 use super::news::{News, written_by};
-use super::text::{applied, expected, incarnation, is_update_of, text};
+use super::text::{applied, expected, is_update_of, text};
 use crate::document::{Savepoint, TextNode};
 use crate::edit::Session;
 use crate::inverse::Inverse;
@@ -58,11 +58,11 @@ struct Entry {
     mints: bool,
 }
 
-/// What is known of whether an op that is not answered has arrived, on connections that were lost.
+/// What lost connections say about whether an op that is not answered has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Arrival {
     /// It was under way on none.
-    NotYet,
+    Untried,
     /// It was under way on one. It may have arrived then, or arrive late, and come back as if it were
     /// somebody else's.
     Perhaps,
@@ -132,6 +132,10 @@ pub(super) struct Pending {
     branches: Branches,
     /// All ops before this one are under way on the present connection.
     unsent_from: u64,
+    /// The ops that were under way on a lost connection, by the nodes that they name.
+    tried: BTreeSet<(NodeId, u64)>,
+    /// Of all ops before this one it is noted that they have arrived.
+    arrived_to: u64,
     shortcuts: Shortcuts,
 }
 
@@ -247,7 +251,13 @@ impl Pending {
     /// Whether an op that names nobody may be one of these, which a lost connection has delivered
     /// at last.
     pub(super) fn may_be_own(&self, op: &Op) -> bool {
-        self.entries.values().any(|entry| entry.is_late(op))
+        self.tried_of(&op.id).any(|(_, entry)| entry.is_late(op))
+    }
+
+    /// The ops on a node that were under way on a lost connection.
+    fn tried_of(&self, id: &NodeId) -> impl Iterator<Item = (u64, &Entry)> {
+        let numbers = self.tried.range((id.clone(), 0)..=(id.clone(), u64::MAX));
+        numbers.filter_map(|(_, number)| Some((*number, self.entries.get(number)?.as_ref())))
     }
 
     /// Takes over ops that an edit has applied; returns what takes them back.
@@ -270,7 +280,7 @@ impl Pending {
                 corrected,
                 accepted: true,
                 delivery: Delivery::Unsent,
-                arrival: Arrival::NotYet,
+                arrival: Arrival::Untried,
                 mints: made == Made::Anew && matches!(op.kind, OpKind::Create(_)),
             };
             entry.fit();
@@ -301,6 +311,9 @@ impl Pending {
             if is_push(&entry.op) {
                 self.pushes.remove(&entry.op.id);
             }
+            if entry.arrival != Arrival::Untried {
+                self.tried.remove(&(entry.op.id.clone(), number));
+            }
             let under_way = matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain);
             if under_way && is_text_update(&entry.op) {
                 self.updating.remove(&entry.op.id);
@@ -314,13 +327,16 @@ impl Pending {
         self.unsent_from = 0;
         self.updating.clear();
         self.branches.connection_lost();
-        for entry in self.entries.values_mut() {
+        for (number, entry) in &mut self.entries {
             if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 entry.delivery = Delivery::Unknown;
                 self.branches.open_for(&entry.op);
-                if entry.arrival == Arrival::NotYet {
+                if entry.arrival == Arrival::Untried {
                     entry.arrival = Arrival::Perhaps;
                 }
+            }
+            if entry.arrival != Arrival::Untried {
+                self.tried.insert((entry.op.id.clone(), *number));
             }
         }
     }
@@ -395,7 +411,7 @@ impl Pending {
             let nothing = matches!(&entry.op.kind, OpKind::UpdateText(u) if u.ops.is_empty());
             entry.delivery == Delivery::Unsent && (entry.accepted || nothing)
         };
-        let same = before.op.id == after.op.id && incarnation(&before.op) == incarnation(&after.op);
+        let same = before.op.updated_text() == after.op.updated_text();
         if !same || !unsent(before) || !unsent(after) {
             return None;
         }
@@ -455,7 +471,7 @@ impl Pending {
     pub(super) fn confirm(&mut self, document: &mut Document, history: &mut History, op: &Op) {
         let own = self.own(op).map(|entry| &entry.op);
         let update = own.unwrap_or(op);
-        let of = incarnation(update).map(|of| (update.id.clone(), of));
+        let of = update.updated_text().map(|(id, of)| (id.clone(), of));
         if let Some((id, of)) = &of {
             if self.branches.has(document, id, *of) {
                 let own = own.cloned();
@@ -475,8 +491,8 @@ impl Pending {
             // It may come ahead of the echo that creates the text, which is not shown then.
             if let Some((id, of)) = &of {
                 self.branches.came_to_nothing(id, *of);
+                self.carry(document, history, id, expected.taken_back());
             }
-            self.carry(document, history, &expected.id(), expected.taken_back());
         } else {
             let heard = self.hear(document, op);
             if let Some(difference) = expected.differs_from(applied(op, &heard)) {
@@ -493,24 +509,24 @@ impl Pending {
         let heard = document.hear(op);
         if heard.is_accepted() && matches!(op.kind, OpKind::Create(_)) {
             self.branches.created(document, op);
-            self.infer_arrivals(|id| *id == op.id);
+            self.infer_arrivals(&op.id);
         }
         heard
     }
 
-    /// Notes which ops must have arrived, now that the server has certain nodes: one that an own op has
-    /// minted tells of that op, and of all that were sent before it.
-    fn infer_arrivals(&mut self, has: impl Fn(&NodeId) -> bool) {
-        let tells =
-            |entry: &Entry| entry.mints && entry.arrival != Arrival::NotYet && has(&entry.op.id);
-        let last = self.entries.iter().rfind(|(_, entry)| tells(entry));
-        let Some(last) = last.map(|(number, _)| *number) else { return };
+    /// Notes which ops must have arrived, now that the server has a node: if an own op has minted it, that op
+    /// and all that were sent before it.
+    fn infer_arrivals(&mut self, id: &NodeId) {
+        let Some(last) = self.tried_of(id).find(|(_, entry)| entry.mints).map(|(at, _)| at) else {
+            return;
+        };
         // Texts know by themselves; their updates need not be sent in the order of the ops.
-        for (_, entry) in self.entries.range_mut(..=last) {
+        for (_, entry) in self.entries.range_mut(self.arrived_to.min(last)..=last) {
             if !is_text_update(&entry.op) {
                 entry.arrival = Arrival::Certain;
             }
         }
+        self.arrived_to = self.arrived_to.max(last + 1);
     }
 
     /// The ops that are known to have arrived.
@@ -547,9 +563,9 @@ impl Pending {
         carry_on(document, history, id, beneath);
     }
 
-    /// Tells `history` what of that which leads from the confirmed document to the server's, `fresh`,
-    /// others must have written: what is at no time so while the pending ops are applied one by
-    /// one. The document is in its confirmed state, and is left so.
+    /// Tells `history` what others must have written: the differences between the confirmed document and the
+    /// server's, `fresh`, that hold at no point while the pending ops are replayed one by one. The document is in
+    /// its confirmed state, and is left so.
     pub(super) fn hear_news(
         &mut self,
         document: &mut Document,
@@ -688,7 +704,7 @@ impl Entry {
     /// Whether an op that names nobody looks like this one, on its way while a connection was lost.
     fn is_late(&self, op: &Op) -> bool {
         let sent = self.corrected.as_deref().unwrap_or(&self.op);
-        self.arrival != Arrival::NotYet && sent.id == op.id && sent.kind == op.kind
+        self.arrival != Arrival::Untried && sent.id == op.id && sent.kind == op.kind
     }
 }
 

@@ -72,8 +72,11 @@ impl Client {
         let (saved, mut document): (Saved, Document) = restore::read(KIND, bytes)?;
         let Saved { mut ids, loaded, pending } = saved;
         let pending = Pending::restored(pending, &mut document).map_err(RestoreError::malformed)?;
-        if ids.is_none() && !pending.is_empty() {
+        if !pending.is_empty() && ids.is_none() {
             return Err(RestoreError::malformed("nobody has made the pending ops"));
+        }
+        if !pending.is_empty() && !loaded {
+            return Err(RestoreError::malformed("no document was there for the pending ops"));
         }
         // Whatever the clocks say, no name is given again, also when they count on for another actor.
         if let Some(ids) = &mut ids {

@@ -7,20 +7,17 @@
 
 use crate::document::TextNode;
 use crate::op::{NodeContent, Op, OpKind};
-use crate::text::{Incarnation, TextOp, difference, invert, normalize};
+use crate::text::{Incarnation, TextOp, invert, normalize};
 use crate::{Document, NodeId, Outcome};
 
-/// The text that an op updates: there is none, unless it is a text update.
+/// The incarnation of the text that an op updates; `None` unless it is a text update.
 pub(super) fn incarnation(op: &Op) -> Option<Incarnation> {
-    match &op.kind {
-        OpKind::UpdateText(update) => Some(Incarnation::of(update.base_version)),
-        _ => None,
-    }
+    op.updated_text().map(|(_, of)| of)
 }
 
 /// Whether an op updates this text.
 pub(super) fn is_update_of(op: &Op, id: &NodeId, of: Incarnation) -> bool {
-    op.id == *id && incarnation(op) == Some(of)
+    op.updated_text() == Some((id, of))
 }
 
 /// Expresses an update on the present version of its text, if that is there.
@@ -51,7 +48,6 @@ pub(super) fn applied<'a>(op: &'a Op, outcome: &'a Outcome) -> &'a [TextOp] {
 /// What an own update was expected to do to its text.
 #[derive(Debug, Default)]
 pub(super) struct Expected {
-    id: Option<NodeId>,
     ops: Vec<TextOp>,
     taken_back: Vec<TextOp>,
 }
@@ -64,14 +60,10 @@ pub(super) fn expected(document: &Document, op: &Op) -> Expected {
     };
     let ops = normalize(text.text(), &update.ops);
     let taken_back = invert(text.text(), &ops);
-    Expected { id: Some(op.id.clone()), ops, taken_back }
+    Expected { ops, taken_back }
 }
 
 impl Expected {
-    pub(super) fn id(&self) -> NodeId {
-        self.id.clone().unwrap_or(NodeId::ROOT)
-    }
-
     pub(super) fn taken_back(&self) -> &[TextOp] {
         &self.taken_back
     }
@@ -106,13 +98,6 @@ pub(super) fn created(op: &Op, id: &NodeId, of: Incarnation) -> Option<TextNode>
         },
         _ => None,
     }
-}
-
-/// The operations that lead from a text of the document to `next`.
-pub(super) fn lead(document: &Document, id: &NodeId, next: &TextNode) -> Vec<TextOp> {
-    text(document, id)
-        .map(|text| difference(&text.segments(), &next.segments()))
-        .unwrap_or_default()
 }
 
 /// Whether a text is the same in two documents, apart from its version.

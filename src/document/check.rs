@@ -89,8 +89,7 @@ impl Document {
     #[inline]
     pub(crate) fn debug_check(&self) {
         // What a panic interrupts may be half done.
-        #[cfg(debug_assertions)]
-        if self.tree.len() <= 64 && !std::thread::panicking() {
+        if cfg!(debug_assertions) && self.tree.len() <= 64 && !std::thread::panicking() {
             debug_assert_eq!(self.check(), Ok(()));
         }
     }

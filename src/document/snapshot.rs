@@ -80,7 +80,8 @@ impl Document {
 
     /// Reads a [snapshot](Self::to_snapshot). The document has the default [`Limits`](crate::Limits).
     ///
-    /// O(n log n) for n bytes, and O(n) of memory, whoever made them.
+    /// O(n log n) for n bytes, and O(n) of memory, whoever made them. There is no checksum: bytes in which some bits
+    /// are wrong may be another snapshot, so a store that can damage them keeps one.
     ///
     /// # Errors
     /// If the bytes are not a snapshot as a whole: says where, and what is wrong there.

@@ -30,7 +30,7 @@ impl ListMut<'_> {
     /// Adds an item at the end; if others do so at the same time, at the end as it is by then.
     ///
     /// # Errors
-    /// If a limit is passed.
+    /// If a limit is exceeded.
     pub fn push(&mut self, value: impl Into<Lson>) -> Result<(), EditError> {
         self.session.push_item(self.node, value.into())
     }
@@ -38,7 +38,7 @@ impl ListMut<'_> {
     /// Adds an item before the one at `index`, or at the end if `index` is the length.
     ///
     /// # Errors
-    /// If `index` is greater than the length, or a limit is passed.
+    /// If `index` is greater than the length, or a limit is exceeded.
     pub fn insert(&mut self, index: usize, value: impl Into<Lson>) -> Result<(), EditError> {
         self.session.insert_item(self.node, index, value.into())
     }
@@ -54,7 +54,7 @@ impl ListMut<'_> {
     /// Replaces the item at `index`.
     ///
     /// # Errors
-    /// If `index` is not less than the length, or a limit is passed.
+    /// If `index` is not less than the length, or a limit is exceeded.
     pub fn set(&mut self, index: usize, value: impl Into<Lson>) -> Result<(), EditError> {
         self.session.set_item(self.node, index, value.into())
     }
@@ -67,7 +67,7 @@ impl ListMut<'_> {
         self.session.delete_item(self.node, index)
     }
 
-    /// Removes all items.
+    /// Removes all items, each by an op.
     ///
     /// # Errors
     /// If there are too many ops.
@@ -120,7 +120,7 @@ impl ListMut<'_> {
     /// equal, or by an equal `id` or `key` field.
     ///
     /// # Errors
-    /// If `target` is no array, or a limit is passed.
+    /// If `target` is no array, or a limit is exceeded.
     pub fn reconcile(&mut self, target: impl Into<Json>) -> Result<(), EditError> {
         self.session.reconcile(self.node, &target.into())
     }

@@ -19,7 +19,7 @@ impl MapMut<'_> {
     /// Sets the entry at `key`, replacing whatever is there.
     ///
     /// # Errors
-    /// If a limit is passed.
+    /// If a limit is exceeded.
     pub fn set(
         &mut self,
         key: impl Into<SmallStr>,
@@ -39,7 +39,7 @@ impl MapMut<'_> {
     /// Makes the map's JSON projection equal to `target` with few ops, as for objects.
     ///
     /// # Errors
-    /// If `target` is no object, or a limit is passed.
+    /// If `target` is no object, or a limit is exceeded.
     pub fn reconcile(&mut self, target: impl Into<Json>) -> Result<(), EditError> {
         self.session.reconcile(self.node, &target.into())
     }

@@ -22,7 +22,7 @@ impl ObjectMut<'_> {
     /// JSON becomes a field, a live structure a child.
     ///
     /// # Errors
-    /// If a limit is passed.
+    /// If a limit is exceeded.
     pub fn set(
         &mut self,
         key: impl Into<SmallStr>,
@@ -34,7 +34,7 @@ impl ObjectMut<'_> {
     /// Sets several fields and children at once; others stay.
     ///
     /// # Errors
-    /// If a limit is passed.
+    /// If a limit is exceeded.
     pub fn update<K: Into<SmallStr>, V: Into<Lson>>(
         &mut self,
         entries: impl IntoIterator<Item = (K, V)>,
@@ -104,7 +104,8 @@ impl ObjectMut<'_> {
     /// objects and arrays become LiveObjects and LiveLists; where an opaque JSON object or array
     /// was, an opaque one comes. Lists are compared as [`ListMut::reconcile`](super::ListMut::reconcile)
     /// says. A LiveText is changed where its segments come, but replaced where a string comes: to merge that with
-    /// what others type, leave the field out and use [`TextMut::set_text`](super::TextMut::set_text).
+    /// what others type, reconcile the fields around it one by one, and the text by
+    /// [`TextMut::set_text`](super::TextMut::set_text).
     ///
     /// ```
     /// use livetree::{Actor, Document, IdSource};
@@ -118,7 +119,7 @@ impl ObjectMut<'_> {
     /// ```
     ///
     /// # Errors
-    /// If `target` is no object, or a limit is passed.
+    /// If `target` is no object, or a limit is exceeded.
     pub fn reconcile(&mut self, target: impl Into<Json>) -> Result<(), EditError> {
         self.session.reconcile(self.node, &target.into())
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{EditError, Session, handle};
 use crate::document::{NodeIx, TextNode};
 use crate::op::{OpKind, UpdateText};
-use crate::text::{Attributes, Segment, TextOp, difference, normalize};
+use crate::text::{Attributes, Segment, TextOp, difference, normalize, signed};
 use crate::{Json, SmallStr};
 
 /// A LiveText that is being edited. Indexes and lengths are UTF-16 code units, as on the wire;
@@ -132,7 +132,7 @@ impl TextMut<'_> {
     }
 
     /// Replaces a range of UTF-8 bytes by text without attributes; an empty range inserts, empty
-    /// text deletes.
+    /// text deletes. An end within a character counts as before it.
     ///
     /// # Errors
     /// If there are too many ops.
@@ -225,10 +225,6 @@ impl Session<'_> {
         let update = UpdateText { base_version, version: None, ops };
         self.apply(node, OpKind::UpdateText(update))
     }
-}
-
-fn signed(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn scalars<K: Into<SmallStr>, V: Into<Json>>(

@@ -1,7 +1,8 @@
 //! Between [`Json`] and the rest of the world: serde, `serde_json` and Rust's integers.
 //!
 //! Integers up to 2^53 pass as integers, so that values compare equal to what `serde_json` reads;
-//! beyond that a double cannot tell neighbours apart, and conversion rounds to the nearest.
+//! beyond that a double cannot tell neighbours apart. JSON text is rounded to the nearest then, as it is wherever
+//! numbers are doubles; an integer of a Rust type that would be changed is an error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::error::{push_index, push_key};
 use super::{Json, JsonObject, Number, ReadLimits};
 use crate::SmallStr;
 
@@ -23,9 +25,42 @@ use crate::SmallStr;
 /// ```
 ///
 /// # Errors
-/// If the value's `Serialize` fails, or a map's keys are not strings.
+/// If the value's `Serialize` fails, a map's keys are not strings, or an integer is not exactly a double, as only some
+/// beyond 2^53 are: better is a string then, or `#[serde(serialize_with)]`. Floats that are not finite become null.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Json, serde_json::Error> {
-    serde_json::to_value(value).map(Json::from)
+    let value = serde_json::to_value(value)?;
+    match inexact(&value) {
+        None => Ok(Json::from(value)),
+        Some((number, at)) => Err(<serde_json::Error as serde::ser::Error>::custom(format!(
+            "the integer {number}{} is not exactly a double",
+            if at.is_empty() { String::new() } else { format!(" at {at}") }
+        ))),
+    }
+}
+
+/// The first integer in a value that no double is equal to, and the JSON Pointer to it.
+fn inexact(value: &serde_json::Value) -> Option<(&serde_json::Number, String)> {
+    match value {
+        serde_json::Value::Number(number) => {
+            let integer = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from))?;
+            #[expect(clippy::cast_possible_truncation, reason = "it is one, or they are not equal")]
+            let is_exact = number.as_f64().is_some_and(|double| double as i128 == integer);
+            (!is_exact).then(|| (number, String::new()))
+        }
+        serde_json::Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            let (number, below) = inexact(item)?;
+            let mut at = String::new();
+            push_index(&mut at, index);
+            Some((number, at + &below))
+        }),
+        serde_json::Value::Object(entries) => entries.iter().find_map(|(key, value)| {
+            let (number, below) = inexact(value)?;
+            let mut at = String::new();
+            push_key(&mut at, key);
+            Some((number, at + &below))
+        }),
+        _ => None,
+    }
 }
 
 /// The text of a value whose `Serialize` cannot fail, to be read by [`from_text`].

@@ -367,6 +367,26 @@ proptest! {
 }
 
 #[test]
+fn integers_are_not_changed_silently() {
+    #[derive(serde::Serialize)]
+    struct Row {
+        id: u64,
+    }
+    for id in [0, (1 << 53) - 1, 1 << 53, 1 << 60, 1_234_567_890_123_456_768] {
+        let json = super::to_json(&Row { id }).unwrap();
+        assert_eq!(
+            json.get("id").and_then(Json::as_f64).map(|id| format!("{id:.0}")),
+            Some(id.to_string())
+        );
+    }
+    for id in [(1 << 53) + 1, 1_234_567_890_123_456_789, u64::MAX] {
+        let error = super::to_json(&[Row { id: 1 }, Row { id }]).unwrap_err().to_string();
+        assert_eq!(error, format!("the integer {id} at /1/id is not exactly a double"));
+    }
+    assert!(super::to_json(&i64::MIN).is_ok() && super::to_json(&(i64::MIN + 1)).is_err());
+}
+
+#[test]
 fn writing_does_not_recurse() {
     const LEVELS: usize = 100_000;
     let mut json = Json::array([]);

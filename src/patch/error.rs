@@ -92,15 +92,15 @@ pub enum PatchReason {
         /// What would be wrong with it.
         why: &'static str,
     },
-    /// The change would pass a limit.
+    /// The change would exceed a limit.
     #[error(transparent)]
     Limit(LimitError),
     /// The document does not take the op that the operation became.
     #[error(transparent)]
     Rejected(Rejection),
     /// The edit that the operation became cannot be made.
-    #[error("{0}")]
-    Edit(String),
+    #[error(transparent)]
+    Edit(EditError),
     /// The patch's text is not JSON, or not an array of objects.
     #[error("{0}")]
     Malformed(JsonError),
@@ -133,7 +133,7 @@ pub enum PatchReason {
 }
 
 impl PatchError {
-    /// Whether the patch would have passed a limit.
+    /// Whether the patch would have exceeded a limit.
     pub fn is_limit(&self) -> bool {
         matches!(self.reason, PatchReason::Limit(_))
     }
@@ -200,6 +200,7 @@ impl std::error::Error for PatchError {
             PatchReason::Value(error) => Some(error),
             PatchReason::Limit(error) => Some(error),
             PatchReason::Rejected(error) => Some(error),
+            PatchReason::Edit(error) => Some(error),
             PatchReason::Malformed(error) => Some(error),
             _ => None,
         }
@@ -213,7 +214,7 @@ impl From<EditError> for PatchReason {
             EditError::IndexPastEnd { index, len, .. } => Self::IndexPastEnd { index, len },
             EditError::Limit(limit) => Self::Limit(limit),
             EditError::Rejected(rejection) => Self::Rejected(rejection),
-            other => Self::Edit(other.to_string()),
+            other => Self::Edit(other),
         }
     }
 }

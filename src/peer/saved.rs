@@ -17,8 +17,8 @@ struct Saved {
 }
 
 impl Peer {
-    /// The peer as bytes, to be [restored](Self::restore) as it is, or as another one that joins. Steps of undo and
-    /// options are not part of it.
+    /// The peer as bytes, to be [restored](Self::restore) as it is, or as another one that joins. Undo steps,
+    /// cursors and options are not part of it.
     ///
     /// Who goes on with an actor must have all that was ever sent in its name: save before sending.
     ///

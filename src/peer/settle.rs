@@ -5,12 +5,15 @@ use super::{END, Entry, Peer, Version};
 impl Peer {
     /// Lets go of what it takes to take back ops that everybody has, and tells how many these are.
     ///
-    /// `others` are the versions of all other peers that will ever edit or take in turns, as they last told
-    /// them; nothing is settled as long as one of them has something that is not here. Who is left out can
-    /// join with a [copy](Self::save) only, and what it has edited is refused. What somebody edits without
-    /// having seen an op keeps that from being settled until all have that edit too.
+    /// `others` are the last known versions of all other peers that will ever edit or take in turns. Nothing is
+    /// settled while one of them has ops that are missing here. A peer that is left out has to join again with a
+    /// [copy](Self::save), and what it has edited meanwhile is refused.
     ///
-    /// O(n) for n ops in the log; more if they were made without hearing of each other.
+    /// The log is let go of up to a point that everybody has passed, such that whoever made an op behind it had all
+    /// before it. While several edit without a pause, each op unseen by the author of another, there is no such
+    /// point; it comes at the first pause that is as long as ops are under way.
+    ///
+    /// O(n) for n ops in the log; O(n²) at worst, if many were made without hearing of each other.
     pub fn settle<'a>(&mut self, others: impl IntoIterator<Item = &'a Version>) -> usize {
         let mut counter = END;
         let mut common = self.version.clone();
@@ -37,8 +40,8 @@ impl Peer {
         count
     }
 
-    /// The greatest number of ops, not above this, that can be settled without the others: whose counters are
-    /// less, and which the authors of all others have seen.
+    /// The longest prefix of the log, of at most so many ops, that can be settled: no op behind it has the counter
+    /// of its last, and the authors of all ops behind it had seen it.
     fn border(&self, mut count: usize) -> usize {
         let mut unchecked = self.log.len();
         let mut before = Version::new();

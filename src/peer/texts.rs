@@ -14,6 +14,10 @@ use crate::op::{OpKind, UpdateText};
 use crate::text::{Incarnation, Text, TextOp};
 use crate::{Document, NodeId, Op};
 
+/// How far walks that are kept are apart, and how many are kept.
+const KEPT_EVERY: usize = 64;
+const KEPT: usize = 2;
+
 /// What was applied to each text.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
@@ -28,6 +32,9 @@ struct Life {
     version: Version,
     /// The latest ones as runs, if that was needed.
     walked: Option<Walked>,
+    /// The same up to earlier ones, each further than the one before: for when the latest are taken back, since what
+    /// comes late mostly is not very late.
+    kept: Vec<Walked>,
 }
 
 #[derive(Debug)]
@@ -45,19 +52,11 @@ struct Update {
 }
 
 /// A walk through the updates from a number on, and up to another.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Walked {
     from: usize,
     to: usize,
     walk: Walk,
-}
-
-/// The text that an op updates.
-pub(super) fn updated(op: &Op) -> Option<(NodeId, Incarnation)> {
-    match &op.kind {
-        OpKind::UpdateText(update) => Some((op.id.clone(), Incarnation::of(update.base_version))),
-        _ => None,
-    }
 }
 
 impl Update {
@@ -95,12 +94,14 @@ impl Texts {
 
     /// Forgets the updates of the entry with this stamp and of all later ones, which were taken back.
     pub(super) fn take_back(&mut self, op: &Op, stamp: Stamp) {
-        let Some(life) = updated(op).and_then(|of| self.texts.get_mut(&of)) else { return };
+        let Some((id, of)) = op.updated_text() else { return };
+        let Some(life) = self.texts.get_mut(&(id.clone(), of)) else { return };
         let len = life.updates.partition_point(|update| update.stamp < stamp);
         for update in life.updates.drain(len..).rev() {
             life.version.set(update.stamp.actor, update.version_before);
         }
         life.walked = life.walked.take().filter(|walked| walked.to <= len);
+        life.kept.retain(|walked| walked.to <= len);
     }
 
     /// What the updates of a text have come to that were not `had` before, none of which comes before `first`.
@@ -126,6 +127,7 @@ impl Texts {
             if settled > 0 {
                 life.updates.drain(..settled);
                 life.walked = None;
+                life.kept.clear();
             }
         }
         self.texts.retain(|_, life| !life.updates.is_empty());
@@ -145,11 +147,20 @@ impl Life {
 
     /// A walk through all updates here from this one on.
     fn walk_from(&mut self, from: usize) -> &mut Walked {
+        self.kept.retain(|walked| walked.from == from);
         let known = self.walked.take().filter(|walked| walked.from == from);
-        let walked = self.walked.insert(known.unwrap_or_else(|| {
+        let walked = known.or_else(|| self.kept.last().cloned()).unwrap_or_else(|| {
             let len = self.updates.get(from).map_or(0, |first| first.len_before);
             Walked { from, to: from, walk: Walk::new(len) }
-        }));
+        });
+        let walked = self.walked.insert(walked);
+        let kept_to = self.kept.last().map_or(from, |kept| kept.to);
+        if walked.to >= kept_to + KEPT_EVERY {
+            if self.kept.len() == KEPT {
+                self.kept.remove(0);
+            }
+            self.kept.push(walked.clone());
+        }
         for update in self.updates.get(walked.to..).unwrap_or_default() {
             walked.walk.update(update.stamp, &update.seen(), &update.ops);
             walked.to += 1;

@@ -14,7 +14,7 @@ use crate::{Actor, Op};
 pub struct Turn {
     /// Who made the ops.
     pub actor: Actor,
-    /// The actor's ops before these have lesser counters than this; all others of them come in earlier turns.
+    /// The counters of all earlier ops of this actor are below this; those come in earlier turns.
     pub after: u64,
     /// What the actor had of others then.
     #[serde(default, skip_serializing_if = "Version::is_empty")]

@@ -3,19 +3,20 @@
 use std::mem;
 
 use super::{Made, Peer};
-use crate::Changes;
 use crate::change::Origin;
 use crate::client::{Step, UndoOptions};
 use crate::edit::Session;
 use crate::inverse::Inverse;
+use crate::{Changes, EditError};
 
 impl Peer {
-    /// Takes back the latest own step that is not undone. `None` if there is none.
+    /// Takes back the latest own step that is not undone. `None` if there is none, or no name for the ops is
+    /// left ([`EditError::NoOpIdLeft`](crate::EditError::NoOpIdLeft)).
     ///
     /// The inverse is an edit like any other, and others hear of it as of one.
     pub fn undo(&mut self) -> Option<Changes> {
         let step = self.history.pop_undo()?;
-        let (inverse, changes) = self.run_step(&step);
+        let (inverse, changes) = self.run_step(&step)?;
         self.history.undone(inverse);
         Some(changes.from(Origin::Undo))
     }
@@ -23,20 +24,21 @@ impl Peer {
     /// Takes back the latest undo. `None` if there is none, or an edit came after it.
     pub fn redo(&mut self) -> Option<Changes> {
         let step = self.history.pop_redo()?;
-        let (inverse, changes) = self.run_step(&step);
+        let (inverse, changes) = self.run_step(&step)?;
         self.history.redone(inverse);
         Some(changes.from(Origin::Redo))
     }
 
-    fn run_step(&mut self, step: &Step) -> (Inverse, Changes) {
+    fn run_step(&mut self, step: &Step) -> Option<(Inverse, Changes)> {
         let history = mem::take(&mut self.history);
         let edit = |session: &mut Session<'_>| {
             history.run(step, session);
-            Ok(())
+            // The last name was perhaps that of the step's last op; there is none for another edit then.
+            if session.ids.has_op_id() { Ok(()) } else { Err(EditError::NoOpIdLeft) }
         };
-        let made = self.make(edit, |why| why);
+        let made = self.make(edit);
         self.history = history;
-        made.map_or_else(|_| Default::default(), |Made { inverse, changes, .. }| (inverse, changes))
+        made.ok().map(|Made { inverse, changes, .. }| (inverse, changes))
     }
 
     /// Whether there is a step to undo.
@@ -54,7 +56,7 @@ impl Peer {
         self.history.pause();
     }
 
-    /// Ends the step that [`pause_history`](Self::pause_history) began.
+    /// Ends the step that [`pause_history`](Self::pause_history) began. So does an undo, which takes it back.
     pub fn resume_history(&mut self) {
         self.history.resume();
     }
@@ -75,7 +77,7 @@ impl Peer {
         self.history.clear();
     }
 
-    /// How many steps can be undone: 50, unless said otherwise.
+    /// Sets how many steps can be undone. The default is 50; 0 turns undo off.
     pub fn set_undo_capacity(&mut self, steps: usize) {
         self.history.set_options(UndoOptions::default().capacity(steps));
     }

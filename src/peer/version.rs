@@ -8,9 +8,8 @@ use crate::Actor;
 
 /// Which ops a peer has: a version vector.
 ///
-/// Peers take the ops of an actor in order and without gaps, so one number an actor says it all: a bound below
-/// which are the counters of all ops of that actor that the peer has. As JSON it is an object of these by
-/// actor.
+/// Peers take the ops of an actor in order and without gaps, so one number for each actor suffices: a bound above
+/// the counters of all its ops that the peer has. As JSON it is an object from actors to bounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(BTreeMap<Actor, u64>);

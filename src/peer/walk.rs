@@ -8,7 +8,8 @@
 //! and not kept up to date.
 //!
 //! Of two that insert at the same place the later one comes behind what the earlier one has typed there. So
-//! what is typed forward stays together.
+//! what is typed forward stays together, and what one author types there is one run, however many updates it
+//! came in: of those another author had all up to one of them, which is a beginning of the run.
 
 use smallvec::SmallVec;
 
@@ -21,44 +22,66 @@ use crate::text::{Text, TextOp, clip, signed, utf16_len};
 pub(super) struct Walk {
     runs: Vec<Run>,
     /// Who made the updates.
-    actors: Vec<Actor>,
+    authors: Vec<Author>,
 }
 
-/// The name of an update: the number of its actor in the walk, and its counter.
+/// Somebody who made updates. The units that he inserted are numbered in the order of his updates.
+#[derive(Clone, Debug)]
+struct Author {
+    actor: Actor,
+    /// How many units he has inserted.
+    inserted: usize,
+    /// The counters of his updates, and how many units were inserted once each was made.
+    updates: Vec<(u64, usize)>,
+}
+
+/// The name of an update: the number of its author in the walk, and its counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Name {
-    actor: usize,
+    author: usize,
     counter: u64,
 }
 
-/// What the author of an update had: the bound of each actor's updates, by its number.
-struct Bounds(Vec<u64>);
+/// What somebody had of each author, by the number of that.
+struct Had(Vec<Bound>);
 
-impl Bounds {
-    fn have(&self, update: Name) -> bool {
-        self.0.get(update.actor).is_some_and(|bound| *bound > update.counter)
+#[derive(Clone, Copy, Default)]
+struct Bound {
+    /// The updates with lesser counters.
+    counter: u64,
+    /// So many units, which these inserted.
+    units: usize,
+}
+
+impl Had {
+    fn of(&self, author: usize) -> Bound {
+        self.0.get(author).copied().unwrap_or_default()
+    }
+
+    fn has(&self, update: Name) -> bool {
+        self.of(update.author).counter > update.counter
     }
 }
 
-/// A piece of text that was inserted at once, as far as it has not been split.
+/// A piece of text that one author inserted from left to right, each unit behind the one before it.
 #[derive(Clone, Debug)]
 struct Run {
-    /// The update that inserted it; `None` if it was there before.
-    by: Option<Name>,
-    /// Where it begins in all that was inserted by that update.
+    /// The number of the author; `None` if it was there before.
+    by: Option<usize>,
+    /// The number of its first unit.
     start: usize,
     /// In UTF-16 units.
     len: usize,
-    /// Behind which unit it was inserted; of runs that were there before this means nothing.
+    /// Behind which unit its first was inserted; of runs that were there before this means nothing.
     behind: Option<Unit>,
     /// The updates that deleted it.
     deleted_by: SmallVec<[Name; 1]>,
 }
 
-/// A unit of text, by who inserted it and which one of that it is.
+/// A unit of text, by who inserted it and its number among those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unit {
-    by: Option<Name>,
+    by: Option<usize>,
     at: usize,
 }
 
@@ -67,27 +90,45 @@ impl Run {
         !self.deleted_by.is_empty()
     }
 
-    /// Whether the author of an update had it.
-    fn was_inserted(&self, seen: &Bounds) -> bool {
-        self.by.is_none_or(|by| seen.have(by))
+    /// How much of it somebody had, be it deleted or not.
+    fn inserted(&self, had: &Had) -> usize {
+        let units = self.by.map_or(usize::MAX, |author| had.of(author).units);
+        units.saturating_sub(self.start).min(self.len)
     }
 
-    /// Whether it was in the text as the author of an update had it.
-    fn was_there(&self, seen: &Bounds) -> bool {
-        self.was_inserted(seen) && !self.deleted_by.iter().any(|by| seen.have(*by))
+    /// How much of it was in the text as somebody had it.
+    fn there(&self, had: &Had) -> usize {
+        if self.deleted_by.iter().any(|by| had.has(*by)) { 0 } else { self.inserted(had) }
     }
 
     fn contains(&self, unit: Unit) -> bool {
         self.by == unit.by && (self.start..self.start + self.len).contains(&unit.at)
     }
 
-    /// Cuts it in two; both were inserted at once, and the second behind the first.
+    fn unit(&self, at: usize) -> Unit {
+        Unit { by: self.by, at: self.start + at }
+    }
+
+    /// Cuts it in two.
     fn split(&mut self, at: usize) -> Self {
-        let len = self.len - at;
+        let rest = Self {
+            by: self.by,
+            start: self.start + at,
+            len: self.len - at,
+            behind: at.checked_sub(1).map(|last| self.unit(last)),
+            deleted_by: self.deleted_by.clone(),
+        };
         self.len = at;
-        let start = self.start + at;
-        let behind = Some(Unit { by: self.by, at: start - 1 });
-        Self { by: self.by, start, len, behind, deleted_by: self.deleted_by.clone() }
+        rest
+    }
+
+    /// Whether the two, of which the other comes right behind this one, are as one that was cut there.
+    fn goes_on_with(&self, next: &Self) -> bool {
+        let last = self.len.checked_sub(1).map(|last| self.unit(last));
+        self.by == next.by
+            && self.start + self.len == next.start
+            && next.behind == last
+            && self.deleted_by == next.deleted_by
     }
 }
 
@@ -95,13 +136,15 @@ impl Walk {
     /// From a text of this length on.
     pub(super) fn new(len: usize) -> Self {
         let run = Run { by: None, start: 0, len, behind: None, deleted_by: SmallVec::new() };
-        Self { runs: if len == 0 { Vec::new() } else { vec![run] }, actors: Vec::new() }
+        Self { runs: if len == 0 { Vec::new() } else { vec![run] }, authors: Vec::new() }
     }
 
     /// Takes in the next update, and tells what it does to the text as it is here. O(n) for n runs.
     pub(super) fn update(&mut self, stamp: Stamp, seen: &Seen<'_>, ops: &[TextOp]) -> Vec<TextOp> {
-        let (update, seen) = self.named(stamp, seen);
-        let mut inserted = 0;
+        let author = self.author(stamp.actor);
+        let update = Name { author, counter: stamp.counter };
+        let had =
+            self.had(|actor| if actor == seen.actor { u64::MAX } else { seen.others.get(actor) });
         let mut effects = Vec::with_capacity(ops.len());
         for op in ops {
             match op {
@@ -110,13 +153,12 @@ impl Walk {
                     if len == 0 {
                         continue;
                     }
-                    let index = signed(self.insert(update, &seen, *index, inserted, len));
-                    inserted += len;
+                    let index = signed(self.insert(author, &had, *index, len));
                     let (text, attributes) = (text.clone(), attributes.clone());
                     effects.push(TextOp::Insert { index, text, attributes });
                 }
                 TextOp::Delete { index, length } => {
-                    self.change(&seen, (*index, *length), |run, at| {
+                    self.change(&had, (*index, *length), |run, at| {
                         if !run.is_deleted() {
                             let (index, length) = (signed(at), signed(run.len));
                             effects.push(TextOp::Delete { index, length });
@@ -125,7 +167,7 @@ impl Walk {
                     });
                 }
                 TextOp::Format { index, length, attributes } => {
-                    self.change(&seen, (*index, *length), |run, at| {
+                    self.change(&had, (*index, *length), |run, at| {
                         if !run.is_deleted() {
                             let (index, length) = (signed(at), signed(run.len));
                             let attributes = attributes.clone();
@@ -135,76 +177,83 @@ impl Walk {
                 }
             }
         }
+        if let Some(Author { inserted, updates, .. }) = self.authors.get_mut(author) {
+            updates.push((stamp.counter, *inserted));
+        }
         effects
     }
 
     /// What leads to the text that is here from what it would be without the updates that were not `had`.
     pub(super) fn news(&self, text: &Text, had: &Version) -> Vec<TextOp> {
-        let bounds = Bounds(self.actors.iter().map(|actor| had.get(*actor)).collect());
+        let had = self.had(|actor| had.get(actor));
         let mut news = Vec::new();
         // What is new up to here, and not told yet.
         let mut new = 0..0;
         for run in &self.runs {
-            let (was_there, is_there) = (run.was_there(&bounds), !run.is_deleted());
-            if !was_there {
-                new.end += if is_there { run.len } else { 0 };
-                continue;
+            let there = run.there(&had);
+            if there > 0 {
+                news.extend(text.insertions(new.clone()));
+                let at = new.end;
+                if run.is_deleted() {
+                    news.push(TextOp::Delete { index: signed(at), length: signed(there) });
+                    new = at..at;
+                } else {
+                    new = at + there..at + there;
+                }
             }
-            news.extend(text.insertions(new.clone()));
-            let at = new.end;
-            if is_there {
-                new = at + run.len..at + run.len;
-            } else {
-                news.push(TextOp::Delete { index: signed(at), length: signed(run.len) });
-                new = at..at;
-            }
+            new.end += if run.is_deleted() { 0 } else { run.len - there };
         }
         news.extend(text.insertions(new));
         news
     }
 
-    /// The name of an update, and what its author had.
-    fn named(&mut self, stamp: Stamp, seen: &Seen<'_>) -> (Name, Bounds) {
-        let known = self.actors.iter().position(|actor| *actor == stamp.actor);
-        let actor = known.unwrap_or_else(|| {
-            self.actors.push(stamp.actor);
-            self.actors.len() - 1
-        });
-        let bound = |of: &Actor| if *of == seen.actor { u64::MAX } else { seen.others.get(*of) };
-        let bounds = Bounds(self.actors.iter().map(bound).collect());
-        (Name { actor, counter: stamp.counter }, bounds)
+    /// The number of an author, who perhaps gets one.
+    fn author(&mut self, actor: Actor) -> usize {
+        let known = self.authors.iter().position(|author| author.actor == actor);
+        known.unwrap_or_else(|| {
+            self.authors.push(Author { actor, inserted: 0, updates: Vec::new() });
+            self.authors.len() - 1
+        })
     }
 
-    /// Inserts a run, of which the update has inserted so much before, and tells where it is in the text as it
-    /// is here.
-    fn insert(
-        &mut self,
-        update: Name,
-        seen: &Bounds,
-        index: i64,
-        start: usize,
-        len: usize,
-    ) -> usize {
+    /// What somebody had who had the updates with counters below these.
+    fn had(&self, counter: impl Fn(Actor) -> u64) -> Had {
+        let bound = |author: &Author| {
+            let counter = counter(author.actor);
+            let updates = author.updates.partition_point(|(of, _)| *of < counter);
+            let last = updates.checked_sub(1).and_then(|last| author.updates.get(last));
+            let units = match counter {
+                // Those of the update itself, too.
+                u64::MAX => usize::MAX,
+                _ => last.map_or(0, |(_, units)| *units),
+            };
+            Bound { counter, units }
+        };
+        Had(self.authors.iter().map(bound).collect())
+    }
+
+    /// Inserts a run, and tells where it is in the text as it is here.
+    fn insert(&mut self, author: usize, had: &Had, index: i64, len: usize) -> usize {
         // Behind the unit before the index, or else behind the last one that was there.
-        let (mut at, mut behind) = (0, None);
+        let (mut first, mut behind) = (0, None);
         let mut left = clip(index, usize::MAX);
         let mut runs = self.runs.iter().enumerate();
         while left > 0 {
             let Some((number, run)) = runs.next() else { break };
-            if run.was_there(seen) {
-                let len = left.min(run.len);
+            let len = left.min(run.there(had));
+            if len > 0 {
                 left -= len;
-                at = number + 1;
-                behind = Some((Unit { by: run.by, at: run.start + len - 1 }, len));
+                first = number + 1;
+                behind = Some((run.unit(len - 1), len));
             }
         }
         if let Some((_, len)) = behind {
-            self.split(at - 1, len);
+            self.split(first - 1, len);
         }
         let behind = behind.map(|(unit, _)| unit);
         // Others that the author had not seen may have inserted here before.
-        let first = at;
-        while let Some(run) = self.runs.get(at).filter(|run| !run.was_inserted(seen)) {
+        let mut at = first;
+        while let Some(run) = self.runs.get(at).filter(|run| run.inserted(had) == 0) {
             let passed = self.runs.get(first..at).unwrap_or_default();
             let is_here = run.behind == behind
                 || run.behind.is_some_and(|unit| passed.iter().rev().any(|run| run.contains(unit)));
@@ -215,8 +264,14 @@ impl Walk {
         }
         let before = self.runs.iter().take(at).filter(|run| !run.is_deleted());
         let place = before.map(|run| run.len).sum();
+        let start = self.authors.get_mut(author).map_or(0, |author| {
+            author.inserted += len;
+            author.inserted - len
+        });
         let deleted_by = SmallVec::new();
-        self.runs.insert(at, Run { by: Some(update), start, len, behind, deleted_by });
+        self.runs.insert(at, Run { by: Some(author), start, len, behind, deleted_by });
+        self.join(at);
+        self.join(first);
         place
     }
 
@@ -224,7 +279,7 @@ impl Walk {
     /// in the text as it is here.
     fn change(
         &mut self,
-        seen: &Bounds,
+        had: &Had,
         (index, length): (i64, i64),
         mut change: impl FnMut(&mut Run, usize),
     ) {
@@ -233,18 +288,22 @@ impl Walk {
         let mut left = end.saturating_sub(skip);
         let (mut number, mut here) = (0, 0);
         while left > 0 {
-            let was_there = self.runs.get(number).is_some_and(|run| run.was_there(seen));
-            if was_there {
-                self.split(number, if skip > 0 { skip } else { left });
+            let Some(there) = self.runs.get(number).map(|run| run.there(had)) else { return };
+            if skip > 0 {
+                if skip < there {
+                    self.split(number, skip);
+                }
+                skip -= skip.min(there);
+            } else if there > 0 {
+                let len = left.min(there);
+                self.split(number, len);
+                left -= len;
+                if let Some(run) = self.runs.get_mut(number) {
+                    change(run, here);
+                }
             }
-            let Some(run) = self.runs.get_mut(number) else { return };
-            if was_there && skip > 0 {
-                skip -= run.len;
-            } else if was_there {
-                left -= run.len;
-                change(run, here);
-            }
-            here += if run.is_deleted() { 0 } else { run.len };
+            here +=
+                self.runs.get(number).map_or(0, |run| if run.is_deleted() { 0 } else { run.len });
             number += 1;
         }
     }
@@ -255,5 +314,185 @@ impl Walk {
             let rest = run.split(at);
             self.runs.insert(number + 1, rest);
         }
+    }
+
+    /// Makes one of a run and the one before it, if that is what they are.
+    fn join(&mut self, number: usize) {
+        let Some(before) = number.checked_sub(1) else { return };
+        if let Some([first, next]) = self.runs.get_mut(before..=number) {
+            if first.goes_on_with(next) {
+                first.len += next.len;
+                self.runs.remove(number);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same unit by unit, each of which is told by its update and its number in that.
+    #[derive(Default)]
+    struct Model {
+        units: Vec<ModelUnit>,
+    }
+
+    #[derive(Clone)]
+    struct ModelUnit {
+        by: Stamp,
+        at: usize,
+        behind: Option<(Stamp, usize)>,
+        deleted_by: Vec<Stamp>,
+    }
+
+    impl Model {
+        fn was_there(unit: &ModelUnit, seen: &Seen<'_>) -> bool {
+            seen.has(unit.by) && !unit.deleted_by.iter().any(|by| seen.has(*by))
+        }
+
+        /// Where the units are that the author of an update had.
+        fn places(&self, seen: &Seen<'_>) -> Vec<usize> {
+            (0..self.units.len()).filter(|at| Self::was_there(&self.units[*at], seen)).collect()
+        }
+
+        /// The text after the update, as the names of its units.
+        fn update(&mut self, stamp: Stamp, seen: &Seen<'_>, ops: &[TextOp]) -> Vec<(Stamp, usize)> {
+            let mut inserted = 0;
+            for op in ops {
+                match op {
+                    TextOp::Insert { index, text, .. } => {
+                        let places = self.places(seen);
+                        let before = clip(*index, places.len()).checked_sub(1).map(|at| places[at]);
+                        let first = before.map_or(0, |at| at + 1);
+                        let behind = before.map(|at| (self.units[at].by, self.units[at].at));
+                        let is_here = |at: usize| {
+                            let unit = &self.units[at];
+                            let passed =
+                                self.units[first..at].iter().map(|unit| Some((unit.by, unit.at)));
+                            !seen.has(unit.by)
+                                && (unit.behind == behind
+                                    || passed.into_iter().any(|name| name == unit.behind))
+                        };
+                        let end = (first..self.units.len()).find(|at| !is_here(*at));
+                        let at = end.unwrap_or(self.units.len());
+                        let mut behind = behind;
+                        let units = (inserted..inserted + utf16_len(text)).map(|number| {
+                            let behind = behind.replace((stamp, number));
+                            ModelUnit { by: stamp, at: number, behind, deleted_by: Vec::new() }
+                        });
+                        let units: Vec<_> = units.collect();
+                        inserted += units.len();
+                        self.units.splice(at..at, units);
+                    }
+                    TextOp::Delete { index, length } => {
+                        let places = self.places(seen);
+                        let end = clip(index.saturating_add(*length), places.len());
+                        for at in clip(*index, places.len())..end {
+                            self.units[places[at]].deleted_by.push(stamp);
+                        }
+                    }
+                    TextOp::Format { .. } => {}
+                }
+            }
+            let there = self.units.iter().filter(|unit| unit.deleted_by.is_empty());
+            there.map(|unit| (unit.by, unit.at)).collect()
+        }
+    }
+
+    /// Who of three makes the update, how much of the others' it has heard of, and what it does.
+    type Step = (usize, [usize; 3], Vec<(bool, i64, i64)>);
+
+    fn step() -> impl Strategy<Value = Step> {
+        let op = (prop::bool::weighted(0.7), 0..12_i64, 1..4_i64);
+        (0..3_usize, prop::array::uniform3(0..4_usize), prop::collection::vec(op, 1..3))
+    }
+
+    proptest! {
+        /// Runs are as units; and what is told of others' updates leads from the text without them to the text.
+        #[test]
+        fn runs_are_as_units(steps in prop::collection::vec(step(), 0..30)) {
+            let (mut walk, mut model) = (Walk::new(0), Model::default());
+            let mut shown: Vec<(Stamp, usize)> = Vec::new();
+            let mut heard: [Version; 3] = std::array::from_fn(|_| Version::new());
+            let mut made: [Vec<u64>; 3] = Default::default();
+            for (counter, (author, hear, ops)) in (0_u64..).zip(steps) {
+                let actor = |author: usize| Actor(u32::try_from(author).unwrap());
+                let stamp = Stamp { counter, actor: actor(author) };
+                for other in 0..3 {
+                    // So many of the other's updates are still unheard of.
+                    let known = made[other].len().saturating_sub(hear[other]);
+                    let bound = made[other].get(known).copied().unwrap_or(counter);
+                    if bound > heard[author].get(actor(other)) {
+                        heard[author].set(actor(other), bound);
+                    }
+                }
+                let seen = Seen { actor: stamp.actor, others: &heard[author] };
+                let ops: Vec<TextOp> = ops.into_iter().map(|(inserts, index, length)| {
+                    let text = "x".repeat(usize::try_from(length).unwrap());
+                    if inserts {
+                        TextOp::Insert { index, text: text.into(), attributes: None }
+                    } else {
+                        TextOp::Delete { index, length }
+                    }
+                }).collect();
+                let expected = model.update(stamp, &seen, &ops);
+                let mut inserted = 0;
+                for op in walk.update(stamp, &seen, &ops) {
+                    match op {
+                        TextOp::Insert { index, text, .. } => {
+                            let at = clip(index, usize::MAX);
+                            let units = (inserted..).take(text.len()).map(|at| (stamp, at));
+                            inserted += text.len();
+                            shown.splice(at..at, units.collect::<Vec<_>>());
+                        }
+                        TextOp::Delete { index, length } => {
+                            let at = clip(index, usize::MAX);
+                            shown.drain(at..at + clip(length, usize::MAX));
+                        }
+                        TextOp::Format { .. } => {}
+                    }
+                }
+                prop_assert_eq!(&shown, &expected);
+                made[author].push(counter);
+                let text = Text::from("x".repeat(shown.len()).as_str());
+                let had = &heard[(author + 1) % 3];
+                let before = model.units.iter().filter(|unit| {
+                    let had = |by: &Stamp| had.get(by.actor) > by.counter;
+                    had(&unit.by) && !unit.deleted_by.iter().any(had)
+                });
+                let mut told = Text::from("x".repeat(before.count()).as_str());
+                told.apply(&walk.news(&text, had));
+                prop_assert_eq!(told, text);
+            }
+        }
+    }
+
+    /// What one types while the other types elsewhere is a run of each.
+    #[test]
+    fn what_is_typed_apart_is_few_runs() {
+        let mut walk = Walk::new(10);
+        let versions = [0, 1].map(|_| Version::new());
+        let [mut first, mut second] = versions;
+        for n in 0..1_000_u64 {
+            let typed = |index: u64| {
+                let index = i64::try_from(index).unwrap();
+                [TextOp::Insert { index, text: "x".into(), attributes: None }]
+            };
+            // Each hears of what the other typed one letter later.
+            let seen = Seen { actor: Actor(1), others: &first };
+            walk.update(Stamp { counter: n, actor: Actor(1) }, &seen, &typed(2 + n));
+            let seen = Seen { actor: Actor(2), others: &second };
+            walk.update(
+                Stamp { counter: n, actor: Actor(2) },
+                &seen,
+                &typed(5 + n.saturating_sub(1) + n),
+            );
+            first.set(Actor(2), n);
+            second.set(Actor(1), n);
+        }
+        assert!(walk.runs.len() <= 5, "{}", walk.runs.len());
     }
 }

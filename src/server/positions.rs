@@ -41,12 +41,12 @@ impl Server {
             OpKind::SetParentKey { parent_key } => parent_key,
             _ => return false,
         };
-        key.len() > self.options.position_len
+        key.len() > self.options.longest_position
     }
 
     fn has_outgrown(&self, item: NodeIx) -> bool {
         let (parent, key) = self.document.link(item);
-        key.len() > self.options.position_len
+        key.len() > self.options.longest_position
             && item != NodeIx::ROOT
             && self.document.is_list(parent)
     }
@@ -62,7 +62,8 @@ impl Server {
             let end = (start + window).min(len);
             let whole = end - start == len;
             if let Some(places) = self.places_within(list, start, end) {
-                if whole || places.iter().all(|place| place.len() <= self.options.position_len / 2)
+                if whole
+                    || places.iter().all(|place| place.len() <= self.options.longest_position / 2)
                 {
                     return self.move_to(list, start, places);
                 }

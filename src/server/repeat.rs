@@ -17,11 +17,11 @@ impl Server {
         match answer {
             Answer::Ignored => batch.replies.push(Op::acknowledgement(op_id)),
             Answer::Rejected => {
-                self.refuse(op, op_id, "the operation was rejected before", batch);
+                self.reject(op, op_id, "the operation was rejected before", batch);
             }
             // A sender that takes it back has the document as it was told, with the op in it.
             Answer::Accepted if batch.fixed >= MOST_FIXES => {
-                self.refuse(op, op_id, "the operation was accepted before", batch);
+                self.reject(op, op_id, "the operation was accepted before", batch);
             }
             Answer::Accepted => batch.repair(self.document.echo_again(op)),
         }

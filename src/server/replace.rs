@@ -15,6 +15,8 @@ impl Server {
     /// same ids, such as `si:1`, for different nodes, while here an id means one node for good, also
     /// when it is gone. Undo and updates under way, which go by ids, rely on that.
     ///
+    /// [`Limits`](crate::Limits) are not checked. O(n) in both documents.
+    ///
     /// ```
     /// use livetree::{Document, Server, server::ServerOptions};
     /// let old = Document::from_json(br#"{"list":[1]}"#)?;

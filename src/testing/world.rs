@@ -103,7 +103,8 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         // Small numbers, so that their limits are met: chunks of a few nodes, short positions.
-        let options = ServerOptions::default().chunk_size(256).position_len(12).log_len(1_000_000);
+        let options =
+            ServerOptions::default().chunk_size(256).spread_positions_beyond(12).log_len(1_000_000);
         Self {
             options,
             checks: Checks::ALL,

@@ -1,10 +1,12 @@
 //! Whatever comes in is a value or a typed error, in bounded time and stack.
 
 use livetree::NodeId;
+use livetree::server::{Reply, ServerOptions, SessionOptions};
 use livetree::testing::model::nodes_of;
 use livetree::{
-    Actor, Client, Document, IdSource, Json, JsonReason, Limits, Lson, MAX_NODE_DEPTH,
-    MAX_POSITION_LEN, Op, Outcome, ReadLimits, Rejection, SerializedNode,
+    Actor, Client, ClientMessage, Document, IdSource, Json, JsonReason, Limits, Lson,
+    MAX_NODE_DEPTH, MAX_POSITION_LEN, Op, Outcome, ReadLimits, Rejection, SerializedNode, Server,
+    ServerMessage, lson,
 };
 
 fn op(text: &str) -> Op {
@@ -431,4 +433,48 @@ fn a_node_that_is_created_twice_is_there_once() {
     hear(&mut client, &format!(r#"{{"type":299,"opIds":["{own}"],"reason":"no"}}"#));
     client.document().check().unwrap();
     assert_eq!(client.document().to_json().to_string(), r#"{"l":[{"m":{}}]}"#);
+}
+
+/// What is as long as the limit says is taken, and one more is not: by edits, by patches and by a server.
+#[test]
+fn keys_and_texts_have_limits() {
+    type Edit = fn(&mut livetree::ObjectMut<'_>) -> Result<(), livetree::EditError>;
+    let text = || Document::from_lson(&Lson::object([("t", Lson::text("12345"))])).unwrap();
+    let limits = || Limits::default().key_len(4).text_len(6);
+    let edits: [(Edit, bool); 10] = [
+        (|root| root.set("keys", 1), true),
+        (|root| root.set("longs", 1), false),
+        (|root| root.set("longs", lson!([])), false),
+        (|root| root.set("o", lson!({ "keys": [] })), true),
+        (|root| root.set("o", lson!({ "longs": 1 })), false),
+        (|root| root.set("m", Lson::map([("longs", 1)])), false),
+        (|root| root.text("t")?.insert(0, "6"), true),
+        (|root| root.text("t")?.insert(0, "\u{1F600}"), false),
+        (|root| root.text("t")?.replace(0, 2, "abc"), true),
+        (|root| root.set("u", Lson::text("1234567")), false),
+    ];
+    for (n, (edit, fits)) in edits.into_iter().enumerate() {
+        let mut document = text();
+        document.set_limits(limits());
+        let before = nodes_of(&document);
+        match document.edit(&mut IdSource::new(Actor(1)), edit) {
+            Ok(_) => assert!(fits, "edit {n}"),
+            Err(error) => {
+                assert!(!fits && error.is_limit(), "edit {n}: {error}");
+                assert_eq!(nodes_of(&document), before);
+            }
+        }
+        // Somebody else's client may have other limits.
+        let mut server = Server::new(text(), ServerOptions::default().limits(limits()));
+        let actor = server.connect(SessionOptions::default()).unwrap();
+        let edited = text().edit(&mut IdSource::new(actor), edit).unwrap();
+        let ops = edited.ops.into_iter();
+        let replies = ops.map(|op| {
+            server.receive(actor, ClientMessage::UpdateStorage { ops: vec![op] }, 0).unwrap()
+        });
+        let rejects =
+            |reply: &Reply| matches!(&reply.sender[..], [ServerMessage::RejectOps { .. }]);
+        let rejected = replies.filter(rejects).count();
+        assert_eq!(rejected == 0, fits, "edit {n}");
+    }
 }

@@ -19,11 +19,16 @@ const MARK: u64 = 0;
 type Letters = Vec<(char, u64)>;
 
 fn board() -> Document {
+    board_of("aab", "baa")
+}
+
+/// A text with the mark in the midst.
+fn board_of(before: &str, after: &str) -> Document {
     let plain = |by: u64, text: &str| Segment {
         text: text.into(),
         attributes: Some(std::sync::Arc::new([("by".into(), by.into())].into_iter().collect())),
     };
-    let segments = vec![plain(99, "aab"), plain(MARK, "a"), plain(99, "baa")];
+    let segments = vec![plain(99, before), plain(MARK, "m"), plain(99, after)];
     Document::from_lson(&Lson::object([("t", Lson::Text { segments, version: 0 })])).unwrap()
 }
 
@@ -113,6 +118,86 @@ fn clients_know_whose_letters_are_whose() {
         while client.undo().is_some() {}
         assert_eq!(letters(client.document()), wanted, "seed {seed}");
         check_cursor(client.document(), client.cursor(cursors[number]), seed);
+        room.settle();
+    }
+}
+
+/// What others did while the connection was lost is a guess, but not which letters are the client's own.
+#[test]
+fn clients_that_were_away_know_their_own_letters() {
+    for (before, at, own, others, merged, undone) in [
+        ("Notes", 0, "OFF ", (0, "ON "), "ON OFF Notes", "ON Notes"),
+        (
+            "The quick fox",
+            0,
+            "- item\n",
+            (0, "- todo\n"),
+            "- todo\n- item\nThe quick fox",
+            "- todo\nThe quick fox",
+        ),
+        ("a fox", 2, "very ", (2, "very "), "a very very fox", "a very fox"),
+    ] {
+        let board = Document::from_lson(&Lson::object([("t", Lson::text(before))])).unwrap();
+        let mut room = Room::of(Server::new(board, ServerOptions::default()));
+        for _ in 0..2 {
+            room.join(SessionOptions::default());
+        }
+        room.settle();
+        room.cut(0);
+        let client = room.client(0);
+        client.edit(|root| root.text("t")?.insert(at, own)).unwrap();
+        let text = text_id(client.document());
+        let cursor = client.add_cursor(&text, at + own.len(), Bias::After).unwrap();
+        room.client(1).edit(|root| root.text("t")?.insert(others.0, others.1)).unwrap();
+        room.say(1);
+        room.reconnect(0, SessionOptions::default());
+        room.settle();
+        let shown = |document: &Document| document.at("/t").unwrap().as_text().unwrap().to_string();
+        assert_eq!(shown(room.server.document()), merged);
+        let client = room.client(0);
+        assert_eq!(shown(client.document()), merged);
+        let index = client.cursor(cursor).unwrap().1;
+        assert_eq!(index, others.1.len() + at + own.len(), "{merged}");
+        client.undo();
+        assert_eq!(shown(client.document()), undone);
+    }
+}
+
+/// The same with anything typed. What was there before are other letters, and others only insert meanwhile: else it
+/// could not be told what of that is new.
+#[test]
+fn whoever_was_away_takes_back_its_own_letters_only() {
+    for seed in 0..u64::from(cases(400).cases) {
+        let mut dice = Dice::seeded(seed);
+        let mut room =
+            Room::of(Server::new(board_of("cdefgh", "ijklno"), ServerOptions::default()));
+        for _ in 0..3 {
+            let number = room.join(SessionOptions::default());
+            room.client(number).set_undo_options(UndoOptions::default().capacity(1_000));
+        }
+        room.settle();
+        let away = dice.below(3);
+        room.cut(away);
+        for step in 0..30 {
+            let number = dice.below(3);
+            let is_away = number == away && step < 15;
+            if step == 15 {
+                room.reconnect(away, SessionOptions::default());
+            }
+            let client = room.client(number);
+            let deletes = is_away || step >= 15;
+            let shown = if deletes { letters(client.document()) } else { Letters::new() };
+            client.edit(|root| edit(number as u64 + 1, &mut dice, root, &shown)).unwrap();
+            if !is_away && dice.below(2) == 0 {
+                room.say(number);
+                room.hear(number);
+            }
+        }
+        room.settle();
+        let client = room.client(away);
+        let wanted = without(letters(client.document()), away as u64 + 1);
+        while client.undo().is_some() {}
+        assert_eq!(letters(client.document()), wanted, "seed {seed}");
         room.settle();
     }
 }

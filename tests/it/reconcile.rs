@@ -245,7 +245,7 @@ fn any_serialisable_value_will_do() {
 }
 
 #[test]
-fn long_lists_take_time_in_proportion() {
+fn long_lists_take_few_ops() {
     let numbers: Vec<Value> = (0..10_000).map(|n| serde_json::json!({ "id": n, "x": n })).collect();
     let start = serde_json::json!({ "l": numbers });
     let fresh = || Document::from_json(start.to_string().as_bytes()).unwrap();
@@ -273,10 +273,7 @@ fn long_lists_take_time_in_proportion() {
     ] {
         let mut document = fresh();
         let target = Json::from(target);
-        #[expect(clippy::disallowed_methods, reason = "a test may look at the clock")]
-        let start = std::time::Instant::now();
         let edited = document.edit(&mut ids(), |root| root.reconcile(target.clone())).unwrap();
-        println!("{name}: {} ops in {:?}", edited.ops.len(), start.elapsed());
         assert_eq!(edited.ops.len(), wanted, "{name}");
         assert_eq!(document.to_json(), target, "{name}");
         let list = document.at("/l").unwrap().as_list().unwrap();

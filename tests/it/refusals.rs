@@ -60,7 +60,7 @@ const EDITS: &[Edit] = &[
 
 #[test]
 fn what_is_refused_is_taken_back_from_who_did_it() {
-    let options = || ServerOptions::default().take_back_refused(true);
+    let options = || ServerOptions::default().take_back_rejected(true);
     for (n, edit) in EDITS.iter().enumerate() {
         let mut server = Server::new(document(), options());
         let reader = SessionOptions::default().access(Access::ReadOnly);
@@ -86,7 +86,7 @@ fn what_is_refused_is_taken_back_from_who_did_it() {
 #[test]
 fn what_is_too_large_is_taken_back_and_the_rest_stays() {
     let options = ServerOptions::default()
-        .take_back_refused(true)
+        .take_back_rejected(true)
         .limits(Limits::default().value_size(10).object_size(30));
     let mut server = Server::new(document(), options);
     let (mut client, actor) = connect(&mut server, SessionOptions::default());
@@ -104,6 +104,52 @@ fn what_is_too_large_is_taken_back_and_the_rest_stays() {
     let list = server.document().at("/l").unwrap().to_json();
     assert_eq!(list.to_string(), r#"["a","b","c","small","last"]"#);
     assert_eq!(server.document().at("/n").unwrap().to_json(), 1.into());
+}
+
+/// Whether a limit, a rule of the room or the document itself is against it.
+#[test]
+fn what_no_document_holds_is_taken_back_too() {
+    let options = ServerOptions::default().limits(Limits::unlimited()).take_back_rejected(true);
+    let mut server = Server::new(document(), options);
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let list = server.document().at("/l").unwrap().id().unwrap();
+    let before = nodes_of(server.document());
+    let op = format!(
+        r#"{{"type":8,"opId":"{actor}:0","id":"{actor}:0","parentId":"{list}","parentKey":"{}","data":1}}"#,
+        "!".repeat(2_000)
+    );
+    let frame = format!(r#"{{"type":201,"ops":[{op}]}}"#);
+    let first = server.receive_frame(actor, frame.as_bytes(), 0).unwrap();
+    let [ServerMessage::UpdateStorage { ops }] = &first.sender[..] else { panic!("{first:?}") };
+    assert_eq!(ops.len(), 2, "the echo, and what takes it back: {ops:?}");
+    assert!(first.repaired && first.others.is_empty());
+    assert_eq!(server.receive_frame(actor, frame.as_bytes(), 0).unwrap(), first, "and again");
+    assert_eq!(nodes_of(server.document()), before);
+}
+
+/// Else somebody could put words into another client's mouth, and make its own next ones come too late.
+#[test]
+fn an_update_that_is_another_clients_is_not_added_to() {
+    let mut server = Server::new(document(), ServerOptions::default());
+    let (mut client, actor) = connect(&mut server, SessionOptions::default());
+    let other = server.connect(SessionOptions::default()).unwrap();
+    let edited = client.edit(|root| root.text("t")?.insert(0, "one ")).unwrap();
+    exchange(&mut client, &mut server, actor);
+    let op_id = edited.ops[0].op_id.clone().unwrap();
+    let id = &edited.ops[0].id;
+    let frame = format!(
+        r#"{{"type":201,"ops":[{{"type":10,"opId":"{op_id}","id":"{id}","baseVersion":0,"ops":[
+            {{"type":"insert","index":0,"text":"one "}},{{"type":"insert","index":0,"text":"two "}}]}}]}}"#
+    );
+    let before = nodes_of(server.document());
+    let reply = server.receive_frame(other, frame.as_bytes(), 0).unwrap();
+    assert!(matches!(&reply.sender[..], [ServerMessage::RejectOps { .. }]), "{reply:?}");
+    assert_eq!(nodes_of(server.document()), before);
+    // Who comes back for a client that is gone may.
+    server.disconnect(actor);
+    let reply = server.receive_frame(other, frame.as_bytes(), 0).unwrap();
+    assert!(matches!(&reply.others[..], [ServerMessage::UpdateStorage { .. }]), "{reply:?}");
+    assert_ne!(nodes_of(server.document()), before);
 }
 
 #[test]
@@ -148,7 +194,7 @@ fn replayed_ops_are_recognised_when_they_come_again() {
                 _ => None,
             })
         });
-        assert!(later.restore(&entry.op, received), "{:?}", entry.op);
+        assert!(later.replay(&entry.op, received).is_accepted(), "{:?}", entry.op);
     }
     assert_eq!(nodes_of(later.document()), nodes_of(server.document()));
 
@@ -169,5 +215,5 @@ fn replayed_ops_are_recognised_when_they_come_again() {
 fn an_op_that_does_not_fit_is_told_of() {
     let mut server = Server::new(document(), ServerOptions::default());
     let orphan = r#"{"type":2,"id":"5:0","parentId":"5:9","parentKey":"!"}"#;
-    assert!(!server.restore(&serde_json::from_str(orphan).unwrap(), None));
+    assert!(!server.replay(&serde_json::from_str(orphan).unwrap(), None).is_accepted());
 }

@@ -377,7 +377,8 @@ fn actor_numbers_never_come_back() {
 
 #[test]
 fn positions_stay_short_under_a_hot_spot() {
-    let mut room = Room::of(server(r#"{"l":[0,1]}"#, ServerOptions::default().position_len(10)));
+    let mut room =
+        Room::of(server(r#"{"l":[0,1]}"#, ServerOptions::default().spread_positions_beyond(10)));
     for _ in 0..2 {
         room.join(SessionOptions::default());
     }
@@ -387,7 +388,7 @@ fn positions_stay_short_under_a_hot_spot() {
         expected.insert(1, n);
         room.settle();
         let longest = room.server.document().nodes().filter_map(|node| Some(node.parent?.1.len()));
-        assert!(longest.max() <= Some(10));
+        assert!(longest.max().unwrap() <= 10);
         assert_eq!(room.shown(0), format!(r#"{{"l":{expected:?}}}"#).replace(' ', ""));
     }
     let moves = room.server.log().entries().filter(|entry| entry.op.op_id.is_none()).count();
@@ -452,7 +453,7 @@ proptest! {
         mut batches in prop::collection::vec(ops_and_text(6), 0..6),
         seed: u64,
     ) {
-        let options = ServerOptions::default().check_ids(false).position_len(8);
+        let options = ServerOptions::default().check_ids(false).spread_positions_beyond(8);
         let copy = |document: &Document| Document::from_nodes(document.nodes()).unwrap().0;
         let (mut own, mut foreign) = (copy(&document), copy(&document));
         let mut server = Server::new(document, options);
@@ -521,7 +522,7 @@ fn a_frame_is_told_the_document_once() {
 #[test]
 fn what_is_taken_back_for_one_message_is_bounded() {
     for access in [Access::ReadWrite, Access::ReadOnly] {
-        let options = ServerOptions::default().take_back_refused(access == Access::ReadOnly);
+        let options = ServerOptions::default().take_back_rejected(access == Access::ReadOnly);
         let (mut server, list) = list_of(2_000, options);
         let actor = server.connect(SessionOptions::default().access(access)).unwrap();
         let _ = send(&mut server, actor, vec![set("0:0", 1)]);
@@ -547,7 +548,7 @@ fn actors_of_restored_ops_are_not_given_out_again() {
     let _ = send(&mut server, actor, vec![op(list)]);
     let mut later = self::server("{}", ServerOptions::default());
     for entry in server.log().entries() {
-        assert!(later.restore(&entry.op, None));
+        assert!(later.replay(&entry.op, None).is_accepted());
     }
     let next = later.connect(SessionOptions::default()).unwrap();
     assert_eq!(next, Actor(1));
@@ -579,7 +580,7 @@ fn updates_that_came_again_are_restored_without_what_was_received() {
     let _ = send(&mut server, actor, vec![typed("0:1", &text, 0, 2)]);
     let (mut later, ..) = text_of("");
     for entry in server.log().entries() {
-        assert!(later.restore(&entry.op, None));
+        assert!(later.replay(&entry.op, None).is_accepted());
     }
     assert!(later.document().nodes().eq(server.document().nodes()));
 }

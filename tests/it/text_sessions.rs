@@ -117,7 +117,14 @@ fn cursors_stay_where_they_are() {
     other.receive(news.into_iter().next().unwrap()).unwrap();
     assert_eq!(other.cursor(after), None);
     assert_eq!(other.add_cursor(&id, 0, Bias::After), None);
+    // The text comes back, and what is kept track of with it.
+    one.undo();
+    for news in exchange(&mut server, a, &mut one) {
+        other.receive(news).unwrap();
+    }
+    assert_eq!(other.cursor(after), Some((&id, 3)));
     other.remove_cursor(after);
+    assert_eq!(other.cursor(after), None);
 }
 
 /// Cursors go by the changes; when there are none any more, nothing is reported again.

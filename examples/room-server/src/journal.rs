@@ -97,7 +97,7 @@ pub fn replay(server: &mut Server, sealed: &[u8]) -> Result<u64, Damage> {
             Some(OpKind::UpdateText(sent)) => Some(sent),
             _ => None,
         };
-        if !server.restore(&op, sent.as_ref()) {
+        if !server.replay(&op, sent.as_ref()).is_accepted() {
             return Err(Damage::new(WHAT, format!("the operation on {} does not fit", op.id)));
         }
         number += 1;

@@ -1,4 +1,4 @@
-//! Of most nodes that are not among many it is told at once that they are not.
+//! A counting filter of node ids: rules out most ids that are not in the set without searching for them.
 
 use crate::NodeId;
 

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::branch::Loaded;
 use super::super::history::History;
-use super::super::text::{
-    created, expected, incarnation, is_update_of, lead, rebase, text, text_of,
-};
+use super::super::text::{created, expected, incarnation, is_update_of, rebase, text, text_of};
 use super::{Delivery, Entry, Pending};
 use crate::document::TextNode;
 use crate::op::OpKind;
@@ -54,7 +52,8 @@ impl Pending {
         id: &NodeId,
         of: Incarnation,
     ) {
-        if !self.entries.values().any(|entry| is_update_of(&entry.op, id, of)) {
+        let is_used = || self.entries.values().any(|entry| is_update_of(&entry.op, id, of));
+        if self.branches.contains(id) && !is_used() {
             self.rejoin(document, history, id, of);
         }
     }
@@ -68,12 +67,12 @@ impl Pending {
         id: &NodeId,
         of: Incarnation,
     ) {
-        if let (Some(server), _) = self.branches.close(id, of) {
-            if text_of(document, id, of).is_some() {
-                let ops = lead(document, id, &server);
-                self.carry(document, history, id, &ops);
-                document.replace_text(id, server);
-            }
+        let branch = self.branches.close(id, of);
+        let way =
+            branch.zip(text_of(document, id, of)).and_then(|(branch, here)| branch.way_on(here));
+        if let Some((server, ops)) = way {
+            self.carry(document, history, id, &ops);
+            document.replace_text(id, server);
         }
         self.go_by_own_names(id, of);
     }
@@ -123,7 +122,7 @@ impl Pending {
             }
             let after = text(document, &op.id).filter(|text| text.incarnation() != of).cloned();
             if after.is_some() {
-                let (_, before) = self.branches.close(&op.id, of);
+                let before = self.branches.close(&op.id, of).and_then(|branch| branch.own);
                 if self.follow(history, before.as_ref(), after.as_ref(), &op.id, of) {
                     return false;
                 }
@@ -148,12 +147,12 @@ impl Pending {
         mut fresh: Document,
     ) {
         let texts: BTreeSet<(NodeId, Incarnation)> =
-            self.iter().filter_map(|op| Some((op.id.clone(), incarnation(op)?))).collect();
+            self.iter().filter_map(Op::updated_text).map(|(id, of)| (id.clone(), of)).collect();
         for (id, of) in texts {
             let created = self.iter().find_map(|op| created(op, &id, of));
             let loaded = self.branches.load(document, &mut fresh, &id, of, created);
             if matches!(loaded, Loaded::Gone | Loaded::OutOfReach) {
-                let (_, own) = self.branches.close(&id, of);
+                let own = self.branches.close(&id, of).and_then(|branch| branch.own);
                 let before = own.or_else(|| text_of(document, &id, of).cloned());
                 self.follow(history, before.as_ref(), text(&fresh, &id), &id, of);
             }
@@ -163,7 +162,8 @@ impl Pending {
                 entry.delivery = Delivery::Sent;
             }
         }
-        self.infer_arrivals(|id| fresh.contains(id));
+        let nodes: Vec<NodeId> = self.tried.iter().map(|(id, _)| id.clone()).collect();
+        nodes.iter().filter(|id| fresh.contains(id)).for_each(|id| self.infer_arrivals(id));
         document.become_copy_of(&fresh);
     }
 
@@ -232,8 +232,8 @@ impl Pending {
         without
     }
 
-    /// What leads to the text from an earlier one that is not known any more: that was at least as long as its
-    /// pending updates say, and counts as the same but for what it was longer.
+    /// The ops from an earlier text, which is no longer known, to this one. It is taken to be the same, with a tail
+    /// as long as the pending updates require; that tail is deleted.
     fn cut(&self, after: &TextNode, id: &NodeId, of: Incarnation) -> Vec<TextOp> {
         // By how much it has become longer, and how long it must have been.
         let (mut more, mut least) = (0_i64, 0_i64);

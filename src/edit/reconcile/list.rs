@@ -5,6 +5,7 @@
 
 use super::same::{hash, same};
 use super::{Work, goes_on_as, replacement};
+use crate::change::longest_increasing;
 use crate::document::{NodeIx, ValueRef};
 use crate::edit::create::Place;
 use crate::edit::{EditError, Session};
@@ -406,32 +407,4 @@ impl<'d, 't> Matching<'d, 't> {
 
 fn unpaired(partners: &[Option<usize>]) -> impl Iterator<Item = (usize, &Option<usize>)> {
     partners.iter().enumerate().filter(|(_, partner)| partner.is_none())
-}
-
-/// Which of the given numbers belong to one longest increasing subsequence (Fredman 1975).
-fn longest_increasing(numbers: &[Option<usize>]) -> Vec<bool> {
-    // The index at which the best chain of each length ends, and the link before each index.
-    let mut ends: Vec<usize> = Vec::new();
-    let mut before: Vec<Option<usize>> = vec![None; numbers.len()];
-    let number = |at: usize| numbers.get(at).copied().flatten();
-    for at in 0..numbers.len() {
-        let Some(this) = number(at) else { continue };
-        let length = ends.partition_point(|end| number(*end) < Some(this));
-        if let Some(link) = before.get_mut(at) {
-            *link = length.checked_sub(1).and_then(|shorter| ends.get(shorter).copied());
-        }
-        match ends.get_mut(length) {
-            Some(end) => *end = at,
-            None => ends.push(at),
-        }
-    }
-    let mut chosen = vec![false; numbers.len()];
-    let mut at = ends.last().copied();
-    while let Some(this) = at {
-        if let Some(chosen) = chosen.get_mut(this) {
-            *chosen = true;
-        }
-        at = before.get(this).copied().flatten();
-    }
-    chosen
 }

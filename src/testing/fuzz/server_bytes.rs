@@ -56,7 +56,8 @@ struct Room {
 /// converge with it.
 pub fn server_bytes(bytes: &[u8]) {
     let Ok(inputs) = Vec::<Input>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
-    let options = ServerOptions::default().chunk_size(256).position_len(12).resend_window(16);
+    let options =
+        ServerOptions::default().chunk_size(256).spread_positions_beyond(12).resend_window(16);
     let mut server = Server::new(first_document(), options);
     let hostile = server.connect(SessionOptions::default()).unwrap();
     let honest = [Protocol::V8, Protocol::V7].map(|protocol| {

@@ -89,7 +89,7 @@ fn server(mut document: Document, config: &Config) -> Server {
         // Everything accepted is written down at once, and forgotten then.
         .log_len(usize::MAX)
         // A rejection makes official clients throw, or show what nobody else has.
-        .take_back_refused(true);
+        .take_back_rejected(true);
     let max_nodes = config.max_nodes;
     Server::new(document, options).guarded(move |_, document, op| match op.kind {
         livetree::op::OpKind::Create(_) if document.node_count() >= max_nodes => {
