@@ -284,7 +284,7 @@ impl Client {
         let value = result?;
         let predictions = trail.predictions.unwrap_or_default();
         let inverse = self.pending.adopt(&trail.ops, predictions, Made::Anew);
-        self.history.edited(inverse);
+        self.history.edited(&trail.ops, inverse);
         self.cursors.follow(&changes);
         Ok((value, trail.ops, changes.from(Origin::Local)))
     }

@@ -9,6 +9,7 @@ mod list;
 mod map;
 mod object;
 mod reconcile;
+mod spread;
 mod text;
 
 use serde::{Deserialize, Deserializer, Serialize, de};

@@ -32,7 +32,7 @@ use crate::edit::{Edited, Session, Trail};
 use crate::inverse::Inverse;
 use crate::op::OpKind;
 use crate::patch::{PatchError, Patched};
-use crate::{Actor, Changes, Document, EditError, IdSource, ObjectMut, Op, OpId};
+use crate::{Actor, Changes, Document, EditError, IdSource, MAX_POSITION_LEN, ObjectMut, Op, OpId};
 use texts::Texts;
 
 /// Counters are below this: no more fit in the ids of ops. Those of others are below half of it, so that whoever
@@ -40,15 +40,20 @@ use texts::Texts;
 const END: u64 = 1 << 32;
 const END_OF_OTHERS: u64 = END / 2;
 
+/// Whoever makes a longer position, in bytes, spreads out the items around it. As rarely as can be, since two who do
+/// that at once may change the order of some that they have just put there; but in time, since a place next to another
+/// that somebody has taken too needs a longer position still.
+const LONG_POSITION: usize = MAX_POSITION_LEN / 2;
+
 /// A replica that needs no server.
 ///
 /// *Edit* with [`edit`](Self::edit), [`patch`](Self::patch), [`undo`](Self::undo) and [`redo`](Self::redo). *Tell* others with
 /// [`turns_since`](Self::turns_since), given what they [have](Self::version) as they say, and *hear* with
 /// [`receive`](Self::receive). Any two that have the same ops have the same document.
 ///
-/// Peers believe each other: that an op is an actor's, and that its counter is not far beyond all others. Who is
-/// not trusted has to be kept out by the host. What nobody can do with a turn is to make peers panic, or end with
-/// different documents from the same turns.
+/// Peers believe each other: that an op is an actor's, that it is the same op wherever it is told, and that its
+/// counter is not far beyond all others. Who is not trusted has to be kept out by the host. What nobody can do with a
+/// turn is to make peers panic.
 ///
 /// Each peer needs an actor that no other ever has in the life of the document, for example a random one. All
 /// begin with the same document: an empty one, one made of the same bytes, or what a peer has
@@ -135,8 +140,8 @@ impl Seen<'_> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PeerError {
-    /// Earlier turns of the actor have to come first. Ask for what is missing since the own
-    /// [version](Peer::version).
+    /// Earlier turns have to come first: of the same actor, or others that it had when it made these. Ask for what
+    /// is missing since the own [version](Peer::version).
     #[error(
         "ops of actor {actor} are missing: all below {have} are here, those below {after} are needed"
     )]
@@ -237,7 +242,7 @@ impl Peer {
     ) -> Result<Edited<T>, EditError> {
         let Made { value, ops, inverse, changes } =
             self.make(|session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))?;
-        self.history.edited(inverse);
+        self.history.edited(&ops, inverse);
         Ok(Edited { value, ops, changes: changes.from(Origin::Local) })
     }
 
@@ -247,7 +252,7 @@ impl Peer {
     /// If the patch fails; nothing has happened then.
     pub fn patch(&mut self, patch: &[json_patch::PatchOperation]) -> Result<Patched, PatchError> {
         let Made { ops, inverse, changes, .. } = self.make(|session| session.patch(patch))?;
-        self.history.edited(inverse);
+        self.history.edited(&ops, inverse);
         Ok(Patched { ops, changes: changes.from(Origin::Local) })
     }
 
@@ -260,11 +265,19 @@ impl Peer {
         let actor = ids.actor();
         let mut trail = Trail::predicted();
         let (result, changes) = document.watch(|document| {
-            let (value, savepoint) = document
-                .attempt(|document| edit(&mut Session { document, ids, trail: &mut trail }))?;
+            let mut own = 0;
+            let (value, savepoint) = document.attempt(|document| {
+                let mut session = Session { document, ids, trail: &mut trail };
+                let value = edit(&mut session)?;
+                own = session.trail.ops.len();
+                session.keep_positions_short(LONG_POSITION);
+                Ok(value)
+            })?;
             debug_assert!(trail.ops.iter().all(|op| counter(op).is_some()), "edits have counters");
             let predictions = trail.predictions.as_deref_mut().unwrap_or_default();
-            let inverse = take_inverse(&trail.ops, predictions);
+            // Positions stay short when the edit is taken back.
+            let made_by_edit = trail.ops.get(..own).unwrap_or_default();
+            let inverse = take_inverse(made_by_edit, predictions);
             let first = log.len();
             log.extend(trail.ops.iter().zip(predictions).map(|(op, prediction)| Entry {
                 stamp: Stamp { counter: counter(op).unwrap_or_default(), actor },
@@ -340,13 +353,13 @@ impl Peer {
     }
 
     /// Takes in turns of others. Those that are here already do nothing. What the rest does to the document is
-    /// reported.
+    /// reported. Each has to come after all that its author had, as [`turns_since`](Self::turns_since) tells them.
     ///
     /// Own turns are taken in as well, by a peer that begins anew with the document with which it once began.
     ///
     /// Costs what has to be taken back and applied again: the ops whose stamps are greater than the least that
-    /// is new. Updates that two have made of one text, without hearing of each other, cost the product of their
-    /// numbers.
+    /// is new. An update of a text that its author made without having heard of others costs besides the number of
+    /// runs that were typed there since all had heard of all.
     ///
     /// # Errors
     /// If turns are missing before one of these, or one contradicts itself.
@@ -397,7 +410,10 @@ impl Peer {
             for (id, of) in texts.into_iter().filter(|_| is_watched) {
                 let ops = self.texts.news(document, &id, of, &had, first);
                 document.tell_text(&id, &ops);
-                news.insert(id, ops);
+                // Of two lives of one text, one is not shown.
+                if !ops.is_empty() {
+                    news.insert(id, ops);
+                }
             }
         });
         self.set_watched();
@@ -468,10 +484,22 @@ impl Peer {
         if *after > have {
             return Err(PeerError::Missing { actor: *actor, have, after: *after });
         }
-        if least > have {
-            self.check_settled(seen, Some(*actor))?;
+        if least <= have {
+            return Ok(());
         }
-        Ok(())
+        // What is here already of the actor's ops is part of them all, up to the last one.
+        let knows_last = || ops.iter().filter_map(counter).any(|counter| counter + 1 == have);
+        if *after < have && !knows_last() {
+            return malformed("it leaves out an op that is here");
+        }
+        self.check_settled(seen, Some(*actor))?;
+        let mut others = seen.iter().filter(|(of, _)| of != actor);
+        match others.find(|(of, bound)| version.get(*of) < *bound) {
+            Some((of, after)) => {
+                Err(PeerError::Missing { actor: of, have: version.get(of), after })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Says whose settled ops somebody with this version lacks, but for one actor's.

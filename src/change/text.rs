@@ -150,15 +150,7 @@ impl TouchedText {
     /// `None` if they do not lead to what the text is now, or are so many that it takes too long.
     fn remaining(&self, before: &Text, after: &Text) -> Option<Vec<TextOp>> {
         let ops = self.applied.as_deref().unwrap_or(&self.told);
-        let (old, new) = match self.patches.as_deref() {
-            Some([first, .., last]) => {
-                (first.old.start..last.old.end, first.new.start..last.new.end)
-            }
-            Some(patches) => patches.first().map(|patch| (patch.old.clone(), patch.new.clone()))?,
-            None => (0..before.len_utf16(), 0..after.len_utf16()),
-        };
-        // What is before and behind all patches was not touched, so it is enough to look between.
-        let mut edits = Vec::new();
+        let mut edits: Vec<TextOp> = Vec::new();
         // How far the two texts have been gone through, and how much that is new comes next.
         let (mut old_at, mut new_at, mut inserted) = (0, 0_usize, 0);
         let end = Piece::Kept(before.len_utf16()..before.len_utf16());
@@ -179,33 +171,50 @@ impl TouchedText {
             edits.extend(after.insertions(added));
             old_at = kept.end;
         }
-        let is_between = |op: &TextOp| match op {
-            TextOp::Insert { index, text, .. } => {
-                new.start <= clip(*index, usize::MAX)
-                    && clip(*index, usize::MAX) + utf16_len(text) <= new.end
-            }
-            TextOp::Delete { index, .. } | TextOp::Format { index, .. } => {
-                (new.start..=new.end).contains(&clip(*index, usize::MAX))
-            }
-        };
-        if new_at != after.len_utf16() || !edits.iter().all(is_between) {
+        if new_at != after.len_utf16() {
             return None;
         }
-        let start = signed(new.start);
-        for op in &mut edits {
-            op.shift(-start);
+        // What lies between patches was not touched, so it is enough to look at each.
+        let whole = [Patch { old: 0..before.len_utf16(), new: 0..after.len_utf16() }];
+        let mut edits = edits.into_iter().peekable();
+        let mut all = Vec::with_capacity(edits.len());
+        for Patch { old, new } in self.patches.as_deref().unwrap_or(&whole) {
+            let (mut added, mut removed) = (0, 0);
+            let mut part = Vec::new();
+            let start = signed(new.start);
+            while let Some(mut op) = edits.next_if(|op| match op {
+                TextOp::Insert { index, text, .. } => {
+                    let at = clip(*index, usize::MAX);
+                    new.start <= at && at + utf16_len(text) <= new.end
+                }
+                TextOp::Delete { index, .. } | TextOp::Format { index, .. } => {
+                    (new.start..=new.end).contains(&clip(*index, usize::MAX))
+                }
+            }) {
+                match &op {
+                    TextOp::Insert { text, .. } => added += utf16_len(text),
+                    TextOp::Delete { length, .. } => removed += clip(*length, usize::MAX),
+                    TextOp::Format { .. } => {}
+                }
+                op.shift(-start);
+                part.push(op);
+            }
+            if old.len() + added != new.len() + removed {
+                return None;
+            }
+            let mut between = Text::from_segments(before.slice_segments(old.clone()));
+            between.apply(&part);
+            let formats = difference(&between.segments(), &after.slice_segments(new.clone()));
+            if formats.iter().any(|op| !matches!(op, TextOp::Format { .. })) {
+                return None;
+            }
+            part.extend(formats);
+            for op in &mut part {
+                op.shift(start);
+            }
+            all.append(&mut part);
         }
-        let mut between = Text::from_segments(before.slice_segments(old));
-        between.apply(&edits);
-        let formats = difference(&between.segments(), &after.slice_segments(new));
-        if formats.iter().any(|op| !matches!(op, TextOp::Format { .. })) {
-            return None;
-        }
-        edits.extend(formats);
-        for op in &mut edits {
-            op.shift(start);
-        }
-        Some(edits)
+        edits.next().is_none().then_some(all)
     }
 
     fn difference(&self, before: &Text, after: &Text) -> Option<Vec<TextOp>> {

@@ -146,9 +146,18 @@ impl History {
         !self.redo.is_empty()
     }
 
-    /// An edit was made; `inverse` takes it back.
-    pub(crate) fn edited(&mut self, inverse: Inverse) {
-        if inverse.is_empty() || self.disabled {
+    /// An edit was made by these ops; `inverse` takes it back.
+    pub(crate) fn edited(&mut self, ops: &[Op], inverse: Inverse) {
+        if self.disabled {
+            // There is no step of it: to those that are there it is as if somebody else had made it.
+            for op in ops {
+                if let OpKind::UpdateText(update) = &op.kind {
+                    self.carry(&op.id, update.ops.clone());
+                }
+            }
+            return;
+        }
+        if inverse.is_empty() {
             return;
         }
         self.redo.clear();
@@ -396,7 +405,7 @@ mod tests {
             Op::new(NodeId::ROOT, OpKind::UpdateObject { data })
         };
         let own = set("a".to_owned());
-        history.edited(std::iter::once(own.clone()).collect());
+        history.edited(&[], std::iter::once(own.clone()).collect());
         let first = history.steps().next().and_then(Step::made_at).unwrap();
         (0..MOST_FOREIGN).for_each(|n| history.heard(&document, &set(format!("k{n}"))));
         assert_eq!(history.permitted(&document, &own, first), Some(own.clone()));
@@ -405,7 +414,7 @@ mod tests {
         // It may have been among them.
         let left = history.permitted(&document, &own, first);
         assert!(left.is_none_or(|op| !document.would_change(&op)));
-        history.edited(std::iter::once(own.clone()).collect());
+        history.edited(&[], std::iter::once(own.clone()).collect());
         let second = history.steps().nth(1).and_then(Step::made_at).unwrap();
         assert_eq!(history.permitted(&document, &own, second), Some(own));
     }

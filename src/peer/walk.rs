@@ -11,6 +11,8 @@
 //! what is typed forward stays together, and what one author types there is one run, however many updates it
 //! came in: of those another author had all up to one of them, which is a beginning of the run.
 
+use std::collections::BTreeMap;
+
 use smallvec::SmallVec;
 
 use super::{Seen, Stamp, Version};
@@ -99,10 +101,6 @@ impl Run {
     /// How much of it was in the text as somebody had it.
     fn there(&self, had: &Had) -> usize {
         if self.deleted_by.iter().any(|by| had.has(*by)) { 0 } else { self.inserted(had) }
-    }
-
-    fn contains(&self, unit: Unit) -> bool {
-        self.by == unit.by && (self.start..self.start + self.len).contains(&unit.at)
     }
 
     fn unit(&self, at: usize) -> Unit {
@@ -253,13 +251,18 @@ impl Walk {
         let behind = behind.map(|(unit, _)| unit);
         // Others that the author had not seen may have inserted here before.
         let mut at = first;
+        // Where the runs begin that were passed, and how long they are.
+        let mut passed: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         while let Some(run) = self.runs.get(at).filter(|run| run.inserted(had) == 0) {
-            let passed = self.runs.get(first..at).unwrap_or_default();
-            let is_here = run.behind == behind
-                || run.behind.is_some_and(|unit| passed.iter().rev().any(|run| run.contains(unit)));
-            if !is_here {
+            let is_passed = |unit: Unit| {
+                let key = unit.by.map(|by| (by, unit.at));
+                let last = key.and_then(|key| passed.range(..=key).next_back());
+                last.is_some_and(|((by, start), len)| unit.by == Some(*by) && unit.at < start + len)
+            };
+            if run.behind != behind && !run.behind.is_some_and(is_passed) {
                 break;
             }
+            passed.extend(run.by.map(|by| ((by, run.start), run.len)));
             at += 1;
         }
         let before = self.runs.iter().take(at).filter(|run| !run.is_deleted());

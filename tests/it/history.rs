@@ -444,3 +444,19 @@ fn without_a_capacity_a_pause_makes_no_step() {
     set(client, 2);
     assert!(!client.can_undo() && client.undo().is_none());
 }
+
+/// Steps go on to mean their own letters, though an edit between them made no step.
+#[test]
+fn steps_follow_edits_that_make_none() {
+    let mut room = Room::new(r#"{"x":0}"#, 1);
+    let client = room.client(0);
+    client.edit(|root| root.set("t", Lson::text(""))).unwrap();
+    client.edit(|root| root.text("t")?.insert(0, "hello")).unwrap();
+    client.disable_history();
+    client.edit(|root| root.text("t")?.insert(0, "XYZ")).unwrap();
+    client.enable_history();
+    client.undo();
+    assert_eq!(room.shown(0), r#"{"t":[["XYZ"]],"x":0}"#);
+    room.client(0).redo();
+    assert_eq!(room.shown(0), r#"{"t":[["XYZhello"]],"x":0}"#);
+}

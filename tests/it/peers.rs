@@ -103,18 +103,102 @@ fn an_insert_into_what_another_deletes_stays() {
     assert_eq!(meet(&mut a, &mut b), r#"{"t":[["x",{"bold":true}]]}"#);
 }
 
-/// What hangs on an op that has not come does nothing until it comes.
+/// What an edit was made on comes first. An update of a text would else say where in a text that is not there.
 #[test]
-fn ops_may_come_before_those_they_hang_on() {
-    let [mut a, mut b, mut c] = peers(&lson!({ "l": [] }));
+fn turns_come_after_what_their_authors_had() {
+    let [mut a, mut b, mut c] = peers(&lson!({ "l": [], "t": (Lson::text("0123456789")) }));
+    insert(&mut c, 3, "own");
+    let text = c.document().at("/t").unwrap().id().unwrap();
+    let cursor = c.add_cursor(&text, 5, Bias::After).unwrap();
     a.edit(|root| root.list("l")?.push(lson!({ "x": 1 }))).unwrap();
+    insert(&mut a, 0, "aaaaaaaaaaaa");
     tell(&a, &mut b);
     b.edit(|root| root.list("l")?.object(0)?.set("x", 2)).unwrap();
+    b.edit(|root| root.text("t")?.delete(2, 6)).unwrap();
     let of_b = b.turns_since(a.version()).unwrap();
-    c.receive(of_b).unwrap();
-    assert_eq!(c.document().to_json().to_string(), r#"{"l":[]}"#);
+    let before = c.document().to_json();
+    let missing = PeerError::Missing { actor: Actor(1), have: 0, after: 2 };
+    assert_eq!(c.receive(of_b.clone()).unwrap_err(), missing);
+    assert_eq!(c.document().to_json(), before);
     tell(&a, &mut c);
-    assert_eq!(c.document().to_json().to_string(), r#"{"l":[{"x":2}]}"#);
+    c.receive(of_b).unwrap();
+    assert_eq!(
+        c.document().to_json().to_string(),
+        r#"{"l":[{"x":2}],"t":[["aaaaaa012own3456789"]]}"#
+    );
+    assert_eq!(c.cursor(cursor).unwrap().1, 11);
+    c.undo();
+    assert_eq!(c.document().at("/t").unwrap().to_json().to_string(), r#"[["aaaaaa0123456789"]]"#);
+}
+
+/// Else two who hear two of an actor's in another order would have different documents, and not know it.
+#[test]
+fn an_actor_leaves_nothing_out() {
+    let turn = |counter: u32| {
+        let text =
+            format!(r#"{{"type":3,"opId":"9:{counter}","id":"root","data":{{"x{counter}":1}}}}"#);
+        let ops = vec![serde_json::from_str(&text).unwrap()];
+        Turn { actor: Actor(9), after: 0, seen: Version::new(), ops }
+    };
+    let [mut a, mut b] = peers(&lson!({}));
+    a.receive([turn(3)]).unwrap();
+    let error = a.receive([turn(5)]).unwrap_err();
+    assert_eq!(error.to_string(), "turn of actor 9: it leaves out an op that is here");
+    // Who has heard the later one first cannot tell; but its version says that it has more.
+    b.receive([turn(5)]).unwrap();
+    b.receive([turn(3)]).unwrap();
+    assert_ne!(a.version(), b.version());
+}
+
+/// Nobody orders the ops of peers, so whoever makes a long position spreads out what is around it.
+#[test]
+fn items_come_to_one_spot_again_and_again() {
+    let [mut a] = peers(&lson!({ "l": ["first", "last"] }));
+    for n in 0..9_000 {
+        let index = if n < 8_000 { 1 } else { 1_000 };
+        a.edit(|root| root.list("l")?.insert(index, n)).unwrap();
+    }
+    let list = a.document().at("/l").unwrap().as_list().unwrap();
+    assert_eq!(list.len(), 9_002);
+    let value = |index| list.get(index).unwrap().to_json().as_f64();
+    assert!(
+        (1..1_000)
+            .all(|index| value(index) == Some(f64::from(8_000 - i32::try_from(index).unwrap())))
+    );
+    assert!(
+        (1_000..2_000)
+            .all(|index| value(index) == Some(f64::from(9_999 - i32::try_from(index).unwrap())))
+    );
+    let longest = a.document().nodes().filter_map(|node| Some(node.parent?.1.len())).max();
+    assert!(longest.unwrap() <= livetree::MAX_POSITION_LEN / 2);
+    // It is no part of the edit, which can be taken back by itself.
+    assert!(a.undo().is_some());
+    assert_eq!(a.document().at("/l").unwrap().as_list().unwrap().len(), 9_001);
+
+    let [mut b, mut c] = [2, 3].map(|actor| Peer::restore(Actor(actor), &a.save()).unwrap());
+    for n in 0..200 {
+        b.edit(|root| root.list("l")?.insert(1_000, format!("b{n}"))).unwrap();
+        c.edit(|root| root.list("l")?.insert(1_000, format!("c{n}"))).unwrap();
+    }
+    meet(&mut b, &mut c);
+    assert_eq!(b.document().at("/l").unwrap().as_list().unwrap().len(), 9_401);
+}
+
+/// Steps go on to mean their own letters, though an edit between them made no step.
+#[test]
+fn steps_follow_edits_that_make_none() {
+    let [mut a] = peers(&lson!({ "t": (Lson::text("")) }));
+    insert(&mut a, 0, "hello");
+    a.disable_history();
+    insert(&mut a, 0, "XYZ");
+    a.enable_history();
+    a.undo();
+    assert_eq!(a.document().to_json().to_string(), r#"{"t":[["XYZ"]]}"#);
+    a.disable_history();
+    insert(&mut a, 1, "-");
+    a.enable_history();
+    a.redo();
+    assert_eq!(a.document().to_json().to_string(), r#"{"t":[["X-YZhello"]]}"#);
 }
 
 #[test]
