@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::walk::Walk;
 use super::{Entry, Seen, Stamp, Version};
+use crate::Actor;
 use crate::client::text_of;
 use crate::op::{OpKind, UpdateText};
 use crate::text::{Incarnation, Text, TextOp};
@@ -28,8 +29,8 @@ pub(super) struct Texts {
 #[derive(Debug, Default)]
 struct Life {
     updates: Vec<Update>,
-    /// Of each actor, how far its updates are here.
-    version: Version,
+    /// The numbers of the updates of each actor, in order.
+    by_actor: BTreeMap<Actor, Vec<usize>>,
     /// The latest ones as runs, if that was needed.
     walked: Option<Walked>,
     /// The same up to earlier ones, each further than the one before: for when the latest are taken back, since what
@@ -47,8 +48,8 @@ struct Update {
     applied: Option<Vec<TextOp>>,
     /// The length of the text before it, in UTF-16 units.
     len_before: usize,
-    /// How far the actor's updates were here before it.
-    version_before: u64,
+    /// From which update on they have to be walked through to express this one: its [cut](Life::cut).
+    from: usize,
 }
 
 /// A walk through the updates from a number on, and up to another.
@@ -73,22 +74,22 @@ impl Texts {
         let Some(text) = text_of(document, &entry.op.id, of) else { return };
         let (len_before, base_version) = (text.text().len_utf16(), text.version());
         let life = self.texts.entry((entry.op.id.clone(), of)).or_default();
-        let applied = life.express(entry.stamp, &entry.seen(), &update.ops);
+        let from = life.cut(life.first_unseen(&entry.seen()));
+        let applied = life.express(from, entry.stamp, &entry.seen(), &update.ops);
         let ops = applied.as_ref().unwrap_or(&update.ops);
         if !ops.is_empty() {
             let update = UpdateText { base_version, version: None, ops: ops.clone() };
             let kind = OpKind::UpdateText(update);
             _ = document.apply(&Op { op_id: None, id: entry.op.id.clone(), kind });
         }
-        let version_before = life.version.get(entry.stamp.actor);
-        life.version.set(entry.stamp.actor, entry.stamp.counter + 1);
+        life.by_actor.entry(entry.stamp.actor).or_default().push(life.updates.len());
         life.updates.push(Update {
             stamp: entry.stamp,
             seen: entry.seen.clone(),
             ops: update.ops.clone(),
             applied,
             len_before,
-            version_before,
+            from,
         });
     }
 
@@ -96,12 +97,7 @@ impl Texts {
     pub(super) fn take_back(&mut self, op: &Op, stamp: Stamp) {
         let Some((id, of)) = op.updated_text() else { return };
         let Some(life) = self.texts.get_mut(&(id.clone(), of)) else { return };
-        let len = life.updates.partition_point(|update| update.stamp < stamp);
-        for update in life.updates.drain(len..).rev() {
-            life.version.set(update.stamp.actor, update.version_before);
-        }
-        life.walked = life.walked.take().filter(|walked| walked.to <= len);
-        life.kept.retain(|walked| walked.to <= len);
+        life.take_back(life.updates.partition_point(|update| update.stamp < stamp));
     }
 
     /// What the updates of a text have come to that were not `had` before, none of which comes before `first`.
@@ -125,9 +121,7 @@ impl Texts {
         for life in self.texts.values_mut() {
             let settled = life.updates.partition_point(|update| update.stamp.counter < counter);
             if settled > 0 {
-                life.updates.drain(..settled);
-                life.walked = None;
-                life.kept.clear();
+                life.settle(settled);
             }
         }
         self.texts.retain(|_, life| !life.updates.is_empty());
@@ -135,9 +129,42 @@ impl Texts {
 }
 
 impl Life {
-    /// The ops of the next update as they are on top of all updates here, if that is something else.
-    fn express(&mut self, stamp: Stamp, seen: &Seen<'_>, ops: &[TextOp]) -> Option<Vec<TextOp>> {
-        let from = self.first_unseen(seen)?;
+    /// Forgets all updates but the first, which were taken back.
+    fn take_back(&mut self, len: usize) {
+        for update in self.updates.drain(len..) {
+            _ = self.by_actor.get_mut(&update.stamp.actor).and_then(Vec::pop);
+        }
+        self.walked = self.walked.take().filter(|walked| walked.to <= len);
+        self.kept.retain(|walked| walked.to <= len);
+    }
+
+    /// Forgets the first updates, which all that follow have seen.
+    fn settle(&mut self, count: usize) {
+        self.updates.drain(..count);
+        for update in &mut self.updates {
+            debug_assert!(update.from >= count, "what follows has seen what is settled");
+            update.from = update.from.saturating_sub(count);
+        }
+        self.by_actor.clear();
+        for (number, update) in self.updates.iter().enumerate() {
+            self.by_actor.entry(update.stamp.actor).or_default().push(number);
+        }
+        self.walked = None;
+        self.kept.clear();
+    }
+
+    /// The ops of the next update as they are on top of all updates here, if that is something else; given the first
+    /// that has to be walked through.
+    fn express(
+        &mut self,
+        from: usize,
+        stamp: Stamp,
+        seen: &Seen<'_>,
+        ops: &[TextOp],
+    ) -> Option<Vec<TextOp>> {
+        if from == self.updates.len() {
+            return None;
+        }
         let walked = self.walk_from(from);
         let ops = walked.walk.update(stamp, seen, ops);
         // The update itself is about to be one of those here.
@@ -183,35 +210,89 @@ impl Life {
             return later.iter().flat_map(applied).collect();
         }
         let known = self.walked.as_ref().map(|walked| walked.from).filter(|from| *from <= first);
-        let from = known.unwrap_or_else(|| self.window(None, first));
+        let from = known.unwrap_or_else(|| self.cut(first));
         self.walk_from(from).walk.news(text, had)
     }
 
-    /// From where on the updates have to be walked through to express the next one; `None` if its author has seen
-    /// all.
-    fn first_unseen(&self, seen: &Seen<'_>) -> Option<usize> {
-        let from = self.window(Some(seen), self.updates.len());
-        (from < self.updates.len()).then_some(from)
+    /// The first update that the author of the next one had not seen; their number if it had seen all.
+    fn first_unseen(&self, seen: &Seen<'_>) -> usize {
+        let others = self.by_actor.iter().filter(|(actor, _)| **actor != seen.actor);
+        let unseen = others.filter_map(|(actor, numbers)| {
+            let bound = seen.others.get(*actor);
+            let is_seen = |number: &usize| {
+                self.updates.get(*number).is_some_and(|update| update.stamp.counter < bound)
+            };
+            numbers.get(numbers.partition_point(is_seen)).copied()
+        });
+        unseen.min().unwrap_or(self.updates.len())
     }
 
-    /// The latest place, not behind this one, such that all before it was seen by the authors of the updates after
-    /// it, and perhaps by that of the next one.
-    fn window(&self, next: Option<&Seen<'_>>, most: usize) -> usize {
-        // What is before a place, and what all behind it have seen of that. Own updates are always seen.
-        let mut before = self.version.clone();
-        let mut seen_by_all = self.version.clone();
-        if let Some(seen) = next {
-            seen_by_all.lower_to(seen.others, Some(seen.actor));
-        }
+    /// The latest place, not behind this one, such that all before it was seen by the authors of all updates behind it.
+    ///
+    /// The last update makes the latest such place its own cut, since it has to be seen by that too; the next one
+    /// before is that of the update before there, and so on.
+    fn cut(&self, most: usize) -> usize {
         let mut at = self.updates.len();
-        while at > most || !seen_by_all.covers(&before) {
-            let Some(update) = at.checked_sub(1).and_then(|last| self.updates.get(last)) else {
-                break;
-            };
-            at -= 1;
-            before.set(update.stamp.actor, update.version_before);
-            seen_by_all.lower_to(&update.seen, Some(update.stamp.actor));
+        while at > most {
+            at = at
+                .checked_sub(1)
+                .and_then(|last| self.updates.get(last))
+                .map_or(0, |last| last.from);
         }
         at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The cut is the latest place that is one, by its definition; also once some are settled or taken back.
+        #[test]
+        fn the_cut_is_the_latest(
+            steps in prop::collection::vec((0..3_u32, prop::array::uniform3(0..5_u64)), 1..40),
+            settles in any::<bool>(),
+            back in 0..10_usize,
+        ) {
+            let mut life = Life::default();
+            let sees = |seen: &Version, actor: Actor, of: Stamp| of.actor == actor || seen.get(of.actor) > of.counter;
+            let mut heard: [Version; 3] = std::array::from_fn(|_| Version::new());
+            // All have seen what is settled.
+            let mut floor = 0;
+            for (counter, (author, behind)) in (0_u64..).zip(steps) {
+                let stamp = Stamp { counter, actor: Actor(author) };
+                let mut seen = heard[author as usize].clone();
+                for (other, behind) in (0..3).zip(behind) {
+                    // All but the latest few.
+                    seen.set(Actor(other), seen.get(Actor(other)).max((counter + 1).saturating_sub(behind).max(floor)));
+                }
+                heard[author as usize] = seen.clone();
+                let next = Seen { actor: stamp.actor, others: &seen };
+                let is_cut = |at: usize| {
+                    let (before, after) = life.updates.split_at(at);
+                    before.iter().all(|of| {
+                        sees(&seen, stamp.actor, of.stamp)
+                            && after.iter().all(|by| sees(&by.seen, by.stamp.actor, of.stamp))
+                    })
+                };
+                let from = life.cut(life.first_unseen(&next));
+                prop_assert_eq!(Some(from), (0..=life.updates.len()).rev().find(|at| is_cut(*at)));
+                life.by_actor.entry(stamp.actor).or_default().push(life.updates.len());
+                let seen = Arc::new(seen);
+                let (ops, applied) = (Vec::new(), None);
+                life.updates.push(Update { stamp, seen, ops, applied, len_before: 0, from });
+                let len = life.updates.len();
+                if settles && from == len - 1 && from > 3 {
+                    life.settle(from);
+                    floor = counter;
+                }
+                if counter == 20 {
+                    life.take_back(life.updates.len().saturating_sub(back));
+                }
+            }
+        }
     }
 }
