@@ -7,6 +7,7 @@
 
 mod cpu_time;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use ::cpu_time::ThreadTime;
@@ -16,6 +17,7 @@ use criterion::{
 };
 use livetree::client::Status;
 use livetree::edit::NodeMut;
+use livetree::peer::Turn;
 use livetree::server::{Reply, ServerOptions, SessionOptions};
 use livetree::testing::generate::Dice;
 use livetree::testing::shapes;
@@ -367,9 +369,47 @@ fn peer_merge(c: &mut Criterion<CpuTime>) {
     }
 }
 
+/// Both type on, each always two letters behind the other, so that there is never a point that both have passed; what
+/// one more letter of each costs both once so many were typed.
+fn peer_typing(c: &mut Criterion<CpuTime>) {
+    const BEHIND: usize = 2;
+    let mut group = c.benchmark_group("peer/typing-at-once");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(2));
+    for count in [100, 1_000, 10_000] {
+        group.bench_function(BenchmarkId::from_parameter(count), |b| {
+            let mut peers = two_peers();
+            let mut under_way: [VecDeque<Vec<Turn>>; 2] = Default::default();
+            let mut typed = 0;
+            let mut round = || {
+                for (peer, sent) in peers.iter_mut().zip(&mut under_way) {
+                    let had = peer.version().clone();
+                    let len = peer.document().at("/t").unwrap().as_text().unwrap().len();
+                    let index = if peer.actor() == Actor(1) { 2 + typed } else { len };
+                    peer.edit(|root| root.text("t")?.insert(index, "x")).unwrap();
+                    sent.push_back(peer.turns_since(&had).unwrap());
+                }
+                typed += 1;
+                let [ann, ben] = &mut peers;
+                if typed > BEHIND {
+                    let [of_ann, of_ben] = under_way.each_mut().map(VecDeque::pop_front);
+                    ben.receive(of_ann.unwrap()).unwrap();
+                    ann.receive(of_ben.unwrap()).unwrap();
+                }
+            };
+            (0..count).for_each(|_| round());
+            b.iter(round);
+            let [mut ann, mut ben] = peers;
+            tell(&ann, &mut ben);
+            tell(&ben, &mut ann);
+            assert_eq!(ann.document(), ben.document());
+        });
+    }
+}
+
 criterion_group! {
     name = benches;
     config = cpu_time::criterion();
-    targets = remote_op, acknowledge, room, document, rooms, peer_exchange, peer_merge
+    targets = remote_op, acknowledge, room, document, rooms, peer_exchange, peer_merge, peer_typing
 }
 criterion_main!(benches);

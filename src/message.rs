@@ -112,7 +112,15 @@ impl ClientMessage {
         })
     }
 
-    /// Appends the message to `out`.
+    /// The message as the bytes of a frame.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// Appends the message to `out`, as [`to_vec`](Self::to_vec).
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::FetchStorage => out.extend_from_slice(br#"{"type":200}"#),
@@ -146,7 +154,15 @@ impl ServerMessage {
         })
     }
 
-    /// Appends the message to `out`.
+    /// The message as the bytes of a frame.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// Appends the message to `out`, as [`to_vec`](Self::to_vec).
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::UpdateStorage { ops } => write_update(ops, out),

@@ -57,7 +57,7 @@ pub enum PointerError {
         at: String,
     },
     /// The pointer goes on below a value that is a leaf of the document.
-    #[error("the value at {at} is plain JSON, not a live structure")]
+    #[error("what is at {at} has no children that a pointer leads to")]
     ThroughLeaf {
         /// The prefix that leads to the leaf.
         at: String,

@@ -183,7 +183,7 @@ impl fmt::Display for PatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, op, pointer, reason } = self;
         if let PatchReason::Malformed(error) = reason {
-            return write!(f, "not a JSON Patch, operation {operation}: {error}");
+            return write!(f, "not a JSON Patch: {error}");
         }
         match (*op, pointer.as_str()) {
             ("", _) => write!(f, "operation {operation}: {reason}"),

@@ -568,17 +568,17 @@ fn an_error_says_which_operation_where_and_why() {
 #[test]
 fn text_that_is_no_patch_says_why() {
     for (text, expected) in [
-        ("", "not a JSON Patch, operation 0: at byte 0: expected an array, found the end"),
-        ("{}", "not a JSON Patch, operation 0: at byte 0: expected an array, found '{'"),
+        ("", "not a JSON Patch: at byte 0: expected an array, found the end"),
+        ("{}", "not a JSON Patch: at byte 0: expected an array, found '{'"),
         (
             r#"[{"op":"remove","path":"/a"},7]"#,
-            "not a JSON Patch, operation 1: at /1 (byte 29): expected an object, found '7'",
+            "not a JSON Patch: at /1 (byte 29): expected an object, found '7'",
         ),
         (
             r#"[{"op":"add","path":"/a","value":[1,]}]"#,
-            "not a JSON Patch, operation 0: at /0/value/1 (byte 36): expected a value, found ']'",
+            "not a JSON Patch: at /0/value/1 (byte 36): expected a value, found ']'",
         ),
-        ("[] []", "not a JSON Patch, operation 0: at byte 3: unexpected '[' after the value"),
+        ("[] []", "not a JSON Patch: at byte 3: unexpected '[' after the value"),
         ("[{}]", r#"operation 0: the member "op" is missing"#),
         (r#"[{"op":"spam","path":""}]"#, r#"operation 0: there is no operation "spam""#),
         (r#"[{"op":7,"path":""}]"#, r#"operation 0: the member "op" must be a string"#),

@@ -108,12 +108,6 @@ impl Star {
     }
 }
 
-fn frame(message: &ServerMessage) -> Vec<u8> {
-    let mut frame = Vec::new();
-    message.write(&mut frame);
-    frame
-}
-
 impl Group for Star {
     fn observe(&mut self) {
         self.clients.iter_mut().for_each(|(_, client)| client.set_change_reports(true));
@@ -126,12 +120,11 @@ impl Group for Star {
     fn send(&mut self, replica: usize) {
         let (actor, client) = &mut self.clients[replica];
         while let Some(message) = client.poll_message() {
-            let mut bytes = Vec::new();
-            message.write(&mut bytes);
+            let bytes = message.to_vec();
             let Reply { sender, others, .. } =
                 self.server.receive_frame(*actor, &bytes, 0).unwrap();
-            self.inboxes[replica].extend(sender.iter().map(frame));
-            for bytes in others.iter().map(frame) {
+            self.inboxes[replica].extend(sender.iter().map(ServerMessage::to_vec));
+            for bytes in others.iter().map(ServerMessage::to_vec) {
                 for (to, inbox) in self.inboxes.iter_mut().enumerate() {
                     if to != replica {
                         inbox.push(bytes.clone());
