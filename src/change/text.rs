@@ -150,69 +150,13 @@ impl TouchedText {
     /// `None` if they do not lead to what the text is now, or are so many that it takes too long.
     fn remaining(&self, before: &Text, after: &Text) -> Option<Vec<TextOp>> {
         let ops = self.applied.as_deref().unwrap_or(&self.told);
-        let mut edits: Vec<TextOp> = Vec::new();
-        // How far the two texts have been gone through, and how much that is new comes next.
-        let (mut old_at, mut new_at, mut inserted) = (0, 0_usize, 0);
-        let end = Piece::Kept(before.len_utf16()..before.len_utf16());
-        for piece in pieces(before.len_utf16(), ops)?.into_iter().chain([end]) {
-            let kept = match piece {
-                Piece::Kept(kept) => kept,
-                Piece::New(len) => {
-                    inserted += len;
-                    continue;
-                }
-            };
-            if kept.start > old_at {
-                let (index, length) = (signed(new_at), signed(kept.start - old_at));
-                edits.push(TextOp::Delete { index, length });
-            }
-            let added = new_at..new_at + std::mem::take(&mut inserted);
-            new_at = added.end + kept.len();
-            edits.extend(after.insertions(added));
-            old_at = kept.end;
-        }
-        if new_at != after.len_utf16() {
-            return None;
-        }
-        // What lies between patches was not touched, so it is enough to look at each.
+        let mut edits = inserted_and_deleted(before, after, ops)?.into_iter().peekable();
         let whole = [Patch { old: 0..before.len_utf16(), new: 0..after.len_utf16() }];
-        let mut edits = edits.into_iter().peekable();
         let mut all = Vec::with_capacity(edits.len());
-        for Patch { old, new } in self.patches.as_deref().unwrap_or(&whole) {
-            let (mut added, mut removed) = (0, 0);
-            let mut part = Vec::new();
-            let start = signed(new.start);
-            while let Some(mut op) = edits.next_if(|op| match op {
-                TextOp::Insert { index, text, .. } => {
-                    let at = clip(*index, usize::MAX);
-                    new.start <= at && at + utf16_len(text) <= new.end
-                }
-                TextOp::Delete { index, .. } | TextOp::Format { index, .. } => {
-                    (new.start..=new.end).contains(&clip(*index, usize::MAX))
-                }
-            }) {
-                match &op {
-                    TextOp::Insert { text, .. } => added += utf16_len(text),
-                    TextOp::Delete { length, .. } => removed += clip(*length, usize::MAX),
-                    TextOp::Format { .. } => {}
-                }
-                op.shift(-start);
-                part.push(op);
-            }
-            if old.len() + added != new.len() + removed {
-                return None;
-            }
-            let mut between = Text::from_segments(before.slice_segments(old.clone()));
-            between.apply(&part);
-            let formats = difference(&between.segments(), &after.slice_segments(new.clone()));
-            if formats.iter().any(|op| !matches!(op, TextOp::Format { .. })) {
-                return None;
-            }
-            part.extend(formats);
-            for op in &mut part {
-                op.shift(start);
-            }
-            all.append(&mut part);
+        // What lies between patches was not touched, so it is enough to look at each.
+        for patch in self.patches.as_deref().unwrap_or(&whole) {
+            let inside = std::iter::from_fn(|| edits.next_if(|edit| patch.holds(edit))).collect();
+            all.append(&mut patch.with_formats(inside, before, after)?);
         }
         edits.next().is_none().then_some(all)
     }
@@ -309,6 +253,78 @@ fn pieces(len: usize, ops: &[TextOp]) -> Option<Vec<Piece>> {
         }
     }
     Some(pieces)
+}
+
+/// What operations have inserted and deleted in the end, in order of the text as it is `after`; `None` if that is not
+/// as long as it is then.
+fn inserted_and_deleted(before: &Text, after: &Text, ops: &[TextOp]) -> Option<Vec<TextOp>> {
+    let mut edits = Vec::new();
+    // How far the two texts have been gone through, and how much that is new comes next.
+    let (mut old_at, mut new_at, mut inserted) = (0, 0_usize, 0);
+    let end = Piece::Kept(before.len_utf16()..before.len_utf16());
+    for piece in pieces(before.len_utf16(), ops)?.into_iter().chain([end]) {
+        let kept = match piece {
+            Piece::Kept(kept) => kept,
+            Piece::New(len) => {
+                inserted += len;
+                continue;
+            }
+        };
+        if kept.start > old_at {
+            let (index, length) = (signed(new_at), signed(kept.start - old_at));
+            edits.push(TextOp::Delete { index, length });
+        }
+        let added = new_at..new_at + std::mem::take(&mut inserted);
+        new_at = added.end + kept.len();
+        edits.extend(after.insertions(added));
+        old_at = kept.end;
+    }
+    (new_at == after.len_utf16()).then_some(edits)
+}
+
+impl Patch {
+    /// Whether an insertion or deletion lies in it, in the text as it is then.
+    fn holds(&self, edit: &TextOp) -> bool {
+        let (index, len) = match edit {
+            TextOp::Insert { index, text, .. } => (*index, utf16_len(text)),
+            TextOp::Delete { index, .. } | TextOp::Format { index, .. } => (*index, 0),
+        };
+        let at = clip(index, usize::MAX);
+        self.new.start <= at && at + len <= self.new.end
+    }
+
+    /// The edits in it, and the formats that lead from there to the text as it is `after`; `None` if no formats do.
+    fn with_formats(
+        &self,
+        mut edits: Vec<TextOp>,
+        before: &Text,
+        after: &Text,
+    ) -> Option<Vec<TextOp>> {
+        // A deletion that goes on behind it would be clipped here, and nowhere else.
+        let growth = edits.iter().map(|edit| match edit {
+            TextOp::Insert { text, .. } => signed(utf16_len(text)),
+            TextOp::Delete { length, .. } => -length,
+            TextOp::Format { .. } => 0,
+        });
+        if signed(self.old.len()) + growth.sum::<i64>() != signed(self.new.len()) {
+            return None;
+        }
+        let start = signed(self.new.start);
+        for edit in &mut edits {
+            edit.shift(-start);
+        }
+        let mut text = Text::from_segments(before.slice_segments(self.old.clone()));
+        text.apply(&edits);
+        let formats = difference(&text.segments(), &after.slice_segments(self.new.clone()));
+        if formats.iter().any(|op| !matches!(op, TextOp::Format { .. })) {
+            return None;
+        }
+        edits.extend(formats);
+        for edit in &mut edits {
+            edit.shift(start);
+        }
+        Some(edits)
+    }
 }
 
 /// The number of the piece that begins at this place; that may make two of one.

@@ -44,9 +44,9 @@ impl SessionOptions {
         Self { protocol, ..self }
     }
 
-    /// Who the client is: the same for all connections of one client, and for no other. A client that comes back
-    /// before its old connection is known to be dead may then send its old ops again; without this they are
-    /// rejected, if [ids are checked](super::ServerOptions::check_ids).
+    /// Who the client is, if the host knows: a user, or one app of a user's. A client that comes back before its old
+    /// connection is known to be dead may then send its old ops again; without this they are rejected, if
+    /// [ids are checked](super::ServerOptions::check_ids). All with one identity may use each other's ids.
     #[must_use]
     pub fn identity(self, identity: impl Into<String>) -> Self {
         Self { identity: Some(identity.into()), ..self }
