@@ -116,6 +116,7 @@ pub enum Status {
 
 /// What a message from the server came to.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Received {
     /// The net changes.
     pub changes: Changes,

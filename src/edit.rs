@@ -120,6 +120,7 @@ impl IdSource {
 
 /// What an edit did.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Edited<T> {
     /// What the closure returned.
     pub value: T,

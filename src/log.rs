@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
+use crate::op::UpdateText;
 use crate::{Actor, Op};
 
 /// An accepted op in the order of the document.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LogEntry {
     /// Its place in the order of this `Server`, from 1. What was [replayed](crate::Server::replay) does not count,
     /// so numbers begin anew after a restart.
@@ -16,6 +18,9 @@ pub struct LogEntry {
     pub at: u64,
     /// The op as it was applied.
     pub op: Op,
+    /// The update of a text as its client has sent it, if it is one: a server to which the log is
+    /// [replayed](crate::Server::replay) knows it by that when it comes again.
+    pub received: Option<UpdateText>,
 }
 
 /// The latest accepted ops; older ones are forgotten beyond a bound.
@@ -61,7 +66,13 @@ impl OpLog {
         }
     }
 
-    pub(crate) fn append(&mut self, actor: Actor, at: u64, op: impl FnOnce() -> Op) {
+    /// Adds an op, and what was received if that is an update of a text.
+    pub(crate) fn append(
+        &mut self,
+        actor: Actor,
+        at: u64,
+        entry: impl FnOnce() -> (Op, Option<UpdateText>),
+    ) {
         self.last += 1;
         if self.bound == 0 {
             return;
@@ -69,7 +80,8 @@ impl OpLog {
         if self.entries.len() == self.bound {
             self.entries.pop_front();
         }
-        self.entries.push_back(LogEntry { seq: self.last, actor, at, op: op() });
+        let (op, received) = entry();
+        self.entries.push_back(LogEntry { seq: self.last, actor, at, op, received });
     }
 }
 
@@ -83,7 +95,8 @@ mod tests {
     fn tells_what_was_missed_as_long_as_it_is_kept() {
         let mut log = OpLog::new(3);
         for at in 1..=5 {
-            log.append(Actor(1), at, || Op::new(NodeId::minted(Actor(1), at), OpKind::DeleteCrdt));
+            let op = Op::new(NodeId::minted(Actor(1), at), OpKind::DeleteCrdt);
+            log.append(Actor(1), at, || (op, None));
         }
         let seqs = |seq| log.since(seq).map(|ops| ops.map(|entry| entry.seq).collect::<Vec<_>>());
         assert_eq!(seqs(5), Some(vec![]));

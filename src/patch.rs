@@ -36,6 +36,7 @@ use operation::Patcher;
 
 /// What a patch did.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Patched {
     /// The ops that take any replica through the same change, in order.
     pub ops: Vec<Op>,

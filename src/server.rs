@@ -119,6 +119,7 @@ impl ServerOptions {
 /// What goes out after something came in. Everything is to be sent in the order given.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use = "undelivered messages leave clients waiting"]
+#[non_exhaustive]
 pub struct Reply {
     /// To the session that sent the message.
     pub sender: Vec<ServerMessage>,
@@ -288,7 +289,7 @@ impl Server {
 
     /// Carries out an op that was accepted before, from the log of a host that stores one: as it
     /// was applied, in the order of the log. Nothing is checked and nobody hears of it. A text
-    /// update also needs what the client sent, to be recognised when it is sent again.
+    /// update also needs what was [received](crate::log::LogEntry::received), to be recognised when it is sent again.
     ///
     /// The op ids and the histories of the texts are remembered, so a host which replays the latest
     /// ops onto a snapshot that is a while older answers re-sent ops as it would have without a
@@ -309,7 +310,7 @@ impl Server {
     ///
     /// let mut later = Server::new(Document::new(), ServerOptions::default());
     /// for entry in server.log().entries() {
-    ///     assert!(later.replay(&entry.op, None).is_accepted());
+    ///     assert!(later.replay(&entry.op, entry.received.as_ref()).is_accepted());
     /// }
     /// assert_eq!(later.document().to_json(), server.document().to_json());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -487,9 +488,13 @@ impl Server {
                 if let Some(fix) = fix {
                     batch.fix(*fix, &op, list.as_ref());
                 }
-                let op = corrected.map_or(op, |corrected| *corrected);
+                let (op, received) = match (corrected, op.kind) {
+                    (Some(corrected), OpKind::UpdateText(update)) => (*corrected, Some(update)),
+                    (Some(corrected), _) => (*corrected, None),
+                    (None, kind) => (Op { kind, ..op }, None),
+                };
                 self.note_id(&op);
-                self.log.append(from, now, || op.clone());
+                self.log.append(from, now, || (op.clone(), received));
                 if let Some(list) = list {
                     *batch.lists.entry(list).or_default() |= may_vacate(&op);
                 }
@@ -623,7 +628,7 @@ impl Server {
                 // As an authority tells of it.
                 update.version = Some(update.base_version.saturating_add(1));
             }
-            self.log.append(actor, now, || op.clone());
+            self.log.append(actor, now, || (op.clone(), None));
             self.accept(op.without_op_id(), &mut batch);
         }
         self.keep_positions_short(&mut batch, actor, now);

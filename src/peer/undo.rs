@@ -11,7 +11,7 @@ use crate::{Changes, EditError};
 
 impl Peer {
     /// Takes back the latest own step that is not undone. `None` if there is none, or no name for the ops is
-    /// left ([`EditError::NoOpIdLeft`](crate::EditError::NoOpIdLeft)).
+    /// left ([`EditError::NoOpIdLeft`]).
     ///
     /// The inverse is an edit like any other, and others hear of it as of one.
     pub fn undo(&mut self) -> Option<Changes> {

@@ -11,7 +11,7 @@ impl Server {
             for op in self.document.spread_around(&id, self.options.longest_position) {
                 let outcome = self.document.apply(&op);
                 debug_assert!(outcome.is_accepted(), "the places are free");
-                self.log.append(from, now, || op.clone());
+                self.log.append(from, now, || (op.clone(), None));
                 batch.accepted.push(op);
             }
         }

@@ -548,7 +548,7 @@ fn actors_of_restored_ops_are_not_given_out_again() {
     let _ = send(&mut server, actor, vec![op(list)]);
     let mut later = self::server("{}", ServerOptions::default());
     for entry in server.log().entries() {
-        assert!(later.replay(&entry.op, None).is_accepted());
+        assert!(later.replay(&entry.op, entry.received.as_ref()).is_accepted());
     }
     let next = later.connect(SessionOptions::default()).unwrap();
     assert_eq!(next, Actor(1));

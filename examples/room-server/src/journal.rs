@@ -4,11 +4,9 @@
 //! was applied, so that replaying it needs none of the rules that were in force. An update of a
 //! text is followed by what the client had sent, so that it is recognised when it comes again.
 
-use std::collections::BTreeMap;
-
 use livetree::log::LogEntry;
-use livetree::op::{OpKind, Sender, UpdateText};
-use livetree::{ClientMessage, Document, Json, Op, OpId, ReadLimits, SerializedNode, Server};
+use livetree::op::{OpKind, Sender};
+use livetree::{Document, Json, Op, ReadLimits, SerializedNode, Server};
 use thiserror::Error;
 
 /// Something in the database is not as it was written.
@@ -45,28 +43,11 @@ pub fn unseal<'a>(sealed: &'a [u8], what: &'static str) -> Result<&'a [u8], Dama
     Ok(bytes)
 }
 
-/// What clients sent as updates of texts, by op.
-pub type Received = BTreeMap<OpId, UpdateText>;
-
-/// The updates of texts in a message.
-pub fn texts_of(message: &ClientMessage) -> Received {
-    let ClientMessage::UpdateStorage { ops } = message else { return Received::new() };
-    let text = |op: &Op| match (&op.kind, &op.op_id) {
-        (OpKind::UpdateText(update), Some(op_id)) => Some((op_id.clone(), update.clone())),
-        _ => None,
-    };
-    ops.iter().filter_map(text).collect()
-}
-
 /// Appends an accepted op to a batch.
-pub fn write_entry(entry: &LogEntry, received: &Received, out: &mut Vec<u8>) {
+pub fn write_entry(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("[{},{},", entry.actor, entry.at).as_bytes());
     entry.op.write(out);
-    let sent = match &entry.op.kind {
-        OpKind::UpdateText(_) => entry.op.op_id.as_ref().and_then(|op_id| received.get(op_id)),
-        _ => None,
-    };
-    if let Some(sent) = sent {
+    if let Some(sent) = &entry.received {
         out.push(b',');
         Op::new(entry.op.id.clone(), OpKind::UpdateText(sent.clone())).write(out);
     }
@@ -150,6 +131,7 @@ pub fn nodes_by_line(document: &Document, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use livetree::ClientMessage;
     use livetree::server::{ServerOptions, SessionOptions};
 
     fn server() -> Server {
@@ -160,16 +142,14 @@ mod tests {
         let before = server.log().last_seq();
         let frame = format!(r#"[{{"type":201,"ops":[{ops}]}}]"#);
         let messages = ClientMessage::read_frame(frame.as_bytes()).unwrap();
-        let mut received = Received::new();
         let mut out = Vec::new();
         for message in messages {
-            received.extend(texts_of(&message));
             for answer in server.receive(from, message, 7).unwrap().sender {
                 answer.write(&mut out);
             }
         }
         for entry in server.log().since(before).unwrap() {
-            write_entry(entry, &received, batch);
+            write_entry(entry, batch);
         }
         String::from_utf8(out).unwrap()
     }

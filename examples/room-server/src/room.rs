@@ -19,7 +19,7 @@ use livetree::{Actor, ClientMessage, Server, ServerMessage};
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::journal::{self, Received};
+use crate::journal;
 use crate::metrics::Metrics;
 use crate::outbox::{Close, Frame, Outbox};
 use crate::record::now;
@@ -279,10 +279,9 @@ impl Room {
 
     /// Has the server take a message about the storage, and notes what it accepted.
     fn storage(&mut self, from: Actor, message: ClientMessage) -> Reply {
-        let received = journal::texts_of(&message);
         match self.server.receive(from, message, now()) {
             Ok(reply) => {
-                self.note(&received);
+                self.note();
                 reply
             }
             Err(error) => {
@@ -293,10 +292,10 @@ impl Room {
     }
 
     /// Notes down what the server has accepted since the last time.
-    fn note(&mut self, received: &Received) {
+    fn note(&mut self) {
         self.reserve();
         for entry in self.server.log().entries() {
-            journal::write_entry(entry, received, &mut self.unwritten.batch);
+            journal::write_entry(entry, &mut self.unwritten.batch);
             self.unwritten.ops += 1;
         }
         self.metrics.ops.add(self.server.log().entries().len());

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::message::Messages;
 use super::{Actor, Room};
-use crate::journal::{self, Received};
+use crate::journal;
 use crate::record::now;
 
 impl Room {
     /// Applies a JSON Patch; everybody hears of it.
     pub fn patch(&mut self, patch: &[PatchOperation]) -> Result<(), PatchError> {
         let (_, reply) = self.server.patch(patch, now())?;
-        self.note(&Received::new());
+        self.note();
         self.metrics.patches.add(1);
         let mut messages = Messages::default();
         reply.others.iter().for_each(|message| messages.push(message));
