@@ -7,10 +7,8 @@
 //!
 //! Sans-IO, as the server is: messages come in, messages go out.
 
-mod anchor;
 mod branch;
 mod cursors;
-mod footprint;
 mod history;
 mod news;
 mod pending;
@@ -25,7 +23,6 @@ pub(crate) use history::{History, Step};
 pub use history::{UndoOptions, UndoPolicy};
 #[doc(hidden)]
 pub use pending::Shortcuts;
-pub(crate) use pending::{Prediction, take_inverse};
 pub(crate) use text::text_of;
 
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};

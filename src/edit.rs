@@ -20,11 +20,11 @@ pub use map::MapMut;
 pub use object::ObjectMut;
 pub use text::TextMut;
 
-use crate::client::Prediction;
 use crate::document::{NodeIx, Savepoint};
 use crate::json::error::push_key;
 use crate::op::{NodeKind, OpKind};
 use crate::patch::pointer::{Pointer, index_of, prefix};
+use crate::prediction::Prediction;
 use crate::{Actor, Changes, Document, LimitError, NodeId, Op, OpId, Outcome, Rejection, SmallStr};
 
 /// Names for new nodes and ops: `"<actor>:<clock>"`, each given out once.

@@ -40,12 +40,13 @@ pub mod apply;
 pub use apply::{Outcome, Rejection};
 pub mod change;
 pub use change::Changes;
-pub mod edit;
-pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, NodeMut, ObjectMut, TextMut};
 mod limits;
 pub use limits::{LimitError, Limits};
 mod diff;
 mod inverse;
+mod prediction;
+pub mod edit;
+pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, NodeMut, ObjectMut, TextMut};
 pub mod patch;
 
 // 4. Replicas

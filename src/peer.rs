@@ -26,12 +26,13 @@ pub use turn::Turn;
 pub use version::Version;
 
 use crate::change::{Origin, UpdateDetail};
-use crate::client::{Cursors, History, take_inverse};
+use crate::client::{Cursors, History};
 use crate::document::{NodeIx, Savepoint};
 use crate::edit::{Edited, Session, Trail};
 use crate::inverse::Inverse;
 use crate::op::OpKind;
 use crate::patch::{PatchError, Patched};
+use crate::prediction::take_inverse;
 use crate::{Actor, Changes, Document, EditError, IdSource, MAX_POSITION_LEN, ObjectMut, Op, OpId};
 use texts::Texts;
 
@@ -283,7 +284,7 @@ impl Peer {
                 stamp: Stamp { counter: counter(op).unwrap_or_default(), actor },
                 seen: seen.clone(),
                 op: op.clone(),
-                savepoint: Some(prediction.savepoint()),
+                savepoint: Some(prediction.savepoint),
             }));
             let made = log.get_mut(first..).unwrap_or_default();
             match made.last() {

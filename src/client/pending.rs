@@ -10,12 +10,7 @@ mod texts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
-
-use super::anchor::Anchor;
 use super::branch::Branches;
-use super::footprint::{Footprint, Touches};
 use super::history::History;
 use super::news::{News, written_by};
 use super::text::{applied, expected, is_update_of, text};
@@ -23,20 +18,11 @@ use crate::document::{Savepoint, TextNode};
 use crate::edit::Session;
 use crate::inverse::Inverse;
 use crate::op::{Intent, OpKind, UpdateText};
+use crate::prediction::{Anchor, Footprint, Prediction, Touches, anchor, take_inverse};
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
 pub(super) use saved::SavedPending;
-
-/// An op that was applied ahead of the server.
-#[derive(Debug)]
-pub(crate) struct Prediction {
-    savepoint: Savepoint,
-    touches: Touches,
-    inverse: Inverse,
-    anchor: Option<Anchor>,
-    /// The op as the server is expected to echo it, if that is not as it is.
-    corrected: Option<Box<Op>>,
-}
+use serde::{Deserialize, Serialize};
 
 /// A pending op.
 #[derive(Debug)]
@@ -139,32 +125,6 @@ pub(super) struct Pending {
     shortcuts: Shortcuts,
 }
 
-impl Prediction {
-    /// Before `op` is applied: opens its savepoint and notes what will be needed to take it back.
-    pub(crate) fn of(document: &mut Document, op: &Op) -> Self {
-        let inverse = document.inverse_of(op);
-        let anchor = Anchor::of(document, op);
-        let touches = document.touches(op, anchor.as_ref());
-        let savepoint = document.savepoint();
-        Self { savepoint, touches, inverse, anchor, corrected: None }
-    }
-
-    /// After it was applied: whether it had an effect. If not there is nothing to take back.
-    pub(crate) fn came_true(&mut self, document: &mut Document, outcome: &Outcome) -> bool {
-        let Outcome::Accepted { corrected, .. } = outcome else {
-            document.rollback(self.savepoint);
-            return false;
-        };
-        self.corrected.clone_from(corrected);
-        true
-    }
-
-    /// What the op can be taken back to.
-    pub(crate) fn savepoint(&self) -> Savepoint {
-        self.savepoint
-    }
-}
-
 impl Session<'_> {
     /// Takes back all that the edit did so far.
     pub(super) fn take_back(&mut self) {
@@ -175,7 +135,7 @@ impl Session<'_> {
 
     /// Applies an op of an undo step, unless it no longer makes sense.
     pub(super) fn apply_inverse(&mut self, op: Op) {
-        let mut op = super::anchor::in_place_of(self.document, op);
+        let mut op = anchor::in_place_of(self.document, op);
         match self.vacate(&mut op) {
             None => self.apply_inverse_alone(op),
             // Two ops, but taken back as one.
@@ -208,7 +168,7 @@ impl Session<'_> {
     }
 
     fn apply_inverse_alone(&mut self, op: Op) {
-        let mut op = super::anchor::in_free_place(self.document, op);
+        let mut op = anchor::in_free_place(self.document, op);
         super::text::express_now(self.document, &mut op);
         if self.document.would_change(&op) {
             self.name_and_apply(op);
@@ -705,35 +665,6 @@ impl Entry {
     fn is_late(&self, op: &Op) -> bool {
         let sent = self.corrected.as_deref().unwrap_or(&self.op);
         self.arrival != Arrival::Untried && sent.id == op.id && sent.kind == op.kind
-    }
-}
-
-/// What takes back ops that were applied in one edit.
-pub(crate) fn take_inverse(ops: &[Op], predictions: &mut [Prediction]) -> Inverse {
-    let mut created = BTreeSet::new();
-    let mut inverses: SmallVec<[Inverse; 1]> = SmallVec::new();
-    for (op, prediction) in ops.iter().zip(predictions) {
-        // What lies in a node that the same step created goes with it.
-        let within = match &op.kind {
-            OpKind::Create(create) => {
-                // Nothing follows a lone one that could lie in it.
-                if ops.len() > 1 {
-                    created.insert(op.id.clone());
-                }
-                created.contains(&create.parent_id)
-            }
-            // Others may be where the item is to be, or come back in its place.
-            OpKind::SetParentKey { .. } => false,
-            _ => created.contains(&op.id),
-        };
-        let inverse = mem::take(&mut prediction.inverse);
-        if !within || matches!(op.kind, OpKind::DeleteCrdt) {
-            inverses.push(inverse);
-        }
-    }
-    match inverses.len() {
-        1 => inverses.pop().unwrap_or_default(),
-        _ => inverses.into_iter().rev().flatten().collect(),
     }
 }
 

@@ -19,8 +19,11 @@ const LAYERS: &[&[&str]] = &[
     &["document", "change", "limits"],
     &["apply"],
     &["diff", "inverse", "restore"],
-    &["edit", "client", "patch"],
-    &["server", "peer"],
+    &["prediction"],
+    &["edit"],
+    &["patch"],
+    &["client", "server"],
+    &["peer"],
     &["error"],
     &["testing"],
 ];

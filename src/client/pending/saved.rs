@@ -4,9 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::anchor::Anchor;
 use super::super::branch::Branches;
 use super::{Arrival, Delivery, Entry, Pending};
+use crate::prediction::Anchor;
 use crate::{Document, Op, OpId};
 
 /// The pending ops, in order, and what is known of the texts that they update.

@@ -12,14 +12,14 @@ use crate::{Document, NodeId, Op, SmallStr};
 
 /// The neighbours between which an op puts a list item, when it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Between { previous: Option<NodeId>, next: Option<NodeId> },
     InPlaceOf(Option<NodeId>),
 }
 
 impl Anchor {
     /// The anchor of an op that puts an item in a list at a position.
-    pub(super) fn of(document: &Document, op: &Op) -> Option<Self> {
+    pub(crate) fn of(document: &Document, op: &Op) -> Option<Self> {
         match &op.kind {
             OpKind::Create(Create {
                 intent: Intent::Set, deleted_id: deleted @ Some(_), ..
@@ -48,7 +48,7 @@ impl Anchor {
     }
 
     /// The items whose places the op is expressed in.
-    pub(super) fn neighbours(&self) -> impl Iterator<Item = &Option<NodeId>> {
+    pub(crate) fn neighbours(&self) -> impl Iterator<Item = &Option<NodeId>> {
         match self {
             Self::Between { previous, next } => [Some(previous), Some(next)],
             Self::InPlaceOf(item) => [Some(item), None],
@@ -58,7 +58,7 @@ impl Anchor {
     }
 
     /// Expresses the op in terms of where its neighbours are now.
-    pub(super) fn place(&self, document: &Document, op: &mut Op) {
+    pub(crate) fn place(&self, document: &Document, op: &mut Op) {
         let (Some(list), Some(key)) = (list_of(document, op), key_of(op)) else { return };
         let find = |id: &Option<NodeId>| document.child_by_id(list, id.as_ref()?);
         let position = match self {
@@ -77,7 +77,7 @@ impl Anchor {
 
     /// The list in which the op goes elsewhere than between its neighbours, as they are on other sides
     /// of each other by now: its place then depends on what is around.
-    pub(super) fn loose_in(&self, document: &Document, op: &Op) -> Option<NodeId> {
+    pub(crate) fn loose_in(&self, document: &Document, op: &Op) -> Option<NodeId> {
         let Self::Between { previous, next } = self else { return None };
         let list = list_of(document, op)?;
         let find = |id: &Option<NodeId>| document.child_by_id(list, id.as_ref()?);
@@ -147,7 +147,7 @@ fn between(
 
 /// An undo that puts an item where another is by now: said as it comes out, so that its neighbours
 /// are those it will have.
-pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
+pub(crate) fn in_free_place(document: &Document, mut op: Op) -> Op {
     let is_list = |ix: &NodeIx| document.is_list(*ix);
     let item = document.find(&op.id);
     match &mut op.kind {
@@ -171,7 +171,7 @@ pub(super) fn in_free_place(document: &Document, mut op: Op) -> Op {
 }
 
 /// An undo that puts an item in place of another: where that is now, or beside where it was.
-pub(super) fn in_place_of(document: &Document, mut op: Op) -> Op {
+pub(crate) fn in_place_of(document: &Document, mut op: Op) -> Op {
     if let OpKind::Create(create) = &mut op.kind {
         if let Some(item) = &create.deleted_id {
             let list = document.find(&create.parent_id);

@@ -10,7 +10,7 @@ use crate::{Document, NodeId, Op, SmallStr};
 
 /// A place that an op reads or changes: a part of a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in super::super) struct Touch {
+pub(crate) struct Touch {
     pub(super) node: NodeId,
     pub(super) part: Part,
 }
@@ -33,7 +33,7 @@ pub(super) enum Part {
 }
 
 /// What one op touches: without heap unless it moves an item or sets many fields.
-pub(in super::super) type Touches = SmallVec<[Touch; 4]>;
+pub(crate) type Touches = SmallVec<[Touch; 4]>;
 
 impl Part {
     fn of(self, node: NodeId) -> Touch {
@@ -44,7 +44,7 @@ impl Part {
 impl Document {
     /// The places that an op would touch if it were applied now. What the op is expressed in terms
     /// of, if it may be expressed anew, is its anchor.
-    pub(in super::super) fn touches(&self, op: &Op, anchor: Option<&Anchor>) -> Touches {
+    pub(crate) fn touches(&self, op: &Op, anchor: Option<&Anchor>) -> Touches {
         let mut touches = Touches::new();
         match &op.kind {
             OpKind::Create(create) => self.touched_by_create(&op.id, create, &mut touches),

@@ -11,12 +11,12 @@ use crate::document::NodeIx;
 use crate::op::OpKind;
 use crate::{Document, NodeId, Op, SmallStr};
 use sieve::Sieve;
-pub(super) use touch::Touches;
+pub(crate) use touch::Touches;
 use touch::{Part, Touch};
 
 /// The places that the pending ops touch.
 #[derive(Debug, Default)]
-pub(super) struct Footprint {
+pub(crate) struct Footprint {
     /// How often each is touched.
     places: BTreeMap<Touch, u32>,
     /// The ids of their nodes.
@@ -24,7 +24,7 @@ pub(super) struct Footprint {
 }
 
 impl Footprint {
-    pub(super) fn add(&mut self, touches: &[Touch]) {
+    pub(crate) fn add(&mut self, touches: &[Touch]) {
         for touch in touches {
             let count = self.places.entry(touch.clone()).or_default();
             *count += 1;
@@ -34,7 +34,7 @@ impl Footprint {
         }
     }
 
-    pub(super) fn remove(&mut self, touches: &[Touch]) {
+    pub(crate) fn remove(&mut self, touches: &[Touch]) {
         for touch in touches {
             let Some(count) = self.places.get_mut(touch) else { continue };
             *count -= 1;
@@ -46,13 +46,13 @@ impl Footprint {
     }
 
     /// Forgets all places.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.places.clear();
         self.sieve.clear();
     }
 
     /// Whether somebody else's op touches nothing of it, and nothing of it is in the way.
-    pub(super) fn is_disjoint(&self, document: &Document, op: &Op) -> bool {
+    pub(crate) fn is_disjoint(&self, document: &Document, op: &Op) -> bool {
         // The user has to see the node whose content the op changes: what a pending op deleted may
         // come back when that is rolled back.
         let Some(target) = document.target(op) else { return false };
@@ -135,7 +135,7 @@ impl Document {
     /// The tops of the subtrees that an op would take out, or might, given its
     /// [`target`](Self::target): in a list only `set` pushes anything out, but whatever is there is
     /// near.
-    pub(super) fn taken_out_by(&self, op: &Op, target: Option<NodeIx>) -> SmallVec<[NodeIx; 2]> {
+    pub(crate) fn taken_out_by(&self, op: &Op, target: Option<NodeIx>) -> SmallVec<[NodeIx; 2]> {
         let child = |key: &SmallStr| self.child(target?, key);
         match &op.kind {
             OpKind::Create(create) => {
@@ -152,7 +152,7 @@ impl Document {
     }
 
     /// The child of a node, if both are there.
-    pub(super) fn child_of(&self, parent: &NodeId, key: &SmallStr) -> Option<NodeIx> {
+    pub(crate) fn child_of(&self, parent: &NodeId, key: &SmallStr) -> Option<NodeIx> {
         self.child(self.find(parent)?, key)
     }
 }
