@@ -45,6 +45,7 @@ pub use limits::{LimitError, Limits};
 mod diff;
 mod inverse;
 mod prediction;
+
 pub mod edit;
 pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, NodeMut, ObjectMut, TextMut};
 pub mod patch;
