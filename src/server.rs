@@ -488,10 +488,12 @@ impl Server {
                 if let Some(fix) = fix {
                     batch.fix(*fix, &op, list.as_ref());
                 }
-                let (op, received) = match (corrected, op.kind) {
-                    (Some(corrected), OpKind::UpdateText(update)) => (*corrected, Some(update)),
+                let (op, received) = match (corrected, op) {
+                    (None, op) => (op, None),
+                    (Some(corrected), Op { kind: OpKind::UpdateText(update), .. }) => {
+                        (*corrected, Some(update))
+                    }
                     (Some(corrected), _) => (*corrected, None),
-                    (None, kind) => (Op { kind, ..op }, None),
                 };
                 self.note_id(&op);
                 self.log.append(from, now, || (op.clone(), received));
@@ -512,38 +514,37 @@ impl Server {
         batch: &mut Batch,
     ) -> Option<Outcome> {
         let target = self.document.target(op);
-        let answered = self.answered.get(op_id);
-        let ids = match answered {
+        let comes_again = match self.answered.get(op_id) {
+            None => false,
             // A text knows which part of a re-sent update is new.
             Some(Answer::Accepted)
                 if matches!(op.kind, OpKind::UpdateText(_))
                     && self.document.kind(&op.id) == Some(NodeKind::Text) =>
             {
                 batch.reply.repaired = true;
-                self.check_ids(from, op)
+                true
             }
             Some(answer) => {
                 self.answer_again(op, op_id.clone(), answer, batch);
                 return None;
             }
-            None => self.check_ids(from, op),
         };
         // This is not remembered: the op that has this id by right may be yet to come.
-        if let Err(reason) = ids {
+        if let Err(reason) = self.check_ids(from, op) {
             self.reject(op, op_id.clone(), &reason, batch);
             return None;
         }
         let admitted =
             self.admit(from, op, target).and_then(|()| self.confirm_upload(&mut op.kind));
         if let Err(reason) = admitted {
-            if answered.is_none() {
+            if !comes_again {
                 self.answered.insert(op_id.clone(), Answer::Rejected);
             }
             self.reject(op, op_id.clone(), &reason, batch);
             return None;
         }
-        Some(match (answered, &op.kind) {
-            (Some(_), OpKind::UpdateText(update)) => {
+        Some(match &op.kind {
+            OpKind::UpdateText(update) if comes_again => {
                 self.document.apply_text_again(op, op_id, update)
             }
             _ => self.document.apply_to(target, op),

@@ -301,12 +301,8 @@ impl Patch {
         after: &Text,
     ) -> Option<Vec<TextOp>> {
         // A deletion that goes on behind it would be clipped here, and nowhere else.
-        let growth = edits.iter().map(|edit| match edit {
-            TextOp::Insert { text, .. } => signed(utf16_len(text)),
-            TextOp::Delete { length, .. } => -length,
-            TextOp::Format { .. } => 0,
-        });
-        if signed(self.old.len()) + growth.sum::<i64>() != signed(self.new.len()) {
+        let growth: i64 = edits.iter().map(TextOp::growth).sum();
+        if signed(self.old.len()) + growth != signed(self.new.len()) {
             return None;
         }
         let start = signed(self.new.start);

@@ -149,7 +149,7 @@ impl Branches {
             // One of a text that is gone; nothing of it was sent since.
             *branch = Branch::at(base, None);
         }
-        branch.lead = difference(&own.segments(), &server.segments());
+        branch.lead = lead_or_guess(Vec::new(), &own, &server);
         branch.own = Some(own.clone());
         branch.server = Some(server);
         fresh.replace_text(id, own);
@@ -169,7 +169,7 @@ impl Branches {
             return;
         };
         let own = branch.own.get_or_insert_with(|| server.clone());
-        branch.lead = difference(&own.segments(), &server.segments());
+        branch.lead = lead_or_guess(Vec::new(), own, &server);
         branch.server = Some(server);
         document.replace_text(&op.id, own.clone());
     }

@@ -211,7 +211,7 @@ impl Pending {
     /// Whether an op that names nobody may be one of these, which a lost connection has delivered
     /// at last.
     pub(super) fn may_be_own(&self, op: &Op) -> bool {
-        self.tried_of(&op.id).any(|(_, entry)| entry.is_late(op))
+        self.tried_of(&op.id).any(|(_, entry)| entry.looks_like(op))
     }
 
     /// The ops on a node that were under way on a lost connection.
@@ -661,10 +661,10 @@ impl Entry {
         }
     }
 
-    /// Whether an op that names nobody looks like this one, on its way while a connection was lost.
-    fn is_late(&self, op: &Op) -> bool {
+    /// Whether an op looks like this one as the server echoes it.
+    fn looks_like(&self, op: &Op) -> bool {
         let sent = self.corrected.as_deref().unwrap_or(&self.op);
-        self.arrival != Arrival::Untried && sent.id == op.id && sent.kind == op.kind
+        sent.id == op.id && sent.kind == op.kind
     }
 }
 

@@ -82,8 +82,7 @@ impl Texts {
             let kind = OpKind::UpdateText(update);
             _ = document.apply(&Op { op_id: None, id: entry.op.id.clone(), kind });
         }
-        life.by_actor.entry(entry.stamp.actor).or_default().push(life.updates.len());
-        life.updates.push(Update {
+        life.push(Update {
             stamp: entry.stamp,
             seen: entry.seen.clone(),
             ops: update.ops.clone(),
@@ -129,6 +128,11 @@ impl Texts {
 }
 
 impl Life {
+    fn push(&mut self, update: Update) {
+        self.by_actor.entry(update.stamp.actor).or_default().push(self.updates.len());
+        self.updates.push(update);
+    }
+
     /// Forgets all updates but the first, which were taken back.
     fn take_back(&mut self, len: usize) {
         for update in self.updates.drain(len..) {
@@ -280,10 +284,9 @@ mod tests {
                 };
                 let from = life.cut(life.first_unseen(&next));
                 prop_assert_eq!(Some(from), (0..=life.updates.len()).rev().find(|at| is_cut(*at)));
-                life.by_actor.entry(stamp.actor).or_default().push(life.updates.len());
                 let seen = Arc::new(seen);
                 let (ops, applied) = (Vec::new(), None);
-                life.updates.push(Update { stamp, seen, ops, applied, len_before: 0, from });
+                life.push(Update { stamp, seen, ops, applied, len_before: 0, from });
                 let len = life.updates.len();
                 if settles && from == len - 1 && from > 3 {
                     life.settle(from);

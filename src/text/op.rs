@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::segment::{Attributes, attributes_from_json};
+use super::units::signed_len;
 use crate::{Json, SmallStr};
 
 /// One change to a text. Indexes and lengths are UTF-16 code units; in a sequence each operation
@@ -69,6 +70,15 @@ impl TextOp {
                 Ok(Self::Format { index, length: length()?, attributes })
             }
             _ => Err("a text op's type must be insert, delete or format"),
+        }
+    }
+
+    /// How much longer it makes its text.
+    pub(crate) fn growth(&self) -> i64 {
+        match self {
+            Self::Insert { text, .. } => signed_len(text),
+            Self::Delete { length, .. } => -length,
+            Self::Format { .. } => 0,
         }
     }
 

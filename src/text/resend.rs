@@ -162,7 +162,7 @@ impl History {
         let first_own = self.same_op(latest).last().map_or(known, Entry::base_version);
         let start = known.min(first_own);
         let since = || self.entries().skip_while(move |entry| entry.base_version() < start);
-        let grown: i64 = since().flat_map(|entry| entry.ops().iter()).map(growth).sum();
+        let grown: i64 = since().flat_map(|entry| entry.ops().iter()).map(TextOp::growth).sum();
         let mut real = Sketch::original(clip(signed(length) - grown, usize::MAX));
         let mut client = real.clone();
         let mut others = 1 + inserts(head) + inserts(rest);
@@ -232,15 +232,6 @@ const SCANNED_AT_ONCE: usize = 16;
 fn spend(steps: &mut usize, number: usize) -> Result<(), Refusal> {
     *steps = steps.checked_sub(number).ok_or(Refusal::TooOld)?;
     Ok(())
-}
-
-/// How much longer an operation makes its text.
-fn growth(op: &TextOp) -> i64 {
-    match op {
-        TextOp::Insert { text, .. } => signed(utf16_len(text)),
-        TextOp::Delete { length, .. } => -length,
-        TextOp::Format { .. } => 0,
-    }
 }
 
 /// Transforming and fitting drop no insert and keep their order, so they can be told by number.

@@ -435,7 +435,7 @@ fn a_node_that_is_created_twice_is_there_once() {
     assert_eq!(client.document().to_json().to_string(), r#"{"l":[{"m":{}}]}"#);
 }
 
-/// What is as long as the limit says is taken, and one more is not: by edits, by patches and by a server.
+/// What is as long as the limit says is taken, and one more is not: by edits and by a server.
 #[test]
 fn keys_and_texts_have_limits() {
     type Edit = fn(&mut livetree::ObjectMut<'_>) -> Result<(), livetree::EditError>;

@@ -19,16 +19,16 @@ const MARK: u64 = 0;
 type Letters = Vec<(char, u64)>;
 
 fn board() -> Document {
-    board_of("aab", "baa")
+    board_of("aab", "a", "baa")
 }
 
 /// A text with the mark in the midst.
-fn board_of(before: &str, after: &str) -> Document {
+fn board_of(before: &str, mark: &str, after: &str) -> Document {
     let plain = |by: u64, text: &str| Segment {
         text: text.into(),
         attributes: Some(std::sync::Arc::new([("by".into(), by.into())].into_iter().collect())),
     };
-    let segments = vec![plain(99, before), plain(MARK, "m"), plain(99, after)];
+    let segments = vec![plain(99, before), plain(MARK, mark), plain(99, after)];
     Document::from_lson(&Lson::object([("t", Lson::Text { segments, version: 0 })])).unwrap()
 }
 
@@ -170,7 +170,7 @@ fn whoever_was_away_takes_back_its_own_letters_only() {
     for seed in 0..u64::from(cases(400).cases) {
         let mut dice = Dice::seeded(seed);
         let mut room =
-            Room::of(Server::new(board_of("cdefgh", "ijklno"), ServerOptions::default()));
+            Room::of(Server::new(board_of("cdefgh", "m", "ijklno"), ServerOptions::default()));
         for _ in 0..3 {
             let number = room.join(SessionOptions::default());
             room.client(number).set_undo_options(UndoOptions::default().capacity(1_000));

@@ -8,7 +8,7 @@ use super::super::text::{created, expected, incarnation, is_update_of, rebase, t
 use super::{Delivery, Entry, Pending};
 use crate::document::TextNode;
 use crate::op::OpKind;
-use crate::text::{Incarnation, Order, Refusal, TextOp, difference, signed, transform, utf16_len};
+use crate::text::{Incarnation, Order, Refusal, TextOp, difference, signed, transform};
 use crate::{Document, NodeId, Op, OpId};
 
 impl Pending {
@@ -240,13 +240,14 @@ impl Pending {
         for entry in self.entries.values().filter(|entry| is_update_of(&entry.op, id, of)) {
             let OpKind::UpdateText(update) = &entry.op.kind else { continue };
             for op in &update.ops {
-                let (end, longer) = match op {
-                    TextOp::Insert { index, text, .. } => (*index, signed(utf16_len(text))),
-                    TextOp::Delete { index, length } => (index.saturating_add(*length), -length),
-                    TextOp::Format { index, length, .. } => (index.saturating_add(*length), 0),
+                let end = match op {
+                    TextOp::Insert { index, .. } => *index,
+                    TextOp::Delete { index, length } | TextOp::Format { index, length, .. } => {
+                        index.saturating_add(*length)
+                    }
                 };
                 least = least.max(end.saturating_sub(more));
-                more = more.saturating_add(longer);
+                more = more.saturating_add(op.growth());
             }
         }
         let index = signed(after.text().len_utf16());
