@@ -125,18 +125,6 @@ struct Seen<'a> {
     others: &'a Version,
 }
 
-impl Seen<'_> {
-    /// Whether it had an op that comes before that one in the order.
-    fn has(&self, stamp: Stamp) -> bool {
-        stamp.actor == self.actor || self.others.get(stamp.actor) > stamp.counter
-    }
-
-    /// Whether it had all ops of a version, which come before.
-    fn has_all(&self, version: &Version) -> bool {
-        version.iter().all(|(actor, bound)| actor == self.actor || self.others.get(actor) >= bound)
-    }
-}
-
 /// Why a peer could not do as asked. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -431,11 +419,10 @@ impl Peer {
         Ok(changes.from(Origin::Remote))
     }
 
-    /// Begins with a document in which this is settled.
-    fn set_settled(&mut self, settled: Version) {
-        self.ids.skip_ops(settled.end());
-        self.version = settled.clone();
-        self.settled = settled;
+    /// Begins with a document that has these ops.
+    fn begin_with(&mut self, version: Version) {
+        self.ids.skip_ops(version.end());
+        self.version = version;
         self.set_seen();
     }
 

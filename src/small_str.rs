@@ -129,6 +129,21 @@ impl SmallStr {
         }
     }
 
+    /// The length in bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Inline { len, .. } => usize::from(*len),
+            Repr::Shared(text) => text.len(),
+        }
+    }
+
+    /// Whether there is no text.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Bytes on the heap that this string keeps alive (shared or not).
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {

@@ -54,8 +54,13 @@ impl Peer {
         }
         let ids = if ids.actor() == actor { ids } else { IdSource::new(actor) };
         let mut peer = Self::with_ids(ids, document);
-        peer.set_settled(settled);
+        peer.begin_with(settled.clone());
+        // Their authors need not have seen all that is settled.
         peer.receive(turns).map_err(|error| RestoreError::malformed(error.to_string()))?;
+        if peer.log.first().is_some_and(|first| Some(first.stamp) <= settled.last()) {
+            return Err(RestoreError::malformed("an op comes before one that is settled"));
+        }
+        peer.settled = settled;
         Ok(peer)
     }
 }

@@ -115,10 +115,15 @@ impl Texts {
             .unwrap_or_default()
     }
 
-    /// Forgets updates that everybody has seen: those with lesser counters.
-    pub(super) fn settle(&mut self, counter: u64) {
+    /// The updates that are carried over others, each behind the first of those.
+    pub(super) fn carried(&self) -> impl Iterator<Item = (Stamp, Stamp)> + '_ {
+        self.texts.values().flat_map(Life::carried)
+    }
+
+    /// Forgets the updates up to this one, over which none that follows has to be carried.
+    pub(super) fn settle(&mut self, last: Stamp) {
         for life in self.texts.values_mut() {
-            let settled = life.updates.partition_point(|update| update.stamp.counter < counter);
+            let settled = life.updates.partition_point(|update| update.stamp <= last);
             if settled > 0 {
                 life.settle(settled);
             }
@@ -140,6 +145,13 @@ impl Life {
         }
         self.walked = self.walked.take().filter(|walked| walked.to <= len);
         self.kept.retain(|walked| walked.to <= len);
+    }
+
+    /// The updates that are carried over others, each behind the first of those.
+    fn carried(&self) -> impl Iterator<Item = (Stamp, Stamp)> + '_ {
+        self.updates.iter().enumerate().filter(|(number, update)| update.from < *number).filter_map(
+            |(_, update)| Some((self.updates.get(update.from)?.stamp, update.stamp)),
+        )
     }
 
     /// Forgets the first updates, which all that follow have seen.

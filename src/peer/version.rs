@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Stamp;
 use crate::Actor;
 
 /// Which ops a peer has: a version vector.
@@ -43,6 +44,12 @@ impl Version {
     /// The least bound that is above all counters.
     pub(super) fn end(&self) -> u64 {
         self.0.values().copied().max().unwrap_or_default()
+    }
+
+    /// The last op in the order.
+    pub(super) fn last(&self) -> Option<Stamp> {
+        let stamps = self.iter().map(|(actor, bound)| Stamp { counter: bound.saturating_sub(1), actor });
+        stamps.max()
     }
 
     pub(super) fn set(&mut self, actor: Actor, bound: u64) {

@@ -351,9 +351,14 @@ mod tests {
         deleted_by: Vec<Stamp>,
     }
 
+    /// Whether the author of an update had one that comes before it.
+    fn has(seen: &Seen<'_>, stamp: Stamp) -> bool {
+        stamp.actor == seen.actor || seen.others.get(stamp.actor) > stamp.counter
+    }
+
     impl Model {
         fn was_there(unit: &ModelUnit, seen: &Seen<'_>) -> bool {
-            seen.has(unit.by) && !unit.deleted_by.iter().any(|by| seen.has(*by))
+            has(seen, unit.by) && !unit.deleted_by.iter().any(|by| has(seen, *by))
         }
 
         /// Where the units are that the author of an update had.
@@ -375,7 +380,7 @@ mod tests {
                             let unit = &self.units[at];
                             let passed =
                                 self.units[first..at].iter().map(|unit| Some((unit.by, unit.at)));
-                            !seen.has(unit.by)
+                            !has(seen, unit.by)
                                 && (unit.behind == behind
                                     || passed.into_iter().any(|name| name == unit.behind))
                         };

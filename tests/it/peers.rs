@@ -240,6 +240,52 @@ fn what_is_settled_is_let_go_and_what_lacks_it_is_told() {
     assert_eq!(meet(&mut b, &mut d), r#"{"l":["a","b","b2","d"]}"#);
 }
 
+/// Two make a change each in every round, and hear of the other's one round later. Tells how many ops are kept
+/// in the end, and after another round in which they only hear.
+fn kept_while_both_go_on(changes: [fn(&mut Peer, usize); 2]) -> [usize; 2] {
+    let [mut a, mut b] = peers(&lson!({ "s": (Lson::text("")), "t": (Lson::text("")), "l": [] }));
+    let [mut said_by_a, mut said_by_b] = [Version::new(), Version::new()];
+    let kept = |peer: &Peer| peer.turns_since(peer.settled()).unwrap().iter().map(|turn| turn.ops.len()).sum();
+    for round in 0..50 {
+        let (of_a, of_b) = (a.turns_since(&said_by_b).unwrap(), b.turns_since(&said_by_a).unwrap());
+        (said_by_a, said_by_b) = (a.version().clone(), b.version().clone());
+        changes[0](&mut a, round);
+        changes[1](&mut b, round);
+        a.receive(of_b).unwrap();
+        b.receive(of_a).unwrap();
+        a.settle([&said_by_b]);
+        b.settle([&said_by_a]);
+        if round % 7 == 0 {
+            b = Peer::restore(Actor(2), &b.save()).unwrap();
+        }
+    }
+    let while_they_go_on = kept(&a);
+    meet(&mut a, &mut b);
+    a.settle([b.version()]);
+    let [mut c] = [Peer::restore(Actor(3), &b.save()).unwrap()];
+    meet(&mut a, &mut c);
+    [while_they_go_on, kept(&a)]
+}
+
+#[test]
+fn a_log_is_let_go_of_while_all_go_on_but_for_one_text_that_all_type_in() {
+    let set: fn(&mut Peer, usize) = |peer, round| {
+        peer.edit(|root| root.set("x", round as u64)).unwrap();
+        peer.edit(|root| root.list("l")?.push(round as u64)).unwrap();
+    };
+    let typing_in_t: fn(&mut Peer, usize) = |peer, _| insert(peer, 0, "t");
+    let typing_in_s: fn(&mut Peer, usize) = |peer, _| {
+        peer.edit(|root| root.text("s")?.push("s")).unwrap();
+    };
+    let few = 12;
+    for changes in [[set, set], [typing_in_s, typing_in_t], [set, typing_in_t]] {
+        let [going_on, afterwards] = kept_while_both_go_on(changes);
+        assert!(going_on <= few && afterwards == 0, "{going_on}, {afterwards}");
+    }
+    let [going_on, afterwards] = kept_while_both_go_on([typing_in_t, typing_in_t]);
+    assert!(going_on > 90 && afterwards == 0, "{going_on}, {afterwards}");
+}
+
 /// What one has typed goes, and what the other has typed in it stays.
 #[test]
 fn undo_takes_back_what_one_has_done_and_no_more() {
