@@ -8,33 +8,31 @@
 //! Sans-IO, as the server is: messages come in, messages go out.
 
 mod branch;
-mod cursors;
-mod history;
 mod news;
 mod pending;
 mod saved;
 mod text;
 
+use std::convert::Infallible;
+
 use thiserror::Error;
 
-pub use cursors::CursorId;
-pub(crate) use cursors::Cursors;
-pub(crate) use history::{History, Step};
-pub use history::{UndoOptions, UndoPolicy};
 #[doc(hidden)]
 pub use pending::Shortcuts;
-pub(crate) use text::text_of;
 
 use crate::change::{Few, KeyChange, Origin, Path, Update, UpdateDetail};
+use crate::cursors::Cursors;
 use crate::document::{NodeIx, NodesError};
-use crate::edit::{Edited, Session, Trail};
+use crate::edit::{Edited, Predicted, Session};
+use crate::history::{History, Step, UndoOptions};
 use crate::inverse::Inverse;
 use crate::message::{ClientMessage, MessageError, ServerMessage, lone_update};
 use crate::op::Sender;
 use crate::patch::{PatchError, Patched};
 use crate::text::Bias;
 use crate::{
-    Actor, Changes, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId, SerializedNode,
+    Actor, Changes, CursorId, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId,
+    SerializedNode,
 };
 use pending::{Made, Pending};
 
@@ -142,20 +140,6 @@ pub enum ClientError {
     /// The server's document cannot be loaded.
     #[error(transparent)]
     Nodes(#[from] NodesError),
-}
-
-/// An edit that is taken back unless it is kept: if it fails, or a closure of the host panics.
-struct Attempt<'a> {
-    session: Session<'a>,
-    is_kept: bool,
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            self.session.take_back();
-        }
-    }
 }
 
 impl Client {
@@ -271,20 +255,12 @@ impl Client {
         let Some(ids) = self.ids.as_mut().filter(|_| self.loaded) else {
             return Err(ClientError::NotLoaded);
         };
-        let mut trail = Trail::predicted();
-        let (result, changes) = self.document.watch(|document| {
-            let session = Session { document, ids, trail: &mut trail };
-            let mut attempt = Attempt { session, is_kept: false };
-            let result = edit(&mut attempt.session);
-            attempt.is_kept = result.is_ok();
-            result
-        });
-        let value = result?;
-        let predictions = trail.predictions.unwrap_or_default();
-        let inverse = self.pending.adopt(&trail.ops, predictions, Made::Anew);
-        self.history.edited(&trail.ops, inverse);
+        let (result, changes) = self.document.watch(|document| document.predict(ids, edit));
+        let Predicted { value, ops, predictions } = result?;
+        let inverse = self.pending.adopt(&ops, predictions, Made::Anew);
+        self.history.edited(&ops, inverse);
         self.cursors.follow(&changes);
-        Ok((value, trail.ops, changes.from(Origin::Local)))
+        Ok((value, ops, changes.from(Origin::Local)))
     }
 
     /// Takes back the latest step that is not undone. `None` if there is none, or no document.
@@ -308,12 +284,13 @@ impl Client {
     fn run_step(&mut self, step: &Step) -> Option<(Inverse, Changes)> {
         let ids = self.ids.as_mut()?;
         let history = &self.history;
-        let mut trail = Trail::predicted();
-        let ((), changes) = self.document.watch(|document| {
-            history.run(step, &mut Session { document, ids, trail: &mut trail });
-        });
-        let predictions = trail.predictions.unwrap_or_default();
-        let inverse = self.pending.adopt(&trail.ops, predictions, Made::Back);
+        let edit = |session: &mut Session<'_>| {
+            history.run(step, session);
+            Ok::<_, Infallible>(())
+        };
+        let (Ok(Predicted { ops, predictions, .. }), changes) =
+            self.document.watch(|document| document.predict(ids, edit));
+        let inverse = self.pending.adopt(&ops, predictions, Made::Back);
         self.cursors.follow(&changes);
         Some((inverse, changes))
     }

@@ -47,6 +47,7 @@ pub(crate) use tree::{Keys, Tree};
 use crate::change::{Path, Tracker};
 use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
+use crate::text::Incarnation;
 use crate::{Json, Limits, NodeId, SmallStr};
 
 /// The deepest that live nodes may nest, the root being at 0.
@@ -243,6 +244,16 @@ impl Document {
     /// A text; `None` for any other node.
     pub(crate) fn text(&self, ix: NodeIx) -> Option<&TextNode> {
         self.tree.text(ix)
+    }
+
+    /// The text with this id.
+    pub(crate) fn find_text(&self, id: &NodeId) -> Option<&TextNode> {
+        self.text(self.find(id)?)
+    }
+
+    /// As [`find_text`](Self::find_text), if it is this one of those that had the id.
+    pub(crate) fn find_text_of(&self, id: &NodeId, of: Incarnation) -> Option<&TextNode> {
+        self.find_text(id).filter(|text| text.incarnation() == of)
     }
 
     /// Where the positions and keys of nodes are.

@@ -12,6 +12,8 @@ mod reconcile;
 mod spread;
 mod text;
 
+use std::mem;
+
 use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 
@@ -224,29 +226,28 @@ impl Document {
         ids: &mut IdSource,
         edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
     ) -> Result<Edited<T>, EditError> {
+        self.make(ids, |session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))
+    }
+
+    /// Makes an edit that is final at once.
+    pub(crate) fn make<T, E>(
+        &mut self,
+        ids: &mut IdSource,
+        edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
+    ) -> Result<Edited<T>, E> {
         let mut trail = Trail::new();
         let (result, changes) = self.watch(|document| {
-            document.atomically(|document| {
-                let session = Session { document, ids, trail: &mut trail };
-                edit(&mut ObjectMut::new(session, NodeIx::ROOT))
-            })
+            let (value, savepoint) = document
+                .attempt(|document| edit(&mut Session { document, ids, trail: &mut trail }))?;
+            document.commit(savepoint);
+            Ok(value)
         });
         result.map(|value| Edited { value, ops: trail.ops, changes })
     }
 
-    /// Runs `change`; if it fails or panics, takes back whatever it did.
-    pub(crate) fn atomically<T, E>(
-        &mut self,
-        change: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let (value, savepoint) = self.attempt(change)?;
-        self.commit(savepoint);
-        Ok(value)
-    }
-
-    /// As [`atomically`](Self::atomically), of what may still be taken back later: to the savepoint that comes
-    /// with the result.
-    pub(crate) fn attempt<T, E>(
+    /// Runs `change`; if it fails or panics, takes back whatever it did. Else that can be taken back later: to the
+    /// savepoint that comes with the result.
+    fn attempt<T, E>(
         &mut self,
         change: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<(T, Savepoint), E> {
@@ -255,6 +256,26 @@ impl Document {
         let value = change(attempt.document)?;
         attempt.savepoint = None;
         Ok((value, savepoint))
+    }
+
+    /// Makes an edit whose ops may still have to be taken back one by one: each has a savepoint of its own.
+    pub(crate) fn predict<T, E>(
+        &mut self,
+        ids: &mut IdSource,
+        edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
+    ) -> Result<Predicted<T>, E> {
+        let mut trail = Trail::predicted();
+        let (value, savepoint) =
+            self.attempt(|document| edit(&mut Session { document, ids, trail: &mut trail }))?;
+        let Trail { ops, predictions } = trail;
+        let mut predictions = predictions.unwrap_or_default();
+        debug_assert_eq!(ops.len(), predictions.len());
+        // The savepoint of the whole and that of the first op are at one place.
+        match predictions.first_mut() {
+            Some(first) => self.merge_savepoint(mem::replace(&mut first.savepoint, savepoint)),
+            None => self.rollback(savepoint),
+        }
+        Ok(Predicted { value, ops, predictions })
     }
 }
 
@@ -281,12 +302,19 @@ pub(crate) struct Session<'a> {
     pub(crate) trail: &'a mut Trail,
 }
 
-/// What an edit did.
+/// What an edit did so far.
 #[derive(Debug)]
 pub(crate) struct Trail {
     pub(crate) ops: Vec<Op>,
-    /// What a client needs besides to take each op back, by itself or by undo.
+    /// What it takes besides to take each op back, by itself or by undo.
     pub(crate) predictions: Option<Vec<Prediction>>,
+}
+
+/// What an edit did whose ops may still have to be taken back.
+pub(crate) struct Predicted<T> {
+    pub(crate) value: T,
+    pub(crate) ops: Vec<Op>,
+    pub(crate) predictions: Vec<Prediction>,
 }
 
 impl Trail {
@@ -294,12 +322,12 @@ impl Trail {
     const FEW: usize = 2;
 
     /// For an edit that is final at once.
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self { ops: Vec::with_capacity(Self::FEW), predictions: None }
     }
 
-    /// For an edit that its client may have to take back.
-    pub(crate) fn predicted() -> Self {
+    /// For an edit that may have to be taken back.
+    fn predicted() -> Self {
         Self { predictions: Some(Vec::with_capacity(Self::FEW)), ..Self::new() }
     }
 }

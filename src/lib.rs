@@ -50,6 +50,11 @@ pub mod edit;
 pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, NodeMut, ObjectMut, TextMut};
 pub mod patch;
 
+mod history;
+pub use history::{UndoOptions, UndoPolicy};
+mod cursors;
+pub use cursors::CursorId;
+
 // 4. Replicas
 mod restore;
 pub use restore::RestoreError;

@@ -30,7 +30,7 @@ pub use error::{PatchError, PatchReason};
 pub use json_patch::{Patch, PatchOperation};
 pub use parse::from_slice;
 
-use crate::edit::{Session, Trail};
+use crate::edit::{Edited, Session};
 use crate::{Changes, Document, IdSource, Op};
 use operation::Patcher;
 
@@ -88,12 +88,8 @@ impl Document {
         ids: &mut IdSource,
         patch: &[PatchOperation],
     ) -> Result<Patched, PatchError> {
-        let mut trail = Trail::new();
-        let (result, changes) = self.watch(|document| {
-            document
-                .atomically(|document| Session { document, ids, trail: &mut trail }.patch(patch))
-        });
-        result.map(|()| Patched { ops: trail.ops, changes })
+        let Edited { ops, changes, .. } = self.make(ids, |session| session.patch(patch))?;
+        Ok(Patched { ops, changes })
     }
 
     /// Applies a JSON Patch that is still text.

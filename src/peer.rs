@@ -26,9 +26,10 @@ pub use turn::Turn;
 pub use version::Version;
 
 use crate::change::{Origin, UpdateDetail};
-use crate::client::{Cursors, History};
+use crate::cursors::Cursors;
 use crate::document::{NodeIx, Savepoint};
-use crate::edit::{Edited, Session, Trail};
+use crate::edit::{Edited, Predicted, Session};
+use crate::history::History;
 use crate::inverse::Inverse;
 use crate::op::OpKind;
 use crate::patch::{PatchError, Patched};
@@ -252,42 +253,35 @@ impl Peer {
     ) -> Result<Made<T>, E> {
         let Self { document, ids, log, version, texts, seen, .. } = self;
         let actor = ids.actor();
-        let mut trail = Trail::predicted();
         let (result, changes) = document.watch(|document| {
             let mut own = 0;
-            let (value, savepoint) = document.attempt(|document| {
-                let mut session = Session { document, ids, trail: &mut trail };
-                let value = edit(&mut session)?;
+            let Predicted { value, ops, mut predictions } = document.predict(ids, |session| {
+                let value = edit(session)?;
                 own = session.trail.ops.len();
                 session.keep_positions_short(LONG_POSITION);
                 Ok(value)
             })?;
-            debug_assert!(trail.ops.iter().all(|op| counter(op).is_some()), "edits have counters");
-            let predictions = trail.predictions.as_deref_mut().unwrap_or_default();
+            debug_assert!(ops.iter().all(|op| counter(op).is_some()), "edits have counters");
             // Positions stay short when the edit is taken back.
-            let made_by_edit = trail.ops.get(..own).unwrap_or_default();
-            let inverse = take_inverse(made_by_edit, predictions);
+            let made_by_edit = ops.get(..own).unwrap_or_default();
+            let inverse = take_inverse(made_by_edit, &mut predictions);
             let first = log.len();
-            log.extend(trail.ops.iter().zip(predictions).map(|(op, prediction)| Entry {
+            log.extend(ops.iter().zip(predictions).map(|(op, prediction)| Entry {
                 stamp: Stamp { counter: counter(op).unwrap_or_default(), actor },
                 seen: seen.clone(),
                 op: op.clone(),
                 savepoint: Some(prediction.savepoint),
             }));
             let made = log.get_mut(first..).unwrap_or_default();
-            match made.last() {
-                Some(last) => version.set(actor, last.stamp.counter + 1),
-                None => document.rollback(savepoint),
-            }
-            // The savepoint of the whole and that of the first op are at one place.
-            let first = made.first_mut().and_then(|first| first.savepoint.replace(savepoint));
-            if let Some(of_first) = first {
-                document.merge_savepoint(of_first);
+            if let Some(last) = made.last() {
+                version.set(actor, last.stamp.counter + 1);
             }
             // Shortcut: what is applied already as it would be applied now stays so. But texts have to know
             // of each update by itself.
-            if trail.ops.iter().any(|op| matches!(op.kind, OpKind::UpdateText(_))) {
-                document.rollback(savepoint);
+            if ops.iter().any(|op| matches!(op.kind, OpKind::UpdateText(_))) {
+                if let Some(savepoint) = made.first().and_then(|first| first.savepoint) {
+                    document.rollback(savepoint);
+                }
                 for entry in made {
                     entry.fold(document, texts);
                     if let OpKind::UpdateText(update) = &entry.op.kind {
@@ -295,11 +289,11 @@ impl Peer {
                     }
                 }
             }
-            Ok((value, inverse))
+            Ok((value, ops, inverse))
         });
-        let (value, inverse) = result?;
+        let (value, ops, inverse) = result?;
         self.cursors.follow(&changes);
-        Ok(Made { value, ops: trail.ops, inverse, changes })
+        Ok(Made { value, ops, inverse, changes })
     }
 
     /// What somebody lacks that has this version, in an order in which it can be taken in.

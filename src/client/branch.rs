@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::{is_update_of, text_of};
+use super::text::is_update_of;
 use crate::document::TextNode;
 use crate::op::{OpKind, UpdateText};
 use crate::text::{Incarnation, Order, TextOp, difference, transform};
@@ -93,7 +93,9 @@ impl Branches {
     pub(super) fn shown_in(&self, document: &Document) -> impl Iterator<Item = &NodeId> {
         self.texts
             .iter()
-            .filter(|(id, branch)| text_of(document, id, Incarnation::of(branch.base)).is_some())
+            .filter(|(id, branch)| {
+                document.find_text_of(id, Incarnation::of(branch.base)).is_some()
+            })
             .map(|(id, _)| id)
     }
 
@@ -130,11 +132,11 @@ impl Branches {
         of: Incarnation,
         created: Option<TextNode>,
     ) -> Loaded {
-        let Some(server) = text_of(fresh, id, of).cloned() else {
+        let Some(server) = fresh.find_text_of(id, of).cloned() else {
             return if created.is_some() { Loaded::Same } else { Loaded::Gone };
         };
         let open = self.texts.get(id).filter(|branch| branch.is_of(of));
-        let here = open.and_then(|branch| branch.own.as_ref()).or(text_of(document, id, of));
+        let here = open.and_then(|branch| branch.own.as_ref()).or(document.find_text_of(id, of));
         let Some(own) = here.cloned().or(created) else { return Loaded::Gone };
         let same = own.version() == server.version() && own.text() == server.text();
         if open.is_none() && same {
@@ -159,13 +161,14 @@ impl Branches {
     /// Whether a text is shown as it is on its branch.
     pub(super) fn has(&self, document: &Document, id: &NodeId, of: Incarnation) -> bool {
         self.texts.get(id).is_some_and(|branch| branch.is_of(of))
-            && text_of(document, id, of).is_some()
+            && document.find_text_of(id, of).is_some()
     }
 
     /// The server has created a text: if it is one that has a branch, that is shown.
     pub(super) fn created(&mut self, document: &mut Document, op: &Op) {
         let Some(branch) = self.texts.get_mut(&op.id) else { return };
-        let Some(server) = text_of(document, &op.id, Incarnation::of(branch.base)).cloned() else {
+        let Some(server) = document.find_text_of(&op.id, Incarnation::of(branch.base)).cloned()
+        else {
             return;
         };
         let own = branch.own.get_or_insert_with(|| server.clone());
@@ -214,7 +217,7 @@ impl Branches {
     pub(super) fn answered(&mut self, document: &Document, op: &Op) {
         if let (OpKind::UpdateText(update), Some(branch)) = (&op.kind, self.texts.get_mut(&op.id)) {
             branch.answered.extend(update.ops.iter().cloned());
-            branch.own = text_of(document, &op.id, Incarnation::of(branch.base)).cloned();
+            branch.own = document.find_text_of(&op.id, Incarnation::of(branch.base)).cloned();
             if let (Some(own), Some(server)) = (&branch.own, &branch.server) {
                 // As the server did: what it had accepted comes first.
                 let (_, over) = transform(&update.ops, &branch.lead, Order::After);
@@ -241,7 +244,7 @@ impl Branches {
     pub(super) fn version(&self, document: &Document, id: &NodeId, of: Incarnation) -> Option<u64> {
         match self.texts.get(id).filter(|branch| branch.is_of(of)) {
             Some(branch) => branch.server.as_ref().map(TextNode::version),
-            None => text_of(document, id, of).map(TextNode::version),
+            None => document.find_text_of(id, of).map(TextNode::version),
         }
     }
 

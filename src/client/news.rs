@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Place, places};
 use super::text::is_same;
+use crate::history::{Place, places};
 use crate::json::JsonObject;
 use crate::op::{NodeContent, OpKind, UpdateText};
 use crate::{Document, Json, Op, SmallStr};

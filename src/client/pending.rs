@@ -11,14 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use super::branch::Branches;
-use super::history::History;
 use super::news::{News, written_by};
-use super::text::{applied, expected, is_update_of, text};
+use super::text::{applied, expected, is_update_of};
 use crate::document::{Savepoint, TextNode};
-use crate::edit::Session;
+use crate::history::History;
 use crate::inverse::Inverse;
 use crate::op::{Intent, OpKind, UpdateText};
-use crate::prediction::{Anchor, Footprint, Prediction, Touches, anchor, take_inverse};
+use crate::prediction::{Anchor, Footprint, Prediction, Touches, take_inverse};
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
 pub(super) use saved::SavedPending;
@@ -123,71 +122,6 @@ pub(super) struct Pending {
     /// Of all ops before this one it is noted that they have arrived.
     arrived_to: u64,
     shortcuts: Shortcuts,
-}
-
-impl Session<'_> {
-    /// Takes back all that the edit did so far.
-    pub(super) fn take_back(&mut self) {
-        if let Some(first) = self.trail.predictions.as_ref().and_then(|all| all.first()) {
-            self.document.rollback(first.savepoint);
-        }
-    }
-
-    /// Applies an op of an undo step, unless it no longer makes sense.
-    pub(super) fn apply_inverse(&mut self, op: Op) {
-        let mut op = anchor::in_place_of(self.document, op);
-        match self.vacate(&mut op) {
-            None => self.apply_inverse_alone(op),
-            // Two ops, but taken back as one.
-            Some(inverse) => {
-                let first = self.trail.ops.len().saturating_sub(1);
-                self.apply_inverse_alone(op);
-                if let Some([item, create]) = self.predictions_from(first) {
-                    item.inverse = inverse;
-                    create.inverse.clear();
-                }
-            }
-        }
-    }
-
-    /// If an op puts one item in place of another: takes that out by an op of its own, and tells what
-    /// takes both ops back.
-    ///
-    /// In one op it would stay where the item that comes has come already, since that op is ignored then.
-    fn vacate(&mut self, op: &mut Op) -> Option<Inverse> {
-        if !self.document.would_change(op) {
-            return None;
-        }
-        let inverse = self.document.inverse_of(op);
-        let OpKind::Create(create) = &mut op.kind else { return None };
-        let item = self.document.pushed_out(create)?;
-        create.deleted_id = None;
-        create.intent = Intent::Insert;
-        self.name_and_apply(item);
-        Some(inverse)
-    }
-
-    fn apply_inverse_alone(&mut self, op: Op) {
-        let mut op = anchor::in_free_place(self.document, op);
-        super::text::express_now(self.document, &mut op);
-        if self.document.would_change(&op) {
-            self.name_and_apply(op);
-        }
-    }
-
-    /// The predictions of the ops from a number on.
-    fn predictions_from(&mut self, first: usize) -> Option<&mut [Prediction]> {
-        self.trail.predictions.as_mut()?.get_mut(first..)
-    }
-
-    /// An op that the document refuses is left out, as one without effect is.
-    fn name_and_apply(&mut self, mut op: Op) {
-        let op_id = self.ids.op_id();
-        op.begin_anew(&op_id);
-        op.op_id = Some(op_id);
-        let target = self.document.target(&op);
-        let _ = self.try_op(target, op);
-    }
 }
 
 impl Pending {
@@ -511,7 +445,7 @@ impl Pending {
         if ops.is_empty() {
             return;
         }
-        let Some(of) = text(document, id).map(TextNode::incarnation) else { return };
+        let Some(of) = document.find_text(id).map(TextNode::incarnation) else { return };
         let mut beneath = ops.to_vec();
         for entry in self.entries.values_mut().filter(|entry| is_update_of(&entry.op, id, of)) {
             if let OpKind::UpdateText(update) = &mut entry.op.kind {

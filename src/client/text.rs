@@ -6,6 +6,7 @@
 //! gone means nothing to the one that is there.
 
 use crate::document::TextNode;
+use crate::history::express_now;
 use crate::op::{NodeContent, Op, OpKind};
 use crate::text::{Incarnation, TextOp, invert, normalize};
 use crate::{Document, NodeId, Outcome};
@@ -22,17 +23,9 @@ pub(super) fn is_update_of(op: &Op, id: &NodeId, of: Incarnation) -> bool {
 
 /// Expresses an update on the present version of its text, if that is there.
 pub(super) fn rebase(document: &Document, op: &mut Op) {
-    let there = text(document, &op.id).map(TextNode::incarnation);
+    let there = document.find_text(&op.id).map(TextNode::incarnation);
     if there.is_some() && there == incarnation(op) {
         express_now(document, op);
-    }
-}
-
-/// Says of a text update that is an op of undo or redo that it is of the text which is there now.
-pub(super) fn express_now(document: &Document, op: &mut Op) {
-    if let (OpKind::UpdateText(update), Some(text)) = (&mut op.kind, text(document, &op.id)) {
-        update.base_version = text.version();
-        update.version = None;
     }
 }
 
@@ -54,7 +47,8 @@ pub(super) struct Expected {
 
 /// What `op` would do to its text, if it were applied now.
 pub(super) fn expected(document: &Document, op: &Op) -> Expected {
-    let there = text(document, &op.id).filter(|text| incarnation(op) == Some(text.incarnation()));
+    let there =
+        document.find_text(&op.id).filter(|text| incarnation(op) == Some(text.incarnation()));
     let (OpKind::UpdateText(update), Some(text)) = (&op.kind, there) else {
         return Expected::default();
     };
@@ -74,19 +68,6 @@ impl Expected {
     }
 }
 
-pub(super) fn text<'a>(document: &'a Document, id: &NodeId) -> Option<&'a TextNode> {
-    document.text(document.find(id)?)
-}
-
-/// As [`text`], if it is this one.
-pub(crate) fn text_of<'a>(
-    document: &'a Document,
-    id: &NodeId,
-    of: Incarnation,
-) -> Option<&'a TextNode> {
-    text(document, id).filter(|text| text.incarnation() == of)
-}
-
 /// The text that an op creates, if it creates this one.
 pub(super) fn created(op: &Op, id: &NodeId, of: Incarnation) -> Option<TextNode> {
     match &op.kind {
@@ -102,5 +83,5 @@ pub(super) fn created(op: &Op, id: &NodeId, of: Incarnation) -> Option<TextNode>
 
 /// Whether a text is the same in two documents, apart from its version.
 pub(super) fn is_same(document: &Document, other: &Document, id: &NodeId) -> bool {
-    text(document, id).map(TextNode::segments) == text(other, id).map(TextNode::segments)
+    document.find_text(id).map(TextNode::segments) == other.find_text(id).map(TextNode::segments)
 }

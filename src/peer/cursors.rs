@@ -1,9 +1,8 @@
 //! Places in texts that a peer keeps track of.
 
 use super::Peer;
-use crate::NodeId;
-use crate::client::CursorId;
 use crate::text::Bias;
+use crate::{CursorId, NodeId};
 
 impl Peer {
     /// Keeps track of a place in a text, such as a cursor or an end of a selection: of the index (in UTF-16 units),

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::walk::Walk;
 use super::{Entry, Seen, Stamp, Version};
 use crate::Actor;
-use crate::client::text_of;
 use crate::op::{OpKind, UpdateText};
 use crate::text::{Incarnation, Text, TextOp};
 use crate::{Document, NodeId, Op};
@@ -71,7 +70,7 @@ impl Texts {
     pub(super) fn fold(&mut self, document: &mut Document, entry: &Entry, update: &UpdateText) {
         let of = Incarnation::of(update.base_version);
         // Texts can come back under the ids they had: this may be another one.
-        let Some(text) = text_of(document, &entry.op.id, of) else { return };
+        let Some(text) = document.find_text_of(&entry.op.id, of) else { return };
         let (len_before, base_version) = (text.text().len_utf16(), text.version());
         let life = self.texts.entry((entry.op.id.clone(), of)).or_default();
         let from = life.cut(life.first_unseen(&entry.seen()));
@@ -109,7 +108,8 @@ impl Texts {
         first: Stamp,
     ) -> Vec<TextOp> {
         let life = self.texts.get_mut(&(id.clone(), of));
-        text_of(document, id, of)
+        document
+            .find_text_of(id, of)
             .zip(life)
             .map(|(text, life)| life.news(text.text(), had, first))
             .unwrap_or_default()
@@ -149,9 +149,11 @@ impl Life {
 
     /// The updates that are carried over others, each behind the first of those.
     fn carried(&self) -> impl Iterator<Item = (Stamp, Stamp)> + '_ {
-        self.updates.iter().enumerate().filter(|(number, update)| update.from < *number).filter_map(
-            |(_, update)| Some((self.updates.get(update.from)?.stamp, update.stamp)),
-        )
+        self.updates
+            .iter()
+            .enumerate()
+            .filter(|(number, update)| update.from < *number)
+            .filter_map(|(_, update)| Some((self.updates.get(update.from)?.stamp, update.stamp)))
     }
 
     /// Forgets the first updates, which all that follow have seen.

@@ -4,8 +4,8 @@ use std::mem;
 
 use super::{Made, Peer};
 use crate::change::Origin;
-use crate::client::{Step, UndoOptions};
 use crate::edit::Session;
+use crate::history::{Step, UndoOptions};
 use crate::inverse::Inverse;
 use crate::{Changes, EditError};
 

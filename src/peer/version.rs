@@ -48,7 +48,8 @@ impl Version {
 
     /// The last op in the order.
     pub(super) fn last(&self) -> Option<Stamp> {
-        let stamps = self.iter().map(|(actor, bound)| Stamp { counter: bound.saturating_sub(1), actor });
+        let stamps =
+            self.iter().map(|(actor, bound)| Stamp { counter: bound.saturating_sub(1), actor });
         stamps.max()
     }
 

@@ -17,12 +17,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::client::{Shortcuts, Status, UndoOptions};
+use crate::client::{Shortcuts, Status};
 use crate::edit::{EditError, ObjectMut};
 use crate::message::ServerMessage;
 use crate::op::{Create, Intent, OpKind};
 use crate::server::{Access, Protocol, Reply, ServerOptions, SessionOptions};
-use crate::{Actor, Client, ClientMessage, Document, NodeId, Op, OpId, Server};
+use crate::{Actor, Client, ClientMessage, Document, NodeId, Op, OpId, Server, UndoOptions};
 use audit::{Audit, FIRST_VALUE};
 use link::{Link, Pipe, client_frame, server_frames};
 use oracle::Oracle;

@@ -1,10 +1,10 @@
 //! Undo and redo: what makes a step, which steps there are, and what undo does about others.
 
 use livetree::change::Origin;
-use livetree::client::{Status, UndoOptions, UndoPolicy};
+use livetree::client::Status;
 use livetree::edit::{EditError, ObjectMut};
 use livetree::server::SessionOptions;
-use livetree::{Client, ClientMessage, Lson, lson};
+use livetree::{Client, ClientMessage, Lson, UndoOptions, UndoPolicy, lson};
 
 use crate::room::Room;
 

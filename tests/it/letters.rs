@@ -3,11 +3,13 @@
 //! Everybody types the same few letters, each with its author's number as an attribute. From two states of such
 //! a text nobody can tell which letters have come and which have been there.
 
-use livetree::client::{CursorId, UndoOptions};
 use livetree::server::{ServerOptions, SessionOptions};
 use livetree::testing::generate::Dice;
 use livetree::text::Bias;
-use livetree::{Actor, Document, EditError, Lson, NodeId, ObjectMut, Peer, Segment, Server};
+use livetree::{
+    Actor, CursorId, Document, EditError, Lson, NodeId, ObjectMut, Peer, Segment, Server,
+    UndoOptions,
+};
 
 use crate::generate::cases;
 use crate::room::Room;

@@ -245,7 +245,9 @@ fn what_is_settled_is_let_go_and_what_lacks_it_is_told() {
 fn kept_while_both_go_on(changes: [fn(&mut Peer, usize); 2]) -> [usize; 2] {
     let [mut a, mut b] = peers(&lson!({ "s": (Lson::text("")), "t": (Lson::text("")), "l": [] }));
     let [mut said_by_a, mut said_by_b] = [Version::new(), Version::new()];
-    let kept = |peer: &Peer| peer.turns_since(peer.settled()).unwrap().iter().map(|turn| turn.ops.len()).sum();
+    let kept = |peer: &Peer| {
+        peer.turns_since(peer.settled()).unwrap().iter().map(|turn| turn.ops.len()).sum()
+    };
     for round in 0..50 {
         let (of_a, of_b) = (a.turns_since(&said_by_b).unwrap(), b.turns_since(&said_by_a).unwrap());
         (said_by_a, said_by_b) = (a.version().clone(), b.version().clone());

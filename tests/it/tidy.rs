@@ -21,9 +21,8 @@ const LAYERS: &[&[&str]] = &[
     &["diff", "inverse", "restore"],
     &["prediction"],
     &["edit"],
-    &["patch"],
-    &["client", "server"],
-    &["peer"],
+    &["patch", "history", "cursors"],
+    &["client", "server", "peer"],
     &["error"],
     &["testing"],
 ];

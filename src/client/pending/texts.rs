@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::branch::Loaded;
-use super::super::history::History;
-use super::super::text::{created, expected, incarnation, is_update_of, rebase, text, text_of};
+use super::super::text::{created, expected, incarnation, is_update_of, rebase};
 use super::{Delivery, Entry, Pending};
 use crate::document::TextNode;
+use crate::history::History;
 use crate::op::OpKind;
 use crate::text::{Incarnation, Order, Refusal, TextOp, difference, signed, transform};
 use crate::{Document, NodeId, Op, OpId};
@@ -68,8 +68,9 @@ impl Pending {
         of: Incarnation,
     ) {
         let branch = self.branches.close(id, of);
-        let way =
-            branch.zip(text_of(document, id, of)).and_then(|(branch, here)| branch.way_on(here));
+        let way = branch
+            .zip(document.find_text_of(id, of))
+            .and_then(|(branch, here)| branch.way_on(here));
         if let Some((server, ops)) = way {
             self.carry(document, history, id, &ops);
             document.replace_text(id, server);
@@ -120,7 +121,7 @@ impl Pending {
                 self.rejoin(document, history, &op.id, of);
                 return false;
             }
-            let after = text(document, &op.id).filter(|text| text.incarnation() != of).cloned();
+            let after = document.find_text(&op.id).filter(|text| text.incarnation() != of).cloned();
             if after.is_some() {
                 let before = self.branches.close(&op.id, of).and_then(|branch| branch.own);
                 if self.follow(history, before.as_ref(), after.as_ref(), &op.id, of) {
@@ -153,8 +154,8 @@ impl Pending {
             let loaded = self.branches.load(document, &mut fresh, &id, of, created);
             if matches!(loaded, Loaded::Gone | Loaded::OutOfReach) {
                 let own = self.branches.close(&id, of).and_then(|branch| branch.own);
-                let before = own.or_else(|| text_of(document, &id, of).cloned());
-                self.follow(history, before.as_ref(), text(&fresh, &id), &id, of);
+                let before = own.or_else(|| document.find_text_of(&id, of).cloned());
+                self.follow(history, before.as_ref(), fresh.find_text(&id), &id, of);
             }
         }
         for entry in self.entries.values_mut() {

@@ -10,10 +10,9 @@ pub use edits::{Content, Edit, Supply, TextEdit};
 pub use families::Family;
 
 use super::{Checks, Failure, Sabotage, Setup, Stats, World, check, fail, typing};
-use crate::client::{UndoOptions, UndoPolicy};
 use crate::server::{Access, ServerOptions};
 use crate::testing::generate::Dice;
-use crate::{Document, lson};
+use crate::{Document, UndoOptions, UndoPolicy, lson};
 
 /// One thing that happens. Numbers that say which are taken modulo how many there are.
 #[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]

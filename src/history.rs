@@ -1,5 +1,7 @@
 //! Undo and redo: steps of inverse ops, and which of them may still be taken.
 
+mod run;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,6 +14,7 @@ use crate::json::JsonObject;
 use crate::op::OpKind;
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, SmallStr};
+pub(crate) use run::express_now;
 
 /// What undo does about values that somebody else has changed since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub enum UndoPolicy {
 /// How undo works.
 ///
 /// ```
-/// use livetree::client::{UndoOptions, UndoPolicy};
+/// use livetree::{UndoOptions, UndoPolicy};
 /// let options = UndoOptions::default().capacity(50).policy(UndoPolicy::KeepForeign);
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +108,7 @@ impl Step {
 
 /// A place that an inverse op writes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Slot(NodeId, SmallStr),
     Item(NodeId),
     Text(NodeId),
@@ -218,12 +221,12 @@ impl History {
     }
 
     /// Whether it matters what others write.
-    pub(super) fn minds_foreign(&self) -> bool {
+    pub(crate) fn minds_foreign(&self) -> bool {
         self.options.policy == UndoPolicy::KeepForeign && self.steps().any(|step| !step.is_empty())
     }
 
     /// Somebody else's op was received.
-    pub(super) fn heard(&mut self, document: &Document, op: &Op) {
+    pub(crate) fn heard(&mut self, document: &Document, op: &Op) {
         if !self.minds_foreign() {
             return;
         }
@@ -375,7 +378,7 @@ fn carry_through<'a>(
 }
 
 /// The places that an op writes.
-pub(super) fn places(document: &Document, op: &Op) -> Vec<Place> {
+pub(crate) fn places(document: &Document, op: &Op) -> Vec<Place> {
     let slot = |id: &NodeId, key: &SmallStr| Place::Slot(id.clone(), key.clone());
     match &op.kind {
         OpKind::UpdateObject { data } => data.iter().map(|(key, _)| slot(&op.id, key)).collect(),
