@@ -26,6 +26,24 @@ pub(crate) use tracker::Tracker;
 /// Replaying them over the document's previous JSON gives its next JSON
 /// ([`apply_to`](Self::apply_to)). Containers come before what lies in them; the contents of what
 /// was inserted are part of the inserted value and not repeated.
+///
+/// ```
+/// use livetree::change::{ListChange, UpdateDetail};
+/// use livetree::{Actor, Document, IdSource, lson};
+///
+/// let mut doc = Document::from_json(br#"{ "todos": [] }"#)?;
+/// let edited = doc.edit(&mut IdSource::new(Actor(1)), |root| {
+///     root.list("todos")?.push(lson!({ "text": "ship it" }))
+/// })?;
+/// for update in &edited.changes {
+///     assert_eq!(update.path.to_string(), "/todos");
+///     let UpdateDetail::List(steps) = &update.detail else { continue };
+///     let ListChange::Insert { index: 0, value, node: Some(id) } = &steps[0] else { continue };
+///     assert_eq!(value.to_string(), r#"{"text":"ship it"}"#);
+///     assert_eq!(doc.path_of(id).unwrap().to_string(), "/todos/0");
+/// }
+/// # Ok::<(), livetree::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     origin: Origin,
@@ -78,6 +96,8 @@ pub struct KeyChange {
     pub key: SmallStr,
     /// Its new value as JSON; `None` if it was removed.
     pub value: Option<Json>,
+    /// The live structure that the value shows; `None` if that is plain JSON.
+    pub node: Option<NodeId>,
 }
 
 /// One step of a list's change.
@@ -89,6 +109,8 @@ pub enum ListChange {
         index: usize,
         /// The item as JSON.
         value: Json,
+        /// The live structure that the item is; `None` if it is plain JSON.
+        node: Option<NodeId>,
     },
     /// The item at `index` is gone.
     Delete {
@@ -108,6 +130,8 @@ pub enum ListChange {
         index: usize,
         /// The new item as JSON.
         value: Json,
+        /// The live structure that the new item is; `None` if it is plain JSON.
+        node: Option<NodeId>,
     },
 }
 

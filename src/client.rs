@@ -552,7 +552,11 @@ fn everything(document: &Document) -> Changes {
     let keys: Few<KeyChange> = document
         .root()
         .iter()
-        .map(|(key, value)| KeyChange { key: key.clone(), value: Some(value.to_json()) })
+        .map(|(key, value)| KeyChange {
+            key: key.clone(),
+            value: Some(value.to_json()),
+            node: value.id(),
+        })
         .collect();
     if keys.is_empty() {
         return Changes::default();

@@ -20,6 +20,7 @@ pub mod conformance;
 pub mod fuzz;
 pub mod generate;
 pub mod model;
+mod named;
 pub mod probe;
 pub mod shapes;
 pub mod swarm;

@@ -28,7 +28,7 @@ impl Changes {
             let target = at_path(json, &update.path).ok_or(fail("there is nothing"))?;
             match (&update.detail, target) {
                 (UpdateDetail::Object(keys) | UpdateDetail::Map(keys), Value::Object(target)) => {
-                    for KeyChange { key, value } in keys {
+                    for KeyChange { key, value, .. } in keys {
                         match value {
                             Some(value) => target.insert(key.to_string(), value.into()),
                             None => target.remove(key.as_str()),
@@ -64,13 +64,15 @@ fn at_path<'v>(json: &'v mut Value, path: &Path) -> Option<&'v mut Value> {
 
 fn replay_step(step: &ListChange, items: &mut Vec<Value>) -> Option<()> {
     match step {
-        ListChange::Insert { index, value } => {
+        ListChange::Insert { index, value, .. } => {
             (*index <= items.len()).then(|| items.insert(*index, value.into()))
         }
         ListChange::Delete { index } => (*index < items.len()).then(|| {
             items.remove(*index);
         }),
-        ListChange::Set { index, value } => items.get_mut(*index).map(|item| *item = value.into()),
+        ListChange::Set { index, value, .. } => {
+            items.get_mut(*index).map(|item| *item = value.into())
+        }
         ListChange::Move { from, to } => (*from < items.len() && *to < items.len()).then(|| {
             let item = items.remove(*from);
             items.insert(*to, item);

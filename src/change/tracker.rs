@@ -10,7 +10,7 @@ use crate::document::{Body, Keyed, NodeIx, PackedId, Slot, TextNode, Tree};
 use crate::op::NodeKind;
 use crate::position::Position;
 use crate::text::{Accepted, Splices, Text, TextOp};
-use crate::{Document, Json, SmallStr};
+use crate::{Document, Json, NodeId, SmallStr};
 
 /// What was touched since changes are watched. Places are named by node id, since a node that is
 /// rolled back and replayed is another node of the arena.
@@ -374,7 +374,7 @@ impl Tracker {
             };
             if !self.same(document, old.as_ref(), new.as_ref()) {
                 let value = new.map(|new| new.or_fresh(changes.len(), &mut fresh));
-                changes.push(KeyChange { key: key.clone(), value });
+                changes.push(KeyChange { key: key.clone(), value, node: None });
             }
         }
         let detail = match body {
@@ -419,10 +419,10 @@ impl Tracker {
             let at = changes.len();
             changes.push(match step {
                 list::Step::Insert { index, value } => {
-                    ListChange::Insert { index, value: value.or_fresh(at, &mut fresh) }
+                    ListChange::Insert { index, value: value.or_fresh(at, &mut fresh), node: None }
                 }
                 list::Step::Set { index, value } => {
-                    ListChange::Set { index, value: value.or_fresh(at, &mut fresh) }
+                    ListChange::Set { index, value: value.or_fresh(at, &mut fresh), node: None }
                 }
                 list::Step::Delete { index } => ListChange::Delete { index },
                 list::Step::Move { from, to } => ListChange::Move { from, to },
@@ -552,16 +552,17 @@ fn one_of_each<P: Ord, O, N>(
 struct Found {
     ix: NodeIx,
     detail: UpdateDetail,
-    /// Which of the changes bring a node whose whole content is reported; it is yet to be filled in.
+    /// Which of the changes bring a node whose whole content is reported; that is yet to be filled in, and its id.
     fresh: Vec<(usize, NodeIx)>,
 }
 
 impl Found {
     /// The report, with the contents of nodes written out; `None` if nothing changed after all.
     fn report(mut self, document: &Document) -> Option<Update> {
-        for (at, node) in self.fresh {
-            if let Some(place) = self.detail.value_mut(at) {
-                *place = document.value(node).to_json();
+        for (at, ix) in self.fresh {
+            if let Some((value, node)) = self.detail.brought_mut(at) {
+                *value = document.value(ix).to_json();
+                *node = Some(document.id(ix));
             }
         }
         let node = document.id(self.ix);
@@ -580,12 +581,17 @@ impl UpdateDetail {
         }
     }
 
-    /// The value that a change brings.
-    fn value_mut(&mut self, at: usize) -> Option<&mut Json> {
+    /// The value that a change brings, and of which node that is.
+    fn brought_mut(&mut self, at: usize) -> Option<(&mut Json, &mut Option<NodeId>)> {
         match self {
-            Self::Object(changes) | Self::Map(changes) => changes.get_mut(at)?.value.as_mut(),
+            Self::Object(changes) | Self::Map(changes) => {
+                let KeyChange { value, node, .. } = changes.get_mut(at)?;
+                Some((value.as_mut()?, node))
+            }
             Self::List(changes) => match changes.get_mut(at)? {
-                ListChange::Insert { value, .. } | ListChange::Set { value, .. } => Some(value),
+                ListChange::Insert { value, node, .. } | ListChange::Set { value, node, .. } => {
+                    Some((value, node))
+                }
                 ListChange::Delete { .. } | ListChange::Move { .. } => None,
             },
             Self::Text(_) => None,

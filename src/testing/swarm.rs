@@ -137,6 +137,7 @@ impl Swarm {
         if *mirror != Value::from(&peer.document().to_json()) {
             return Err(failed(format!("peer {number} reports other changes than it shows")));
         }
+        super::named::check(&changes, peer.document()).map_err(failed)?;
         peer.document().check().map_err(failed)
     }
 

@@ -15,6 +15,7 @@ use crate::message::{ClientMessage, ServerMessage};
 use crate::node::SerializedNode;
 use crate::op::{NodeContent, NodeKind, OpKind};
 use crate::server::Access;
+use crate::testing::named;
 use crate::text::Incarnation;
 use crate::{Changes, Document, Json, NodeId, Op, OpId};
 
@@ -365,6 +366,7 @@ impl World {
                 return fail(user, what);
             }
             *mirror = Value::from(&after);
+            named::check(changes, document).or_else(|what| fail(user, what))?;
             if !changes.is_empty() && after == before.json && ids(document) == before.ids {
                 return fail(user, format!("{after} is the same, but changed: {changes:?}"));
             }
