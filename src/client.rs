@@ -8,6 +8,7 @@
 //! Sans-IO, as the server is: messages come in, messages go out.
 
 mod branch;
+mod foreign;
 mod news;
 mod pending;
 mod saved;
@@ -25,15 +26,16 @@ use crate::cursors::Cursors;
 use crate::document::{NodeIx, NodesError};
 use crate::edit::{Edited, Predicted, Session};
 use crate::history::{History, Step, UndoOptions};
-use crate::inverse::Inverse;
 use crate::message::{ClientMessage, MessageError, ServerMessage, lone_update};
 use crate::op::Sender;
 use crate::patch::{PatchError, Patched};
+use crate::prediction::Inverse;
 use crate::text::Bias;
 use crate::{
     Actor, Changes, CursorId, Document, EditError, IdSource, NodeId, ObjectMut, Op, OpId,
     SerializedNode,
 };
+use foreign::Moves;
 use pending::{Made, Pending};
 
 /// A client's replica of a document.
@@ -257,7 +259,8 @@ impl Client {
         };
         let (result, changes) = self.document.watch(|document| document.predict(ids, edit));
         let Predicted { value, ops, predictions } = result?;
-        let inverse = self.pending.adopt(&ops, predictions, Made::Anew);
+        let now = self.history.tick();
+        let inverse = self.pending.adopt(&ops, predictions, Made::Anew, now);
         self.history.edited(&ops, inverse);
         self.cursors.follow(&changes);
         Ok((value, ops, changes.from(Origin::Local)))
@@ -290,7 +293,8 @@ impl Client {
         };
         let (Ok(Predicted { ops, predictions, .. }), changes) =
             self.document.watch(|document| document.predict(ids, edit));
-        let inverse = self.pending.adopt(&ops, predictions, Made::Back);
+        let now = self.history.tick();
+        let inverse = self.pending.adopt(&ops, predictions, Made::Back, now);
         self.cursors.follow(&changes);
         Some((inverse, changes))
     }
@@ -453,7 +457,7 @@ impl Client {
                 }
                 pending.reload(document, history, fresh);
                 for op in later {
-                    if !pending.is_own(op) && !pending.may_be_own(op) {
+                    if history.minds_foreign() && !pending.is_own(op) && !pending.may_be_own(op) {
                         history.heard(document, op);
                     }
                     pending.confirm(document, history, op);
@@ -476,26 +480,13 @@ impl Client {
     /// Takes over what the server ordered.
     fn update(&mut self, ops: &[Op]) -> Received {
         let Self { document, pending, history, .. } = self;
-        // With an answer come ops that repair the prediction; what they say is foreign only if it is
-        // news.
-        let repaired = history.minds_foreign()
-            && ops.iter().any(|op| pending.is_own(op))
-            && ops.iter().any(|op| op.op_id.is_none());
         let ((), changes) = document.watch(|document| {
-            if repaired {
-                pending.roll_back(document);
-            }
-            if history.minds_foreign() {
-                for op in ops.iter().filter(|op| !pending.is_own(op)) {
-                    if (!repaired || document.would_change(op)) && !pending.may_be_own(op) {
-                        history.heard(document, op);
-                    }
-                }
-            }
-            if repaired {
-                pending.replay(document);
-            }
+            let minded = history.minds_foreign();
+            let moves = minded.then(|| Moves::heard_with(ops, document, pending, history));
             pending.receive(document, history, ops);
+            if let Some(moves) = moves {
+                moves.heard(document, history);
+            }
         });
         Received { changes: changes.from(Origin::Remote), rejected: Vec::new() }
     }

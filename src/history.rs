@@ -9,9 +9,9 @@ use smallvec::SmallVec;
 
 use crate::document::NodeIx;
 use crate::edit::Session;
-use crate::inverse::Inverse;
 use crate::json::JsonObject;
-use crate::op::OpKind;
+use crate::op::{Intent, OpKind};
+use crate::prediction::{Inverse, InverseOp};
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, SmallStr};
 pub(crate) use run::express_now;
@@ -87,13 +87,13 @@ impl Step {
     }
 
     /// The ops, the latest edit first, each with when that was made.
-    fn ops(&self) -> impl Iterator<Item = (&Op, u64)> {
+    fn ops(&self) -> impl Iterator<Item = (&InverseOp, u64)> {
         let parts = self.parts.iter().rev();
         parts.flat_map(|part| part.ops.iter().map(|op| (op, part.made_at)))
     }
 
     fn ops_mut(&mut self) -> impl Iterator<Item = &mut Op> {
-        self.parts.iter_mut().rev().flat_map(|part| &mut part.ops)
+        self.parts.iter_mut().rev().flat_map(|part| &mut part.ops).map(|inverse| &mut inverse.op)
     }
 
     fn is_empty(&self) -> bool {
@@ -124,7 +124,8 @@ pub(crate) struct History {
     /// Whether edits make no steps.
     disabled: bool,
     options: UndoOptions,
-    /// Counts edits and messages, so that one can be told to have come after another.
+    /// Counts edits and messages, so that one can be told to have come after another. By two, since what is heard
+    /// later may have come between.
     clock: u64,
     /// When somebody else last wrote a place. Kept while there are steps.
     foreign: BTreeMap<Place, u64>,
@@ -227,12 +228,24 @@ impl History {
 
     /// Somebody else's op was received.
     pub(crate) fn heard(&mut self, document: &Document, op: &Op) {
+        self.written_by_others(places(document, op), &BTreeMap::new());
+    }
+
+    /// Somebody else wrote these places; those that own edits have written already which come later in the order,
+    /// before the first of these edits.
+    pub(crate) fn written_by_others(
+        &mut self,
+        places: impl IntoIterator<Item = Place>,
+        own: &BTreeMap<Place, u64>,
+    ) {
         if !self.minds_foreign() {
             return;
         }
         let now = self.tick();
-        for place in places(document, op) {
-            self.foreign.insert(place, now);
+        for place in places {
+            let at = own.get(&place).map_or(now, |made_at| made_at.saturating_sub(1));
+            let last = self.foreign.entry(place).or_default();
+            *last = at.max(*last);
         }
         if self.foreign.len() > MOST_FOREIGN {
             self.foreign.clear();
@@ -242,8 +255,17 @@ impl History {
 
     /// Whether steps change texts.
     pub(crate) fn changes_texts(&self) -> bool {
-        let mut ops = self.steps().flat_map(Step::ops);
-        ops.any(|(op, _)| matches!(op.kind, OpKind::UpdateText(_)))
+        self.text_updates().next().is_some()
+    }
+
+    /// The texts that steps change.
+    pub(crate) fn texts(&self) -> BTreeSet<NodeId> {
+        self.text_updates().map(|op| op.id.clone()).collect()
+    }
+
+    fn text_updates(&self) -> impl Iterator<Item = &Op> {
+        let ops = self.steps().flat_map(Step::ops).map(|(inverse, _)| &inverse.op);
+        ops.filter(|op| matches!(op.kind, OpKind::UpdateText(_)))
     }
 
     /// A text was changed by somebody else: expresses the steps that change it anew.
@@ -261,7 +283,7 @@ impl History {
     /// Takes a step: makes the edit that takes back what it is of.
     pub(crate) fn run(&self, step: &Step, session: &mut Session<'_>) {
         let mut left_out = BTreeSet::new();
-        for (op, made_at) in step.ops() {
+        for (InverseOp { op, anchor }, made_at) in step.ops() {
             let mut op = Cow::Borrowed(op);
             if let OpKind::Create(create) = &op.kind {
                 // What lies in a node that does not come back, because it is there, does not come back either: it
@@ -277,7 +299,7 @@ impl History {
                 }
             }
             if let Some(op) = self.permitted(session.document, &op, made_at) {
-                session.apply_inverse(op);
+                session.apply_inverse(op, anchor.as_ref());
             }
         }
     }
@@ -330,8 +352,9 @@ impl History {
         })
     }
 
-    fn tick(&mut self) -> u64 {
-        self.clock += 1;
+    /// A moment later than all before.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.clock += 2;
         self.clock
     }
 
@@ -383,12 +406,29 @@ pub(crate) fn places(document: &Document, op: &Op) -> Vec<Place> {
     match &op.kind {
         OpKind::UpdateObject { data } => data.iter().map(|(key, _)| slot(&op.id, key)).collect(),
         OpKind::DeleteObjectKey { key } => vec![slot(&op.id, key)],
+        // A position in a list is no place: another item may have it next.
         OpKind::SetParentKey { .. } => vec![Place::Item(op.id.clone())],
-        OpKind::Create(create) => vec![slot(&create.parent_id, &create.parent_key)],
-        OpKind::DeleteCrdt => {
-            let parent = document.parent_of(&op.id).zip(document.parent_key_of(&op.id));
-            parent.map(|(parent, key)| slot(&parent, &key.into())).into_iter().collect()
-        }
+        OpKind::Create(create) => match document.find(&create.parent_id) {
+            Some(parent) if document.is_list(parent) => {
+                let pushed_out = (create.intent == Intent::Set)
+                    .then(|| document.child(parent, &create.parent_key))
+                    .flatten()
+                    .map(|item| document.id(item));
+                let items = [Some(op.id.clone()), create.deleted_id.clone(), pushed_out];
+                items.into_iter().flatten().map(Place::Item).collect()
+            }
+            _ => vec![slot(&create.parent_id, &create.parent_key)],
+        },
+        OpKind::DeleteCrdt => match document.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
+            None => Vec::new(),
+            Some(node) if document.is_list(document.parent(node)) => {
+                vec![Place::Item(op.id.clone())]
+            }
+            Some(node) => {
+                let key = document.key(node).as_small_str();
+                vec![slot(&document.id(document.parent(node)), key)]
+            }
+        },
         OpKind::UpdateText(_) => vec![Place::Text(op.id.clone())],
     }
 }
@@ -408,7 +448,8 @@ mod tests {
             Op::new(NodeId::ROOT, OpKind::UpdateObject { data })
         };
         let own = set("a".to_owned());
-        history.edited(&[], std::iter::once(own.clone()).collect());
+        let inverse = || std::iter::once(InverseOp { op: own.clone(), anchor: None }).collect();
+        history.edited(&[], inverse());
         let first = history.steps().next().and_then(Step::made_at).unwrap();
         (0..MOST_FOREIGN).for_each(|n| history.heard(&document, &set(format!("k{n}"))));
         assert_eq!(history.permitted(&document, &own, first), Some(own.clone()));
@@ -417,7 +458,7 @@ mod tests {
         // It may have been among them.
         let left = history.permitted(&document, &own, first);
         assert!(left.is_none_or(|op| !document.would_change(&op)));
-        history.edited(&[], std::iter::once(own.clone()).collect());
+        history.edited(&[], inverse());
         let second = history.steps().nth(1).and_then(Step::made_at).unwrap();
         assert_eq!(history.permitted(&document, &own, second), Some(own));
     }

@@ -12,12 +12,12 @@ use crate::text::{invert, normalize};
 use crate::{Document, Json, NodeId, SmallStr};
 
 /// The ops that take one op back: one, mostly.
-pub(crate) type Inverse = SmallVec<[Op; 1]>;
+pub(crate) type InverseOps = SmallVec<[Op; 1]>;
 
 impl Document {
     /// Ops that take `op` back, were it applied now. They have no op ids.
-    pub(crate) fn inverse_of(&self, op: &Op) -> Inverse {
-        let mut inverse = Inverse::new();
+    pub(crate) fn inverse_of(&self, op: &Op) -> InverseOps {
+        let mut inverse = InverseOps::new();
         match &op.kind {
             OpKind::UpdateObject { data } => {
                 if let Some(object) = self.find(&op.id) {
@@ -49,7 +49,7 @@ impl Document {
         inverse
     }
 
-    fn inverse_of_create(&self, id: &NodeId, create: &Create, inverse: &mut Inverse) {
+    fn inverse_of_create(&self, id: &NodeId, create: &Create, inverse: &mut InverseOps) {
         let Some(parent) = self.find(&create.parent_id).filter(|_| !self.contains(id)) else {
             return;
         };

@@ -30,10 +30,9 @@ use crate::cursors::Cursors;
 use crate::document::{NodeIx, Savepoint};
 use crate::edit::{Edited, Predicted, Session};
 use crate::history::History;
-use crate::inverse::Inverse;
 use crate::op::OpKind;
 use crate::patch::{PatchError, Patched};
-use crate::prediction::take_inverse;
+use crate::prediction::{Inverse, take_inverse};
 use crate::{Actor, Changes, Document, EditError, IdSource, MAX_POSITION_LEN, ObjectMut, Op, OpId};
 use texts::Texts;
 

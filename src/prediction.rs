@@ -15,9 +15,25 @@ use smallvec::SmallVec;
 pub(crate) use self::anchor::Anchor;
 pub(crate) use self::footprint::{Footprint, Touches};
 use crate::document::Savepoint;
-use crate::inverse::Inverse;
 use crate::op::OpKind;
 use crate::{Document, Op, Outcome};
+
+/// The ops that take one op back: one, mostly.
+pub(crate) type Inverse = SmallVec<[InverseOp; 1]>;
+
+/// An op that takes another back, or is part of what does; with the neighbours of the list item that it brings
+/// back, if it does. They say where that belongs should they have got other positions.
+#[derive(Clone, Debug)]
+pub(crate) struct InverseOp {
+    pub(crate) op: Op,
+    pub(crate) anchor: Option<Anchor>,
+}
+
+/// What takes `op` back, were it applied now.
+pub(crate) fn inverse_of(document: &Document, op: &Op) -> Inverse {
+    let ops = document.inverse_of(op).into_iter();
+    ops.map(|op| InverseOp { anchor: Anchor::of(document, &op), op }).collect()
+}
 
 /// What is noted of an op that is applied before its place in the order is known.
 #[derive(Debug)]
@@ -33,7 +49,7 @@ pub(crate) struct Prediction {
 impl Prediction {
     /// Before `op` is applied: opens its savepoint and notes what will be needed to take it back.
     pub(crate) fn of(document: &mut Document, op: &Op) -> Self {
-        let inverse = document.inverse_of(op);
+        let inverse = inverse_of(document, op);
         let anchor = Anchor::of(document, op);
         let touches = document.touches(op, anchor.as_ref());
         let savepoint = document.savepoint();

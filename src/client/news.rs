@@ -86,7 +86,6 @@ pub(super) fn written_by(document: &Document, op: &Op) -> Vec<Place> {
     match &op.kind {
         OpKind::Create(create) => {
             written.push(Place::Item(op.id.clone()));
-            written.extend(create.deleted_id.clone().map(Place::Item));
             match &create.content {
                 NodeContent::Object(data) => {
                     let slot = |key: &SmallStr| Place::Slot(op.id.clone(), key.clone());

@@ -14,10 +14,9 @@ use super::branch::Branches;
 use super::news::{News, written_by};
 use super::text::{applied, expected, is_update_of};
 use crate::document::{Savepoint, TextNode};
-use crate::history::History;
-use crate::inverse::Inverse;
+use crate::history::{History, Place, places};
 use crate::op::{Intent, OpKind, UpdateText};
-use crate::prediction::{Anchor, Footprint, Prediction, Touches, take_inverse};
+use crate::prediction::{Anchor, Footprint, Inverse, Prediction, Touches, take_inverse};
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
 pub(super) use saved::SavedPending;
@@ -41,6 +40,8 @@ struct Entry {
     arrival: Arrival,
     /// Whether it creates a node that never was before, as undo does not.
     mints: bool,
+    /// When it was made, by the [clock](History::tick) of history.
+    made_at: u64,
 }
 
 /// What lost connections say about whether an op that is not answered has arrived.
@@ -160,6 +161,7 @@ impl Pending {
         ops: &[Op],
         mut predictions: Vec<Prediction>,
         made: Made,
+        made_at: u64,
     ) -> Inverse {
         let inverse = take_inverse(ops, &mut predictions);
         for (op, prediction) in ops.iter().zip(predictions) {
@@ -176,6 +178,7 @@ impl Pending {
                 delivery: Delivery::Unsent,
                 arrival: Arrival::Untried,
                 mints: made == Made::Anew && matches!(op.kind, OpKind::Create(_)),
+                made_at,
             };
             entry.fit();
             self.insert(entry);
@@ -468,7 +471,7 @@ impl Pending {
     ) {
         let mut news = News::of(document, fresh);
         let mut written = Vec::new();
-        self.replay_watched(document, |document, op| {
+        self.replay_watched(document, |document, Entry { op, .. }| {
             news.explain(document, fresh, &written);
             written = written_by(document, op);
         });
@@ -484,8 +487,27 @@ impl Pending {
         self.replay_watched(document, |_, _| {});
     }
 
+    /// As [`replay`](Self::replay), and tells which places the ops write, and when the first that does so was made.
+    pub(super) fn replay_and_tell_writes(
+        &mut self,
+        document: &mut Document,
+    ) -> BTreeMap<Place, u64> {
+        let mut writes = BTreeMap::new();
+        self.replay_watched(document, |document, Entry { op, made_at, .. }| {
+            for place in places(document, op) {
+                writes.entry(place).or_insert(*made_at);
+            }
+        });
+        writes
+    }
+
+    /// Whether an op may touch what the pending ops touch.
+    pub(super) fn meets(&mut self, document: &Document, op: &Op) -> bool {
+        !self.footprint().is_disjoint(document, op)
+    }
+
     /// As [`replay`](Self::replay), and shows the document before each op and that op.
-    fn replay_watched(&mut self, document: &mut Document, mut seen: impl FnMut(&Document, &Op)) {
+    fn replay_watched(&mut self, document: &mut Document, mut seen: impl FnMut(&Document, &Entry)) {
         for (number, entry) in &mut self.entries {
             if entry.delivery == Delivery::Unsent {
                 if let Some(anchor) = &entry.anchor {
@@ -493,7 +515,7 @@ impl Pending {
                 }
             }
             super::text::rebase(document, &mut entry.op);
-            seen(document, &entry.op);
+            seen(document, entry);
             let touches = document.touches(&entry.op, entry.anchor.as_ref());
             if touches != entry.touches {
                 if *number < self.counted_to {

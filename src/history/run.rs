@@ -1,15 +1,17 @@
 //! Making the edit of a step: its ops, as far as they still make sense.
 
 use crate::edit::Session;
-use crate::inverse::Inverse;
 use crate::op::{Intent, OpKind};
-use crate::prediction::{Prediction, anchor};
+use crate::prediction::{Anchor, Inverse, Prediction, anchor, inverse_of};
 use crate::{Document, Op};
 
 impl Session<'_> {
     /// Applies an op of an undo step, unless it no longer makes sense.
-    pub(super) fn apply_inverse(&mut self, op: Op) {
+    pub(super) fn apply_inverse(&mut self, op: Op, anchor: Option<&Anchor>) {
         let mut op = anchor::in_place_of(self.document, op);
+        if let Some(anchor) = anchor {
+            anchor.place_back(self.document, &mut op);
+        }
         match self.vacate(&mut op) {
             None => self.apply_inverse_alone(op),
             // Two ops, but taken back as one.
@@ -32,7 +34,7 @@ impl Session<'_> {
         if !self.document.would_change(op) {
             return None;
         }
-        let inverse = self.document.inverse_of(op);
+        let inverse = inverse_of(self.document, op);
         let OpKind::Create(create) = &mut op.kind else { return None };
         let item = self.document.pushed_out(create)?;
         create.deleted_id = None;

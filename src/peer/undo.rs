@@ -6,7 +6,7 @@ use super::{Made, Peer};
 use crate::change::Origin;
 use crate::edit::Session;
 use crate::history::{Step, UndoOptions};
-use crate::inverse::Inverse;
+use crate::prediction::Inverse;
 use crate::{Changes, EditError};
 
 impl Peer {

@@ -75,6 +75,20 @@ impl Anchor {
         }
     }
 
+    /// As [`place`](Self::place), of an op that brings an item back to where it was. If its neighbours have changed
+    /// sides since, its position says better where that is.
+    pub(crate) fn place_back(&self, document: &Document, op: &mut Op) {
+        let (Some(list), Self::Between { previous, next }) = (list_of(document, op), self) else {
+            return;
+        };
+        let key = |id: &Option<NodeId>| {
+            document.child_by_id(list, id.as_ref()?).map(|item| document.key(item))
+        };
+        if key(previous).zip(key(next)).is_none_or(|(previous, next)| previous < next) {
+            self.place(document, op);
+        }
+    }
+
     /// The list in which the op goes elsewhere than between its neighbours, as they are on other sides
     /// of each other by now: its place then depends on what is around.
     pub(crate) fn loose_in(&self, document: &Document, op: &Op) -> Option<NodeId> {

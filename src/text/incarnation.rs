@@ -20,6 +20,9 @@ const BLOCKS: u64 = 1 << (53 - BLOCK_BITS);
 pub(crate) struct Incarnation(u64);
 
 impl Incarnation {
+    /// That of texts which never were deleted.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// The one to which a version belongs.
     pub(crate) fn of(version: u64) -> Self {
         Self(version >> BLOCK_BITS)

@@ -125,6 +125,10 @@ impl History {
                     if better || at == base_version {
                         best = Some(Known { version: at, head });
                     }
+                    // Nothing takes the place of this one.
+                    if at == base_version {
+                        break;
+                    }
                 }
                 let Some(entry) = self.at(at).filter(|_| at < sent.until) else { break };
                 head = transform_within(&head, entry.ops().iter(), Order::After, steps)

@@ -3,8 +3,8 @@
 use livetree::change::Origin;
 use livetree::client::Status;
 use livetree::edit::{EditError, ObjectMut};
-use livetree::server::SessionOptions;
-use livetree::{Client, ClientMessage, Lson, UndoOptions, UndoPolicy, lson};
+use livetree::server::{ServerOptions, SessionOptions};
+use livetree::{Client, ClientMessage, Document, Lson, Server, UndoOptions, UndoPolicy, lson};
 
 use crate::room::Room;
 
@@ -459,4 +459,134 @@ fn steps_follow_edits_that_make_none() {
     assert_eq!(room.shown(0), r#"{"t":[["XYZ"]],"x":0}"#);
     room.client(0).redo();
     assert_eq!(room.shown(0), r#"{"t":[["XYZhello"]],"x":0}"#);
+}
+
+/// While the connection was lost; nothing was pending.
+#[test]
+fn steps_follow_what_others_typed_meanwhile() {
+    let mut room = Room::of(Server::new(
+        Document::from_lson(&lson!({ "t": (Lson::text("1234")) })).unwrap(),
+        ServerOptions::default(),
+    ));
+    (0..2).for_each(|_| _ = room.join(SessionOptions::default()));
+    room.client(0).edit(|root| root.text("t")?.insert(2, "h")).unwrap();
+    room.settle();
+    room.cut(0);
+    room.client(1).edit(|root| root.text("t")?.insert(0, "U")).unwrap();
+    room.say(1);
+    room.hear(1);
+    room.reconnect(0, SessionOptions::default());
+    room.settle();
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"t":[["U1234"]]}"#);
+    room.client(0).redo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"t":[["U12h34"]]}"#);
+}
+
+/// A room whose server spreads positions out early.
+fn crowded(json: &str) -> Room {
+    let document = Document::from_json(json.as_bytes()).unwrap();
+    let options = ServerOptions::default().spread_positions_beyond(6);
+    let mut room = Room::of(Server::new(document, options));
+    room.join(SessionOptions::default());
+    room
+}
+
+#[test]
+fn what_comes_back_finds_its_place_among_items_that_were_spread_out() {
+    let mut room = crowded(r#"{"l":["pin","x"]}"#);
+    for n in 0..100 {
+        room.client(0).edit(|root| root.list("l")?.insert(1, n)).unwrap();
+        room.settle();
+        let before = room.shown(0);
+        room.client(0).edit(|root| root.list("l")?.delete(2)).unwrap();
+        room.client(0).edit(|root| root.list("l")?.insert(1, "new")).unwrap();
+        room.settle();
+        room.client(0).undo().unwrap();
+        room.client(0).undo().unwrap();
+        room.settle();
+        assert_eq!(room.shown(0), before, "{n}");
+    }
+}
+
+#[test]
+fn many_moves_to_one_spot_are_taken_back_one_by_one() {
+    for policy in [UndoPolicy::Replay, UndoPolicy::KeepForeign] {
+        let mut room = crowded(r#"{"l":["pin","a","b","c","x"]}"#);
+        room.client(0).set_undo_options(UndoOptions::default().capacity(1_000).policy(policy));
+        let mut shown = Vec::new();
+        for n in 0..100 {
+            shown.push(room.shown(0));
+            room.client(0).edit(|root| root.list("l")?.move_item(2 + n % 3, 1)).unwrap();
+            room.settle();
+        }
+        while let Some(before) = shown.pop() {
+            room.client(0).undo().unwrap();
+            room.settle();
+            assert_eq!(room.shown(0), before, "{policy:?}, {}", shown.len());
+        }
+    }
+}
+
+/// A position says where an item is, and not which.
+#[test]
+fn an_item_at_a_place_that_got_free_is_another() {
+    let mut room = two_that_keep(r#"{"l":["x","y"]}"#);
+    room.client(0).edit(|root| root.list("l")?.delete(1)).unwrap();
+    room.settle();
+    room.client(1).edit(|root| root.list("l")?.push("z")).unwrap();
+    room.settle();
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"l":["x","z","y"]}"#);
+}
+
+#[test]
+fn what_others_wrote_before_is_not_foreign() {
+    let mut room = two_that_keep(r#"{"a":0}"#);
+    room.client(0).edit(|root| root.set("a", 1)).unwrap();
+    room.client(0).edit(|root| root.set("a", 2)).unwrap();
+    room.settle();
+    room.client(0).edit(|root| root.set("a", 3)).unwrap();
+    room.client(1).edit(|root| root.set("a", 9)).unwrap();
+    // Everybody shows 3, which is later.
+    room.say(1);
+    room.settle();
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"a":2}"#);
+    // But it came after these.
+    room.client(0).undo();
+    room.client(0).undo();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"a":2}"#);
+}
+
+#[test]
+fn a_place_that_the_server_has_corrected_is_not_foreign() {
+    let mut room = two_that_keep(r#"{"l":["a","b","c"]}"#);
+    room.client(1).edit(|root| root.list("l")?.move_item(1, 0)).unwrap();
+    room.client(0).edit(|root| root.list("l")?.move_item(2, 0)).unwrap();
+    room.say(1);
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"l":["b","c","a"]}"#);
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"l":["b","a","c"]}"#);
+
+    let mut room = two_that_keep(r#"{"l":["p"]}"#);
+    room.client(0).edit(|root| root.list("l")?.push("A")).unwrap();
+    room.client(1).edit(|root| root.list("l")?.push("b")).unwrap();
+    room.say(0);
+    room.say(1);
+    room.client(1).edit(|root| root.list("l")?.set(1, "B")).unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"l":["p","A","B"]}"#);
+    room.client(1).undo();
+    room.settle();
+    room.client(1).undo();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"l":["p","A"]}"#);
 }

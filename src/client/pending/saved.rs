@@ -71,6 +71,7 @@ impl Pending {
                 delivery,
                 arrival,
                 mints,
+                made_at: 0,
             });
         }
         pending.roll_back(document);

@@ -149,6 +149,16 @@ impl Pending {
     ) {
         let texts: BTreeSet<(NodeId, Incarnation)> =
             self.iter().filter_map(Op::updated_text).map(|(id, of)| (id.clone(), of)).collect();
+        // Steps of undo lie on top of the texts that are not pending, too.
+        for id in history.texts() {
+            let is_pending = texts.range((id.clone(), Incarnation::FIRST)..).next();
+            if is_pending.is_some_and(|(pending, _)| *pending == id) {
+                continue;
+            }
+            if let (Some(before), Some(after)) = (document.find_text(&id), fresh.find_text(&id)) {
+                history.carry(&id, difference(&before.segments(), &after.segments()));
+            }
+        }
         for (id, of) in texts {
             let created = self.iter().find_map(|op| created(op, &id, of));
             let loaded = self.branches.load(document, &mut fresh, &id, of, created);
@@ -163,7 +173,8 @@ impl Pending {
                 entry.delivery = Delivery::Sent;
             }
         }
-        let nodes: Vec<NodeId> = self.tried.iter().map(|(id, _)| id.clone()).collect();
+        let mut nodes: Vec<NodeId> = self.tried.iter().map(|(id, _)| id.clone()).collect();
+        nodes.dedup();
         nodes.iter().filter(|id| fresh.contains(id)).for_each(|id| self.infer_arrivals(id));
         document.become_copy_of(&fresh);
     }
