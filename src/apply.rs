@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::document::NodeIx;
 use crate::json::JsonObject;
 use crate::op::{ContentError, NodeKind, Op, OpKind, check_fields};
+use crate::text::History;
 use crate::{Document, SmallStr};
 
 /// What became of an op that was applied.
@@ -111,6 +112,17 @@ impl Document {
 
     /// As [`apply`](Self::apply), given the op's [`target`](Self::target).
     pub(crate) fn apply_to(&mut self, target: Option<NodeIx>, op: &Op) -> Outcome {
+        self.apply_within(target, op, &mut History::MOST_STEPS.clone())
+    }
+
+    /// As [`apply_to`](Self::apply_to), if to carry the update of a text over others takes no more than so many
+    /// steps, which are deducted.
+    pub(crate) fn apply_within(
+        &mut self,
+        target: Option<NodeIx>,
+        op: &Op,
+        steps: &mut usize,
+    ) -> Outcome {
         debug_assert_eq!(target, self.target(op));
         let outcome = match (&op.kind, target) {
             (OpKind::Create(create), parent) => self.apply_create(op, create, parent),
@@ -118,7 +130,7 @@ impl Document {
             (OpKind::SetParentKey { parent_key }, Some(node)) => {
                 self.apply_set_parent_key(op, node, parent_key)
             }
-            (OpKind::UpdateText(update), Some(node)) => self.apply_update_text(op, node, update),
+            (OpKind::UpdateText(update), Some(node)) => self.apply_update_text(op, node, update, steps),
             (OpKind::UpdateObject { data }, Some(node))
                 if self.kind_at(node) == NodeKind::Object =>
             {

@@ -3,13 +3,15 @@
 //! They are checked where changes enter: in edits, in patches and by a server. Applying an op that
 //! an authority has accepted checks nothing, or replicas with other settings would diverge.
 
+use std::collections::BTreeSet;
+
 use thiserror::Error;
 
 use crate::document::{NodeIx, field_bytes as field_size};
 use crate::json::JsonObject;
 use crate::op::{NodeContent, OpKind};
-use crate::text::{TextOp, clip, utf16_len};
-use crate::{Document, NodeId, Op, SmallStr};
+use crate::text::{Segment, Text, TextOp, clip, utf16_len};
+use crate::{Document, Json, NodeId, Op, SmallStr};
 
 /// Limits on what a document may hold; sizes are bytes of JSON text.
 ///
@@ -25,6 +27,7 @@ pub struct Limits {
     position_len: usize,
     key_len: usize,
     text_len: usize,
+    attributes: usize,
     ops: usize,
 }
 
@@ -90,6 +93,16 @@ pub enum LimitError {
         /// The limit.
         limit: usize,
     },
+    /// The number of attributes of one segment of a LiveText.
+    #[error("a segment of the text {node} could have {count} attributes, more than {limit}")]
+    Attributes {
+        /// The text.
+        node: NodeId,
+        /// How many there could be with the change.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The number of ops in one message, batch or patch.
     #[error("more than {limit} operations at once")]
     Ops {
@@ -101,7 +114,7 @@ pub enum LimitError {
 impl Default for Limits {
     /// The published limits (128 KiB for the fields of an object and for a value), nesting up to
     /// [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH), positions of 1,024 bytes, keys of 4,096, texts of 4 Mi
-    /// UTF-16 units and 100,000 ops at once.
+    /// UTF-16 units with 100 attributes anywhere, and 100,000 ops at once.
     fn default() -> Self {
         Self {
             object_size: 128 * 1024,
@@ -110,6 +123,7 @@ impl Default for Limits {
             position_len: crate::MAX_POSITION_LEN,
             key_len: 4096,
             text_len: 4 << 20,
+            attributes: 100,
             ops: 100_000,
         }
     }
@@ -125,6 +139,7 @@ impl Limits {
             position_len: usize::MAX,
             key_len: usize::MAX,
             text_len: usize::MAX,
+            attributes: usize::MAX,
             ops: usize::MAX,
         }
     }
@@ -163,6 +178,13 @@ impl Limits {
     #[must_use]
     pub fn text_len(self, units: usize) -> Self {
         Self { text_len: units, ..self }
+    }
+
+    /// Limits the number of attributes of one segment of a LiveText. A change of formats counts as if all its
+    /// attributes met where there are most already.
+    #[must_use]
+    pub fn attributes(self, number: usize) -> Self {
+        Self { attributes: number, ..self }
     }
 
     /// Limits the number of ops in one message, batch or patch.
@@ -216,6 +238,9 @@ impl Limits {
                     NodeContent::Text { segments, .. } => {
                         let len = segments.iter().map(|segment| utf16_len(&segment.text)).sum();
                         self.check_text(&op.id, len)?;
+                        let attributes = segments.iter().filter_map(|one| one.attributes.as_ref());
+                        let most = attributes.map(|attributes| attributes.len()).max();
+                        self.check_attributes(&op.id, most.unwrap_or_default())?;
                     }
                     _ => {}
                 }
@@ -235,9 +260,10 @@ impl Limits {
                 if in_list { self.check_position(&op.id, parent_key) } else { Ok(()) }
             }
             OpKind::UpdateText(update) => {
-                let text = target.and_then(|ix| document.text(ix));
-                let Some(len) = text.map(|text| text.text().len_utf16()) else { return Ok(()) };
-                self.check_text(&op.id, len_after(len, &update.ops))
+                let Some(text) = target.and_then(|ix| document.text(ix)) else { return Ok(()) };
+                let text = text.text();
+                self.check_text(&op.id, len_after(text.len_utf16(), &update.ops))?;
+                self.check_attributes(&op.id, most_attributes(text, &update.ops, self.attributes))
             }
             OpKind::DeleteCrdt | OpKind::DeleteObjectKey { .. } => Ok(()),
         }
@@ -271,6 +297,14 @@ impl Limits {
         Ok(())
     }
 
+    fn check_attributes(&self, node: &NodeId, count: usize) -> Result<(), LimitError> {
+        let limit = self.attributes;
+        if count > limit {
+            return Err(LimitError::Attributes { node: node.clone(), count, limit });
+        }
+        Ok(())
+    }
+
     fn check_position(&self, node: &NodeId, key: &SmallStr) -> Result<(), LimitError> {
         let (len, limit) = (key.len(), self.position_len);
         if len > limit {
@@ -278,6 +312,37 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// How many attributes a segment of a text may have after these operations, if they bring any. It need not be
+/// exact below the limit.
+fn most_attributes(text: &Text, ops: &[TextOp], limit: usize) -> usize {
+    let (mut formats, mut inserted) = (BTreeSet::new(), 0);
+    for op in ops {
+        match op {
+            TextOp::Insert { attributes, .. } => {
+                inserted = attributes.as_ref().map_or(0, |of| of.len()).max(inserted);
+            }
+            TextOp::Format { attributes, .. } => {
+                let set = attributes.iter().filter(|(_, value)| **value != Json::Null);
+                formats.extend(set.map(|(key, _)| key));
+            }
+            TextOp::Delete { .. } => {}
+        }
+    }
+    if formats.is_empty() && inserted == 0 {
+        return 0;
+    }
+    let most = text.most_attributes().max(inserted) + formats.len();
+    if most <= limit {
+        return most;
+    }
+    // Formats may set again what is set there already.
+    let after = |segment: Segment| {
+        let there = segment.attributes.iter().flat_map(|attributes| attributes.iter());
+        formats.len() + there.filter(|(key, _)| !formats.contains(key)).count()
+    };
+    text.iter().map(after).max().unwrap_or_default().max(inserted + formats.len())
 }
 
 /// How long a text of `len` units is after these operations, which are clipped as when they are applied.

@@ -24,6 +24,7 @@ use crate::message::{ClientMessage, MessageError, ServerMessage, lone_update};
 use crate::op::{Intent, NodeContent, NodeKind, OpKind, Sender, UpdateText};
 use crate::patch::{PatchError, Patched};
 use crate::position::Position;
+use crate::text::History;
 use crate::{Actor, Document, FileMeta, IdSource, Limits, NodeId, Op, OpId, Outcome};
 use answered::{Answer, Answered};
 use session::Session;
@@ -374,18 +375,19 @@ impl Server {
         now: u64,
     ) -> Result<Reply, ServerError> {
         self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
+        let mut effort = Effort::default();
         if let Some(ops) = lone_update(frame, Sender::Client) {
-            return Ok(self.update(from, ops, now));
+            return Ok(self.update(from, ops, now, &mut effort));
         }
         let mut messages = ClientMessage::read_all(frame)?.into_iter();
         let Some(first) = messages.next() else { return Ok(Reply::default()) };
         let mut fetched = first == ClientMessage::FetchStorage;
-        let mut reply = self.receive(from, first, now)?;
+        let mut reply = self.take_message(from, first, now, &mut effort)?;
         for message in messages {
             // Once is enough: what happens to the document from then on is told in any case.
             let fetch = message == ClientMessage::FetchStorage;
             if !(fetch && std::mem::replace(&mut fetched, true)) {
-                reply.append(self.receive(from, message, now)?);
+                reply.append(self.take_message(from, message, now, &mut effort)?);
             }
         }
         Ok(reply)
@@ -401,23 +403,39 @@ impl Server {
         message: ClientMessage,
         now: u64,
     ) -> Result<Reply, ServerError> {
+        self.take_message(from, message, now, &mut Effort::default())
+    }
+
+    fn take_message(
+        &mut self,
+        from: Actor,
+        message: ClientMessage,
+        now: u64,
+        effort: &mut Effort,
+    ) -> Result<Reply, ServerError> {
         let session = self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
         match message {
             ClientMessage::FetchStorage => {
                 Ok(Reply { sender: self.fetch(session.protocol()), ..Reply::default() })
             }
-            ClientMessage::UpdateStorage { ops } => Ok(self.update(from, ops, now)),
+            ClientMessage::UpdateStorage { ops } => Ok(self.update(from, ops, now, effort)),
             ClientMessage::Other(_) => Ok(Reply::default()),
         }
     }
 
     /// Applies ops of a session, in order.
-    fn update<I>(&mut self, from: Actor, ops: impl IntoIterator<IntoIter = I>, now: u64) -> Reply
+    fn update<I>(
+        &mut self,
+        from: Actor,
+        ops: impl IntoIterator<IntoIter = I>,
+        now: u64,
+        effort: &mut Effort,
+    ) -> Reply
     where
         I: ExactSizeIterator<Item = Op>,
     {
         let ops = ops.into_iter();
-        let mut batch = Batch::default();
+        let mut batch = Batch { effort: *effort, ..Batch::default() };
         if let Err(limit) = self.options.limits.check_number(ops.len()) {
             for op in ops {
                 if let Some(op_id) = op.op_id.clone() {
@@ -431,6 +449,7 @@ impl Server {
             self.take(from, op, now, &mut batch);
         }
         self.keep_positions_short(&mut batch, from, now);
+        *effort = batch.effort;
         batch.reply()
     }
 
@@ -545,9 +564,9 @@ impl Server {
         }
         Some(match &op.kind {
             OpKind::UpdateText(update) if comes_again => {
-                self.document.apply_text_again(op, op_id, update)
+                self.document.apply_text_again(op, op_id, update, &mut batch.effort.steps)
             }
-            _ => self.document.apply_to(target, op),
+            _ => self.document.apply_within(target, op, &mut batch.effort.steps),
         })
     }
 
@@ -555,7 +574,7 @@ impl Server {
     fn reject(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
         let take_back =
             self.options.take_back_rejected && !matches!(op.kind, OpKind::UpdateText(_));
-        if take_back && batch.fixed < MOST_FIXES {
+        if take_back && batch.effort.fixes < MOST_FIXES {
             return batch.repair(self.document.echo_again(op));
         }
         // One message for neighbours with one reason.
@@ -651,14 +670,27 @@ struct Batch {
     lists: BTreeMap<NodeId, bool>,
     /// Items that got a long position.
     long: Vec<NodeId>,
-    /// About how many bytes the ops have that lead the sender back to how things are.
-    fixed: usize,
+    effort: Effort,
 }
 
-/// About how many bytes there may be of ops that lead the sender of one message back to how things
-/// are, before no more are begun. To take one op back may need all that the document holds, so
-/// without a bound a short message could ask for any amount.
+/// What a frame has taken so far. Both are bounded, since a few bytes could ask for any amount.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// About how many bytes the ops have that lead the sender back to how things are.
+    fixes: usize,
+    /// How many steps are left to carry updates of texts over others.
+    steps: usize,
+}
+
+/// About how many bytes there may be of ops that lead the sender of one frame back to how things
+/// are, before no more are begun. To take one op back may need all that the document holds.
 const MOST_FIXES: usize = 16 << 20;
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self { fixes: 0, steps: History::MOST_STEPS }
+    }
+}
 
 impl Batch {
     /// The echo of an op that is not carried out now, and what leads back to how things are, after
@@ -668,7 +700,7 @@ impl Batch {
             self.say();
         }
         self.replies.push(echo);
-        self.fixed += fixes.iter().map(repeat::size_of_fix).sum::<usize>();
+        self.effort.fixes += fixes.iter().map(repeat::size_of_fix).sum::<usize>();
         self.replies.extend(fixes);
         self.reply.repaired = true;
     }

@@ -22,6 +22,7 @@ mod units;
 pub use anchor::{Anchor, Bias, transform_index};
 pub(crate) use buffer::{Splice, Splices};
 pub use buffer::{Text, TextUndo};
+pub(crate) use compose::compose_onto;
 pub use compose::{compose, invert, normalize};
 pub(crate) use difference::difference;
 pub(crate) use history::LAST_VERSION;

@@ -12,8 +12,9 @@ impl Document {
         op: &Op,
         node: NodeIx,
         update: &UpdateText,
+        steps: &mut usize,
     ) -> Outcome {
-        self.take_update(op, node, update, |text| text.update(op.op_id.as_ref(), update))
+        self.take_update(op, node, update, |text| text.update(op.op_id.as_ref(), update, steps))
     }
 
     /// Applies an op that an authority has accepted, as a replica hears of it.
@@ -28,15 +29,16 @@ impl Document {
     }
 
     /// Applies a text update that may have been accepted before: only what is new in it, so that
-    /// nothing is lost and nothing doubled.
+    /// nothing is lost and nothing doubled. In so many steps, as [`apply_within`](Self::apply_within).
     pub(crate) fn apply_text_again(
         &mut self,
         op: &Op,
         op_id: &OpId,
         update: &UpdateText,
+        steps: &mut usize,
     ) -> Outcome {
         let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
-        self.take_update(op, node, update, |text| text.update_again(op_id, update))
+        self.take_update(op, node, update, |text| text.update_again(op_id, update, steps))
     }
 
     /// Applies a text update as an authority applied it earlier, and remembers what was received.

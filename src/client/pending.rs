@@ -17,7 +17,7 @@ use crate::document::{Savepoint, TextNode};
 use crate::history::{History, Place, places};
 use crate::op::{Intent, OpKind, UpdateText};
 use crate::prediction::{Anchor, Footprint, Inverse, Prediction, Touches, take_inverse};
-use crate::text::{Order, TextOp, transform};
+use crate::text::{Order, TextOp, compose_onto, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
 pub(super) use saved::SavedPending;
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,8 @@ pub(super) struct Pending {
     branches: Branches,
     /// All ops before this one are under way on the present connection.
     unsent_from: u64,
+    /// Updates of texts before this one are [merged](Self::merge_text_updates) as far as can be.
+    merged_to: u64,
     /// The ops that were under way on a lost connection, by the nodes that they name.
     tried: BTreeSet<(NodeId, u64)>,
     /// Of all ops before this one it is noted that they have arrived.
@@ -222,6 +224,7 @@ impl Pending {
     /// Whatever is under way is lost, and perhaps arrived.
     pub(super) fn connection_lost(&mut self) {
         self.unsent_from = 0;
+        self.merged_to = 0;
         self.updating.clear();
         self.branches.connection_lost();
         for (number, entry) in &mut self.entries {
@@ -280,12 +283,12 @@ impl Pending {
     /// Makes one update of neighbouring ones of the same text that were never sent: what was typed
     /// while an update was under way goes out at once.
     fn merge_text_updates(&mut self, document: &mut Document) {
-        let mut previous: Option<u64> = None;
-        let unsent = self.entries.range(self.unsent_from..);
-        if !unsent.clone().any(|(_, entry)| is_text_update(&entry.op)) {
-            return;
-        }
-        let numbers: Vec<u64> = unsent.map(|(number, _)| *number).collect();
+        // The last one that others were merged into, or might have been.
+        let merged = self.unsent_from..self.merged_to.max(self.unsent_from);
+        let mut previous = self.entries.range(merged.clone()).next_back().map(|(last, _)| *last);
+        let unmerged = self.entries.range(merged.end..);
+        let numbers: Vec<u64> = unmerged.map(|(number, _)| *number).collect();
+        self.merged_to = self.next;
         for number in numbers {
             let merged = previous.and_then(|previous| self.merge_into(previous, number));
             match merged {
@@ -298,7 +301,7 @@ impl Pending {
     /// Merges an update into the one before it; returns the savepoint that is no longer needed.
     fn merge_into(&mut self, previous: u64, number: u64) -> Option<Savepoint> {
         let (before, after) = (self.entries.get(&previous)?, self.entries.get(&number)?);
-        let (OpKind::UpdateText(first), OpKind::UpdateText(second)) =
+        let (OpKind::UpdateText(_), OpKind::UpdateText(second)) =
             (&before.op.kind, &after.op.kind)
         else {
             return None;
@@ -313,14 +316,16 @@ impl Pending {
             return None;
         }
         debug_assert!(before.is_fitted() && after.is_fitted(), "applied since it was expressed");
-        let base_version = first.base_version;
-        let ops = crate::text::compose(&first.ops, &second.ops);
+        let second = second.ops.clone();
         let op_id = after.op.op_id.clone()?;
         let savepoint = after.savepoint;
         self.remove(&op_id);
         let before = self.entries.get_mut(&previous)?;
         before.accepted = true;
-        before.op.kind = OpKind::UpdateText(UpdateText { base_version, version: None, ops });
+        if let OpKind::UpdateText(UpdateText { version, ops, .. }) = &mut before.op.kind {
+            *version = None;
+            compose_onto(ops, &second);
+        }
         // What the server will say is no longer what was predicted step by step.
         before.corrected = None;
         Some(savepoint)
@@ -508,6 +513,7 @@ impl Pending {
 
     /// As [`replay`](Self::replay), and shows the document before each op and that op.
     fn replay_watched(&mut self, document: &mut Document, mut seen: impl FnMut(&Document, &Entry)) {
+        self.merged_to = 0;
         for (number, entry) in &mut self.entries {
             if entry.delivery == Delivery::Unsent {
                 if let Some(anchor) = &entry.anchor {

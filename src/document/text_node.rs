@@ -65,7 +65,12 @@ impl TextNode {
     }
 
     /// Takes an update as an authority does.
-    pub(crate) fn update(&mut self, op_id: Option<&OpId>, update: &UpdateText) -> Outcome {
+    pub(crate) fn update(
+        &mut self,
+        op_id: Option<&OpId>,
+        update: &UpdateText,
+        steps: &mut usize,
+    ) -> Outcome {
         let Self { text, version, history } = self;
         // An authority names the version of what it orders, also of an update that was left with
         // nothing to do by those before it.
@@ -82,14 +87,14 @@ impl TextNode {
                 undo,
             ));
         }
-        history.receive(text, version, op_id, update.base_version, &update.ops)
+        history.receive_within(text, version, op_id, update.base_version, &update.ops, steps)
     }
 
     /// Takes an update that an authority has ordered, also one of which nothing is left: there is a
     /// new version of the same text.
     pub(crate) fn hear(&mut self, update: &UpdateText) -> Outcome {
         if !update.ops.is_empty() || update.version <= Some(update.base_version) {
-            return self.update(None, update);
+            return self.update(None, update, &mut History::MOST_STEPS.clone());
         }
         if self.version >= LAST_VERSION {
             return Outcome::Rejected(Refusal::NoVersionLeft);
@@ -120,7 +125,12 @@ impl TextNode {
     }
 
     /// Takes an update that was accepted before, perhaps with more in it now.
-    pub(crate) fn update_again(&mut self, op_id: &OpId, update: &UpdateText) -> Outcome {
+    pub(crate) fn update_again(
+        &mut self,
+        op_id: &OpId,
+        update: &UpdateText,
+        steps: &mut usize,
+    ) -> Outcome {
         let Self { text, version, history } = self;
         if history.of_op(op_id).is_none() {
             // Too long ago to tell what is new in it: nothing may be applied twice.
@@ -130,7 +140,7 @@ impl TextNode {
                 ops: [].into(),
             };
         }
-        history.rectify_resent(text, version, op_id, update.base_version, &update.ops)
+        history.rectify_within(text, version, op_id, update.base_version, &update.ops, steps)
     }
 
     pub(crate) fn take_back(&mut self, undo: TextUndo) -> Splices {

@@ -20,7 +20,7 @@ impl Server {
                 self.reject(op, op_id, "the operation was rejected before", batch);
             }
             // A sender that takes it back has the document as it was told, with the op in it.
-            Answer::Accepted if batch.fixed >= MOST_FIXES => {
+            Answer::Accepted if batch.effort.fixes >= MOST_FIXES => {
                 self.reject(op, op_id, "the operation was accepted before", batch);
             }
             Answer::Accepted => batch.repair(self.document.echo_again(op)),

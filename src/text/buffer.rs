@@ -57,11 +57,14 @@ pub struct TextUndo(Undo);
 
 #[derive(Clone, Debug)]
 enum Undo {
-    /// The text as it was; as cheap as a step where the text is short.
+    /// The text as it was; as cheap as a step where the text is short, or is formatted again and again.
     Whole(Text),
     /// Steps, to be taken from the last to the first.
     Steps(Vec<Step>),
 }
+
+/// If there are more formats in an update the text is kept as it was: each could change all runs anew.
+const MANY_FORMATS: usize = 8;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -133,6 +136,13 @@ impl Text {
         let long = self.long();
         let long = long.into_iter().flat_map(|long| long.segments(0..long.len_utf16()));
         self.short().iter().cloned().chain(long)
+    }
+
+    /// At least as many attributes as any segment has. O(1) for a long text.
+    pub(crate) fn most_attributes(&self) -> usize {
+        let of_segment = |segment: &Segment| segment.attributes.as_ref().map_or(0, |of| of.len());
+        let short = self.short().iter().map(of_segment).max();
+        short.unwrap_or_default().max(self.long().map_or(0, LongText::most_attributes))
     }
 
     /// The characters, in pieces of any size.
@@ -245,9 +255,9 @@ impl Text {
 
     /// Like [`apply`](Self::apply), and returns what takes it back.
     pub fn apply_undoable(&mut self, ops: &[TextOp]) -> TextUndo {
-        self.recorded(|text, steps| {
+        self.recorded(ops, |text, mut steps| {
             for op in ops {
-                text.apply_one(op, Some(steps));
+                text.apply_one(op, steps.as_deref_mut());
             }
         })
     }
@@ -256,10 +266,10 @@ impl Text {
     /// takes them back.
     pub(crate) fn apply_normalized(&mut self, ops: &[TextOp]) -> (Vec<TextOp>, TextUndo) {
         let mut applied = Vec::with_capacity(ops.len());
-        let undo = self.recorded(|text, steps| {
+        let undo = self.recorded(ops, |text, mut steps| {
             for op in ops {
                 let op = text.fit(op);
-                text.perform(&op, fitted_range(&op), Some(steps));
+                text.perform(&op, fitted_range(&op), steps.as_deref_mut());
                 applied.push(op);
             }
         });
@@ -532,11 +542,17 @@ impl Text {
         };
     }
 
-    fn recorded(&mut self, edit: impl FnOnce(&mut Self, &mut Vec<Step>)) -> TextUndo {
-        let whole = self.long().is_none().then(|| self.clone());
+    fn recorded(
+        &mut self,
+        ops: &[TextOp],
+        edit: impl FnOnce(&mut Self, Option<&mut Vec<Step>>),
+    ) -> TextUndo {
+        let formats = ops.iter().filter(|op| matches!(op, TextOp::Format { .. })).count();
+        let is_whole = self.long().is_none() || formats > MANY_FORMATS;
+        let whole = is_whole.then(|| self.clone());
         self.begin();
         let mut steps = Vec::new();
-        edit(self, &mut steps);
+        edit(self, whole.is_none().then_some(&mut steps));
         self.settle();
         TextUndo(whole.map_or(Undo::Steps(steps), Undo::Whole))
     }

@@ -94,6 +94,23 @@ pub fn compose(first: &[TextOp], second: &[TextOp]) -> Vec<TextOp> {
     out.finish()
 }
 
+/// Appends operations to a list that was composed before, as [`compose`] does. O(m) for these m, however long the
+/// list is: a long text at its end is left as it is, for it would have to be copied.
+pub(crate) fn compose_onto(first: &mut Vec<TextOp>, second: &[TextOp]) {
+    let mut out = Composer { ops: std::mem::take(first), open: None };
+    let is_long = |op: &TextOp| matches!(op, TextOp::Insert { text, .. } if text.len() > LONG);
+    if !out.ops.last().is_some_and(is_long) {
+        out.reopen();
+    }
+    for op in second {
+        out.push(op);
+    }
+    *first = out.finish();
+}
+
+/// In bytes.
+const LONG: usize = 1 << 12;
+
 /// The list so far; if its last operation is an insert, that is kept apart and open, as typing
 /// on must not copy the text for every letter. It is a text that is edited like any other.
 #[derive(Default)]
@@ -222,5 +239,51 @@ fn is_nothing(op: &TextOp) -> bool {
         TextOp::Insert { text, .. } => text.is_empty(),
         TextOp::Delete { length, .. } => *length <= 0,
         TextOp::Format { length, attributes, .. } => *length <= 0 || attributes.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn op() -> impl Strategy<Value = TextOp> {
+        (0..3_u8, 0..12_i64, 1..4_i64).prop_map(|(kind, index, length)| match kind {
+            0 => TextOp::Insert { index, text: "x".into(), attributes: None },
+            1 => TextOp::Delete { index, length },
+            _ => {
+                let attributes = Attributes::new(JsonObject::of("b".into(), true.into()));
+                TextOp::Format { index, length, attributes }
+            }
+        })
+    }
+
+    proptest! {
+        /// Appended one by one they are as composed at once, but for a long text, which stays apart.
+        #[test]
+        fn appending_is_composing(ops in prop::collection::vec(op(), 0..30), pasted in any::<bool>()) {
+            let mut text = Text::from("twelve units");
+            let mut list = Vec::new();
+            if pasted {
+                let paste = TextOp::Insert { index: 3, text: "p".repeat(2 * LONG).into(), attributes: None };
+                list.push(paste);
+                text.apply(&list);
+            }
+            let (mut once, before) = (list.clone(), Text::from("twelve units"));
+            for op in ops {
+                let op = text.fit(&op);
+                text.apply(std::slice::from_ref(&op));
+                compose_onto(&mut list, std::slice::from_ref(&op));
+                once.push(op);
+            }
+            let once = compose(&once, &[]);
+            let mut after = before.clone();
+            after.apply(&list);
+            prop_assert_eq!(&after, &text);
+            if !pasted {
+                prop_assert_eq!(&list, &once);
+            }
+        }
     }
 }

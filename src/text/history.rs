@@ -283,6 +283,20 @@ impl History {
         base_version: u64,
         ops: &[TextOp],
     ) -> Outcome {
+        let mut steps = Self::MOST_STEPS;
+        self.receive_within(text, version, op_id, base_version, ops, &mut steps)
+    }
+
+    /// As [`receive`](Self::receive), in at most so many steps, those taken being deducted.
+    pub(crate) fn receive_within(
+        &mut self,
+        text: &mut Text,
+        version: &mut u64,
+        op_id: Option<&OpId>,
+        base_version: u64,
+        ops: &[TextOp],
+        steps: &mut usize,
+    ) -> Outcome {
         if let Some(known) = op_id.and_then(|op_id| self.of_op(op_id)) {
             return Outcome::Rectified {
                 base_version: known.base_version,
@@ -304,8 +318,7 @@ impl History {
                 Err(refusal) => return Outcome::Rejected(refusal),
             };
             let over = since.flat_map(|entry| entry.ops.iter());
-            let mut steps = Self::MOST_STEPS;
-            let Some(ops) = transform_within(ops, over, Order::After, &mut steps) else {
+            let Some(ops) = transform_within(ops, over, Order::After, steps) else {
                 return Outcome::Rejected(Refusal::TooOld);
             };
             text.apply_normalized(&ops)

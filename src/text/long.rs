@@ -46,6 +46,10 @@ impl LongText {
         self.rope.byte_len()
     }
 
+    pub(crate) fn most_attributes(&self) -> usize {
+        self.runs.as_ref().map_or(0, Runs::most_attributes)
+    }
+
     pub(crate) fn run_count(&self) -> usize {
         self.runs.as_ref().map_or(1, Runs::count)
     }

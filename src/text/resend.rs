@@ -63,8 +63,22 @@ impl History {
         base_version: u64,
         ops: &[TextOp],
     ) -> Outcome {
+        let mut steps = Self::MOST_STEPS;
+        self.rectify_within(text, version, op_id, base_version, ops, &mut steps)
+    }
+
+    /// As [`rectify_resent`](Self::rectify_resent), in at most so many steps, those taken being deducted.
+    pub(crate) fn rectify_within(
+        &mut self,
+        text: &mut Text,
+        version: &mut u64,
+        op_id: &OpId,
+        base_version: u64,
+        ops: &[TextOp],
+        steps: &mut usize,
+    ) -> Outcome {
         let Some(latest) = self.of_op(op_id) else {
-            return self.receive(text, version, Some(op_id), base_version, ops);
+            return self.receive_within(text, version, Some(op_id), base_version, ops, steps);
         };
         let nothing =
             Outcome::Rectified { base_version: *version, version: *version, ops: [].into() };
@@ -74,14 +88,13 @@ impl History {
         if late || base_version > *version {
             return nothing;
         }
-        let mut steps = Self::MOST_STEPS;
-        let known = match self.recognize(latest, base_version, ops, &mut steps) {
+        let known = match self.recognize(latest, base_version, ops, steps) {
             Ok(Some(known)) => known,
             // Too much of the history is gone, or the author changed what it had sent before.
             Ok(None) => return nothing,
             Err(refusal) => return Outcome::Rejected(refusal),
         };
-        let new = match self.translate(latest, text.len_utf16(), &known, ops, &mut steps) {
+        let new = match self.translate(latest, text.len_utf16(), &known, ops, steps) {
             Ok(new) => new,
             Err(refusal) => return Outcome::Rejected(refusal),
         };

@@ -27,6 +27,8 @@ struct Chunk {
 pub(crate) struct Runs {
     units: usize,
     chunks: Vec<Chunk>,
+    /// At least as many attributes as any run has.
+    most_attributes: usize,
 }
 
 /// Where a unit lies: in which run of which chunk, and how far into that run.
@@ -39,6 +41,12 @@ struct Place {
 
 /// Chunks hold at least this many runs before they are split.
 const LEAST_CHUNK: usize = 64;
+
+impl Run {
+    fn attributes_len(&self) -> usize {
+        self.attributes.as_ref().map_or(0, |attributes| attributes.len())
+    }
+}
 
 impl Chunk {
     fn new(runs: Vec<Run>) -> Self {
@@ -54,7 +62,8 @@ impl Runs {
             push_merged(&mut merged, run);
         }
         let units = merged.iter().map(|run| run.units).sum();
-        Self { units, chunks: in_chunks(merged, LEAST_CHUNK) }
+        let most_attributes = merged.iter().map(Run::attributes_len).max().unwrap_or_default();
+        Self { units, chunks: in_chunks(merged, LEAST_CHUNK), most_attributes }
     }
 
     /// All runs, in order.
@@ -69,6 +78,11 @@ impl Runs {
             [chunk] => matches!(chunk.runs.as_slice(), [] | [Run { attributes: None, .. }]),
             _ => false,
         }
+    }
+
+    /// At least as many attributes as any run has: as many as one has had. O(1).
+    pub(crate) fn most_attributes(&self) -> usize {
+        self.most_attributes
     }
 
     /// The number of runs.
@@ -162,6 +176,7 @@ impl Runs {
             }
         }
         for run in with {
+            self.most_attributes = self.most_attributes.max(run.attributes_len());
             push_merged(&mut middle, run);
         }
         if end < self.units {
@@ -245,6 +260,7 @@ impl Runs {
             assert_eq!(chunk.units, chunk.runs.iter().map(|run| run.units).sum::<usize>());
         }
         assert_eq!(self.units, runs.iter().map(|run| run.units).sum::<usize>());
+        assert!(runs.iter().all(|run| run.attributes_len() <= self.most_attributes));
     }
 }
 

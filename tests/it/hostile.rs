@@ -440,8 +440,8 @@ fn a_node_that_is_created_twice_is_there_once() {
 fn keys_and_texts_have_limits() {
     type Edit = fn(&mut livetree::ObjectMut<'_>) -> Result<(), livetree::EditError>;
     let text = || Document::from_lson(&Lson::object([("t", Lson::text("12345"))])).unwrap();
-    let limits = || Limits::default().key_len(4).text_len(6);
-    let edits: [(Edit, bool); 10] = [
+    let limits = || Limits::default().key_len(4).text_len(6).attributes(2);
+    let edits: [(Edit, bool); 14] = [
         (|root| root.set("keys", 1), true),
         (|root| root.set("longs", 1), false),
         (|root| root.set("longs", lson!([])), false),
@@ -452,6 +452,25 @@ fn keys_and_texts_have_limits() {
         (|root| root.text("t")?.insert(0, "\u{1F600}"), false),
         (|root| root.text("t")?.replace(0, 2, "abc"), true),
         (|root| root.set("u", Lson::text("1234567")), false),
+        (|root| root.text("t")?.format(0, 2, [("b", true), ("i", true)]), true),
+        (|root| root.text("t")?.format(0, 2, [("b", true), ("i", true), ("u", true)]), false),
+        (
+            |root| {
+                let mut text = root.text("t")?;
+                text.format(0, 2, [("b", true), ("i", true)])?;
+                text.format(1, 3, [("b", false), ("i", true)])?;
+                text.format(0, 2, [("i", Json::Null)])
+            },
+            true,
+        ),
+        (
+            |root| {
+                let mut text = root.text("t")?;
+                text.format(0, 2, [("b", true), ("i", true)])?;
+                text.format(1, 1, [("u", true)])
+            },
+            false,
+        ),
     ];
     for (n, (edit, fits)) in edits.into_iter().enumerate() {
         let mut document = text();

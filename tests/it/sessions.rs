@@ -520,7 +520,7 @@ fn a_frame_is_told_the_document_once() {
 
 /// To take back one op that deletes a list takes an op for each item.
 #[test]
-fn what_is_taken_back_for_one_message_is_bounded() {
+fn what_is_taken_back_for_one_frame_is_bounded() {
     for access in [Access::ReadWrite, Access::ReadOnly] {
         let options = ServerOptions::default().take_back_rejected(access == Access::ReadOnly);
         let (mut server, list) = list_of(2_000, options);
@@ -530,12 +530,18 @@ fn what_is_taken_back_for_one_message_is_bounded() {
         let once = told(&send(&mut server, actor, vec![delete.clone()]).sender).len();
         assert!(once > 2_000, "{once}");
         let before = server.document().to_json();
-        let reply = send(&mut server, actor, vec![delete; 2_000]);
-        let fixes = told(&reply.sender).len();
-        assert!(fixes < 250_000, "{access:?}: {fixes}");
-        // The rest is refused, which a client takes back by itself.
-        assert_eq!(refused(&reply).len() + fixes / once, 2_000);
-        assert_eq!(server.document().to_json(), before);
+        // In one message, and in as many in one frame.
+        let message = ClientMessage::UpdateStorage { ops: vec![delete.clone()] }.to_vec();
+        let messages = vec![String::from_utf8(message).unwrap(); 2_000].join(",");
+        let all = ClientMessage::UpdateStorage { ops: vec![delete; 2_000] }.to_vec();
+        for frame in [all, format!("[{messages}]").into_bytes()] {
+            let reply = server.receive_frame(actor, &frame, 0).unwrap();
+            let fixes = told(&reply.sender).len();
+            assert!(fixes < 250_000, "{access:?}: {fixes}");
+            // The rest is refused, which a client takes back by itself.
+            assert_eq!(refused(&reply).len() + fixes / once, 2_000);
+            assert_eq!(server.document().to_json(), before);
+        }
     }
 }
 

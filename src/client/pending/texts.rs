@@ -84,6 +84,7 @@ impl Pending {
         let updates = self.entries.iter_mut();
         for (number, entry) in updates.filter(|(_, entry)| is_update_of(&entry.op, id, of)) {
             self.unsent_from = self.unsent_from.min(*number);
+            self.merged_to = 0;
             if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
                 self.updating.remove(id);
             }
