@@ -130,7 +130,9 @@ impl Document {
             (OpKind::SetParentKey { parent_key }, Some(node)) => {
                 self.apply_set_parent_key(op, node, parent_key)
             }
-            (OpKind::UpdateText(update), Some(node)) => self.apply_update_text(op, node, update, steps),
+            (OpKind::UpdateText(update), Some(node)) => {
+                self.apply_update_text(op, node, update, steps)
+            }
             (OpKind::UpdateObject { data }, Some(node))
                 if self.kind_at(node) == NodeKind::Object =>
             {

@@ -15,6 +15,7 @@ pub struct CursorId(u64);
 pub(crate) struct Cursors {
     /// By text and name.
     places: BTreeMap<NodeId, BTreeMap<CursorId, Anchor>>,
+    texts: BTreeMap<CursorId, NodeId>,
     next: u64,
 }
 
@@ -32,26 +33,29 @@ impl Cursors {
         self.next += 1;
         let index = i64::try_from(index.min(len)).unwrap_or(i64::MAX);
         self.places.entry(text.clone()).or_default().insert(name, Anchor { index, bias });
+        self.texts.insert(name, text.clone());
         Some(name)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.texts.is_empty()
     }
 
     /// The text and the index, if the text is there.
     pub(crate) fn get(&self, document: &Document, name: CursorId) -> Option<(&NodeId, usize)> {
-        let mut found = self.places.iter().map(|(text, places)| (text, places.get(&name)));
-        let (text, anchor) = found.find_map(|(text, anchor)| Some((text, anchor?)))?;
+        let text = self.texts.get(&name)?;
+        let anchor = self.places.get(text)?.get(&name)?;
         let len = document.get(text)?.as_text()?.len();
         Some((text, usize::try_from(anchor.index).unwrap_or(0).min(len)))
     }
 
     pub(crate) fn remove(&mut self, name: CursorId) {
-        self.places.retain(|_, places| {
-            places.remove(&name);
-            !places.is_empty()
-        });
+        let Some(text) = self.texts.remove(&name) else { return };
+        let Some(places) = self.places.get_mut(&text) else { return };
+        places.remove(&name);
+        if places.is_empty() {
+            self.places.remove(&text);
+        }
     }
 
     /// Takes the places along with what changed.

@@ -187,6 +187,8 @@ impl Differ<'_> {
             }
         }
         let mut steps = Vec::new();
+        // An item steps aside for others to move up, and is gone from there when the next one does.
+        let mut aside = None;
         while let Some((start, first)) = movers.pop_first() {
             let mut chain = vec![first];
             let mut to = first.1;
@@ -196,7 +198,8 @@ impl Differ<'_> {
             }
             let is_ring = to == start;
             if is_ring {
-                steps.push(self.move_to(first.0, &self.position_in_neither(before, after)));
+                let aside = aside.get_or_insert_with(|| self.position_in_neither(before, after));
+                steps.push(self.move_to(first.0, aside));
             }
             steps.extend(chain.into_iter().rev().map(|(item, to)| self.move_to(item, to)));
         }

@@ -9,7 +9,7 @@ mod list;
 mod map;
 mod object;
 mod reconcile;
-mod spread;
+pub(crate) mod spread;
 mod text;
 
 use std::mem;

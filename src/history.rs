@@ -13,7 +13,7 @@ use crate::json::JsonObject;
 use crate::op::{Intent, OpKind};
 use crate::prediction::{Inverse, InverseOp};
 use crate::text::{Order, TextOp, transform};
-use crate::{Document, NodeId, Op, SmallStr};
+use crate::{Document, NodeId, Op, OpId, SmallStr};
 pub(crate) use run::express_now;
 
 /// What undo does about values that somebody else has changed since.
@@ -268,6 +268,19 @@ impl History {
         ops.filter(|op| matches!(op.kind, OpKind::UpdateText(_)))
     }
 
+    /// An op has come to nothing: there is nothing to take back of it. (Texts have been [told](Self::carry).)
+    pub(crate) fn refused(&mut self, op_id: &OpId) {
+        let is_of = |inverse: &InverseOp| {
+            inverse.of.as_ref() == Some(op_id) && !matches!(inverse.op.kind, OpKind::UpdateText(_))
+        };
+        for step in self.undo.iter_mut().chain(&mut self.redo).chain(&mut self.open) {
+            step.parts.iter_mut().for_each(|part| part.ops.retain(|inverse| !is_of(inverse)));
+            step.parts.retain(|part| !part.ops.is_empty());
+        }
+        self.undo.retain(|step| !step.is_empty());
+        self.redo.retain(|step| !step.is_empty());
+    }
+
     /// A text was changed by somebody else: expresses the steps that change it anew.
     ///
     /// The latest step is expressed on the present text, each older one on what the newer leaves.
@@ -283,7 +296,7 @@ impl History {
     /// Takes a step: makes the edit that takes back what it is of.
     pub(crate) fn run(&self, step: &Step, session: &mut Session<'_>) {
         let mut left_out = BTreeSet::new();
-        for (InverseOp { op, anchor }, made_at) in step.ops() {
+        for (InverseOp { op, anchor, .. }, made_at) in step.ops() {
             let mut op = Cow::Borrowed(op);
             if let OpKind::Create(create) = &op.kind {
                 // What lies in a node that does not come back, because it is there, does not come back either: it
@@ -448,7 +461,8 @@ mod tests {
             Op::new(NodeId::ROOT, OpKind::UpdateObject { data })
         };
         let own = set("a".to_owned());
-        let inverse = || std::iter::once(InverseOp { op: own.clone(), anchor: None }).collect();
+        let inverse =
+            || std::iter::once(InverseOp { of: None, op: own.clone(), anchor: None }).collect();
         history.edited(&[], inverse());
         let first = history.steps().next().and_then(Step::made_at).unwrap();
         (0..MOST_FOREIGN).for_each(|n| history.heard(&document, &set(format!("k{n}"))));

@@ -28,23 +28,19 @@ pub use version::Version;
 use crate::change::{Origin, UpdateDetail};
 use crate::cursors::Cursors;
 use crate::document::{NodeIx, Savepoint};
+use crate::edit::spread::LONG_POSITION;
 use crate::edit::{Edited, Predicted, Session};
 use crate::history::History;
 use crate::op::OpKind;
 use crate::patch::{PatchError, Patched};
 use crate::prediction::{Inverse, take_inverse};
-use crate::{Actor, Changes, Document, EditError, IdSource, MAX_POSITION_LEN, ObjectMut, Op, OpId};
+use crate::{Actor, Changes, Document, EditError, IdSource, ObjectMut, Op, OpId};
 use texts::Texts;
 
 /// Counters are below this: no more fit in the ids of ops. Those of others are below half of it, so that whoever
 /// counts up to there can still edit, if only alone.
 const END: u64 = 1 << 32;
 const END_OF_OTHERS: u64 = END / 2;
-
-/// Whoever makes a longer position, in bytes, spreads out the items around it. As rarely as can be, since two who do
-/// that at once may change the order of some that they have just put there; but in time, since a place next to another
-/// that somebody has taken too needs a longer position still.
-const LONG_POSITION: usize = MAX_POSITION_LEN / 2;
 
 /// A replica that needs no server.
 ///

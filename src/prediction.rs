@@ -16,7 +16,7 @@ pub(crate) use self::anchor::Anchor;
 pub(crate) use self::footprint::{Footprint, Touches};
 use crate::document::Savepoint;
 use crate::op::OpKind;
-use crate::{Document, Op, Outcome};
+use crate::{Document, Op, OpId, Outcome};
 
 /// The ops that take one op back: one, mostly.
 pub(crate) type Inverse = SmallVec<[InverseOp; 1]>;
@@ -25,6 +25,8 @@ pub(crate) type Inverse = SmallVec<[InverseOp; 1]>;
 /// back, if it does. They say where that belongs should they have got other positions.
 #[derive(Clone, Debug)]
 pub(crate) struct InverseOp {
+    /// What it takes back.
+    pub(crate) of: Option<OpId>,
     pub(crate) op: Op,
     pub(crate) anchor: Option<Anchor>,
 }
@@ -32,7 +34,11 @@ pub(crate) struct InverseOp {
 /// What takes `op` back, were it applied now.
 pub(crate) fn inverse_of(document: &Document, op: &Op) -> Inverse {
     let ops = document.inverse_of(op).into_iter();
-    ops.map(|op| InverseOp { anchor: Anchor::of(document, &op), op }).collect()
+    ops.map(|inverse| {
+        let anchor = Anchor::of(document, &inverse);
+        InverseOp { of: op.op_id.clone(), op: inverse, anchor }
+    })
+    .collect()
 }
 
 /// What is noted of an op that is applied before its place in the order is known.

@@ -301,8 +301,7 @@ impl Pending {
     /// Merges an update into the one before it; returns the savepoint that is no longer needed.
     fn merge_into(&mut self, previous: u64, number: u64) -> Option<Savepoint> {
         let (before, after) = (self.entries.get(&previous)?, self.entries.get(&number)?);
-        let (OpKind::UpdateText(_), OpKind::UpdateText(second)) =
-            (&before.op.kind, &after.op.kind)
+        let (OpKind::UpdateText(_), OpKind::UpdateText(second)) = (&before.op.kind, &after.op.kind)
         else {
             return None;
         };

@@ -1,6 +1,7 @@
 //! Editing a LiveList.
 
 use super::create::Place;
+use super::spread::LONG_POSITION;
 use super::{EditError, MapMut, ObjectMut, Session, TextMut, handle};
 use crate::document::NodeIx;
 use crate::op::{Intent, NodeKind, OpKind};
@@ -144,6 +145,22 @@ impl Session<'_> {
     /// Before or between positions that are not canonical there may be no room. Then it is the one at which
     /// an item comes to lie that is meant for there, so that the op says what it does.
     fn position_at(&mut self, list: NodeIx, index: usize) -> Position {
+        let position = self.next_position_at(list, index);
+        if position.as_small_str().len() <= LONG_POSITION {
+            return position;
+        }
+        // Many items were put at one spot, and nobody else has spread them out.
+        let around = [index.checked_sub(1), Some(index)].into_iter().flatten();
+        let items = around.filter_map(|index| self.document.list_item(list, Some(index)));
+        let longest = items.max_by_key(|item| self.document.key(*item).as_small_str().len());
+        let Some(item) = longest.map(|item| self.id(item)) else { return position };
+        match self.spread_around(&item, LONG_POSITION - 1) {
+            Ok(()) => self.next_position_at(list, index),
+            Err(_) => position,
+        }
+    }
+
+    fn next_position_at(&mut self, list: NodeIx, index: usize) -> Position {
         let (before, after) = self.document.positions_around(list, index);
         let position = Position::make(before.as_ref(), after.as_ref());
         let has_room = before.is_none_or(|before| before < position)

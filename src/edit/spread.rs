@@ -6,11 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use super::Session;
+use super::{EditError, Session};
 use crate::document::NodeIx;
 use crate::op::OpKind;
 use crate::position::Position;
-use crate::{Document, NodeId, Op, SmallStr};
+use crate::{Document, MAX_POSITION_LEN, NodeId, Op, SmallStr};
+
+/// Whoever makes a longer position, in bytes, spreads out the items around it. As rarely as can be, since of two peers
+/// who do that at once some of what they have just put there may change its order; but in time, since a place next to
+/// another that somebody has taken too needs a longer position still.
+pub(crate) const LONG_POSITION: usize = MAX_POSITION_LEN / 2;
 
 /// The smallest neighbourhood worth spreading out.
 const WINDOW: usize = 16;
@@ -34,14 +39,19 @@ impl Session<'_> {
         let items: Vec<NodeId> =
             self.trail.ops.iter().filter(long).map(|op| op.id.clone()).collect();
         for item in items {
-            for op in self.document.spread_around(&item, longest) {
-                let target = self.document.target(&op);
-                // At a limit it stays as it is.
-                if self.perform(target, op).is_err() {
-                    return;
-                }
+            if self.spread_around(&item, longest).is_err() {
+                return;
             }
         }
+    }
+
+    /// Spreads out the items around one whose position is longer than this. At a limit they stay as they are.
+    pub(super) fn spread_around(&mut self, item: &NodeId, longest: usize) -> Result<(), EditError> {
+        for op in self.document.spread_around(item, longest) {
+            let target = self.document.target(&op);
+            self.perform(target, op)?;
+        }
+        Ok(())
     }
 }
 

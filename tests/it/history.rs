@@ -3,7 +3,7 @@
 use livetree::change::Origin;
 use livetree::client::Status;
 use livetree::edit::{EditError, ObjectMut};
-use livetree::server::{ServerOptions, SessionOptions};
+use livetree::server::{Access, ServerOptions, SessionOptions};
 use livetree::{Client, ClientMessage, Document, Lson, Server, UndoOptions, UndoPolicy, lson};
 
 use crate::room::Room;
@@ -589,4 +589,18 @@ fn a_place_that_the_server_has_corrected_is_not_foreign() {
     room.client(1).undo();
     room.settle();
     assert_eq!(room.shown(0), r#"{"l":["p","A"]}"#);
+}
+
+#[test]
+fn what_was_refused_need_not_be_taken_back() {
+    let mut room = Room::new(r#"{"a":0,"l":[]}"#, 1);
+    let reader = room.join(SessionOptions::default().access(Access::ReadOnly));
+    let client = room.client(reader);
+    client.edit(|root| root.set("b", 1)).unwrap();
+    client.edit(|root| root.set("a", 1).and_then(|()| root.list("l")?.push(1))).unwrap();
+    assert!(client.can_undo());
+    room.client(0).edit(|root| root.set("a", 5)).unwrap();
+    room.settle();
+    assert!(!room.client(reader).can_undo() && room.client(reader).undo().is_none());
+    assert_eq!(room.shown(reader), r#"{"a":5,"l":[]}"#);
 }

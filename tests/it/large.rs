@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 
 use livetree::document::Savepoint;
-use livetree::{Actor, Document, EditError, IdSource, Json, ListMut, Lson, lson};
+use livetree::server::{ServerOptions, SessionOptions};
+use livetree::{
+    Actor, Document, EditError, IdSource, Json, ListMut, Lson, MAX_POSITION_LEN, Peer, Server, lson,
+};
 use proptest::prelude::*;
 
 use crate::generate::cases;
+use crate::room::Room;
 
 #[derive(Clone, Copy, Debug)]
 enum Order {
@@ -220,4 +224,43 @@ proptest! {
         prop_assert!(report.is_clean());
         prop_assert_eq!(again.to_json(), document.to_json());
     }
+}
+
+/// Between two items there is room for as many as anybody wants to put there, in one edit, and before a server has
+/// answered.
+#[test]
+fn there_is_always_room_at_one_spot() {
+    const MANY: u32 = 7_000;
+    let fill = |list: &mut ListMut<'_>| {
+        (0..MANY).try_for_each(|n| list.insert(if n % 7 < 3 { list.len() - 1 } else { 1 }, n))
+    };
+    let mut model = vec![];
+    for n in 0..MANY {
+        let index = if n % 7 < 3 { model.len() } else { 0 };
+        model.insert(index, f64::from(n));
+    }
+    let check = |document: &Document| {
+        let list = document.at("/l").unwrap().as_list().unwrap();
+        let items: Vec<f64> = list.iter().filter_map(|item| item.to_json().as_f64()).collect();
+        assert!(items == model, "another order");
+        let lengths = document.nodes().map(|node| serde_json::to_vec(&node).unwrap().len());
+        assert!(lengths.max().unwrap() < MAX_POSITION_LEN);
+    };
+    let document = Document::from_lson(&lson!({ "l": ["first", "last"] })).unwrap();
+    let mut one = document.clone();
+    one.edit(&mut IdSource::new(Actor(1)), |root| fill(&mut root.list("l")?)).unwrap();
+    check(&one);
+
+    let mut room = Room::of(Server::new(document.clone(), ServerOptions::default()));
+    room.join(SessionOptions::default());
+    room.client(0).edit(|root| fill(&mut root.list("l")?)).unwrap();
+    room.settle();
+    check(room.server.document());
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"l":["first","last"]}"#);
+
+    let mut peer = Peer::new(Actor(1), document);
+    peer.edit(|root| fill(&mut root.list("l")?)).unwrap();
+    check(peer.document());
 }

@@ -133,6 +133,7 @@ impl Pending {
         let expected = expected(document, &op);
         self.remove(op_id);
         self.carry(document, history, &op.id, expected.taken_back());
+        history.refused(op_id);
         if let Some(of) = of {
             self.branches.came_to_nothing(&op.id, of);
             self.end_idle_branch(document, history, &op.id, of);
