@@ -353,6 +353,8 @@ impl Client {
     }
 
     /// From here on all edits make one undo step, until [`resume_history`](Self::resume_history).
+    ///
+    /// Steps follow what others do to texts: each update of a text is carried over all that the steps change in it.
     pub fn pause_history(&mut self) {
         self.history.pause();
     }

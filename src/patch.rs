@@ -2,7 +2,8 @@
 //!
 //! A patch is a transaction like any other: a savepoint, ops made through the edit session, a
 //! rollback at the first operation that fails. Pointers are resolved on the live tree; nothing is
-//! exported or copied, so the cost is that of the patch, also on a million nodes.
+//! exported or copied, so the cost is that of the patch, also on a million nodes. Only of a text of which a patch changes
+//! or tests a part, all segments are looked at.
 //!
 //! To a patch, the document is its JSON projection, except that a LiveText is its plain LSON
 //! object: `/text/data/0/0` is the text of the first segment. A `test` of the text itself takes that object or the

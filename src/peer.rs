@@ -293,7 +293,8 @@ impl Peer {
 
     /// What somebody lacks that has this version, in an order in which it can be taken in.
     ///
-    /// O(log n) for n ops in the log, and linear in those from the first that is lacking on.
+    /// O(log n) for n ops in the log, and linear in those from the first that is lacking on, and in the actors of
+    /// whom each turn has seen ops.
     ///
     /// # Errors
     /// [`TooOld`](PeerError::TooOld) if some of that is settled: then the other needs a [copy](Self::save).

@@ -293,8 +293,8 @@ impl Server {
     /// update also needs what was [received](crate::log::LogEntry::received), to be recognised when it is sent again.
     ///
     /// The op ids and the histories of the texts are remembered, so a host which replays the latest
-    /// ops onto a snapshot that is a while older answers re-sent ops as it would have without a
-    /// restart.
+    /// ops onto a snapshot that is a while older answers re-sent ops that were accepted as it would have without a
+    /// restart. The log does not say what was ignored or rejected: if that is sent again, it is decided anew.
     ///
     /// Actors that are named in the op are not given out any more, as with those in the document
     /// that [`new`](Self::new) is given.

@@ -18,7 +18,8 @@ pub struct ReplayError {
 }
 
 impl Changes {
-    /// Replays the changes over the JSON projection from before, which makes it that from after.
+    /// Replays the changes over the JSON projection from before, which makes it that from after. Items of a list are
+    /// inserted into its array one by one, so each takes as long as the array is.
     ///
     /// # Errors
     /// If `json` is not the projection that the changes are based on.

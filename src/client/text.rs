@@ -68,11 +68,11 @@ impl Expected {
     }
 }
 
-/// The text that an op creates, if it creates this one.
-pub(super) fn created(op: &Op, id: &NodeId, of: Incarnation) -> Option<TextNode> {
+/// The text that an op creates.
+pub(super) fn created(op: &Op) -> Option<TextNode> {
     match &op.kind {
-        OpKind::Create(create) if op.id == *id => match &create.content {
-            NodeContent::Text { segments, version } if Incarnation::of(*version) == of => {
+        OpKind::Create(create) => match &create.content {
+            NodeContent::Text { segments, version } => {
                 Some(TextNode::new(segments.clone(), *version))
             }
             _ => None,

@@ -22,6 +22,10 @@ enum Notation {
 
 impl Document {
     /// The document as plain LSON text: lossless, apart from ids, positions and text versions.
+    ///
+    /// A JSON leaf that is an object with the key `liveblocksType` cannot be told from a live structure in this
+    /// notation: it is read as one again, or not at all. Hosts that store documents whose fields anybody may write
+    /// store [snapshots](Self::to_snapshot) or [nodes](Self::nodes).
     pub fn to_plain_lson(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.write_plain_lson(&mut out);

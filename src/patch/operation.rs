@@ -8,7 +8,7 @@ use super::place::{Place, existing, exists, resolve};
 use super::pointer::{Pointer, Walk, decoded, index_of, parent_and_token};
 use super::text_view::{self, TextEdit};
 use super::value::{Given, Take, take};
-use crate::document::{NodeIx, ValueRef};
+use crate::document::{NodeIx, TextNode, ValueRef};
 use crate::edit::Session;
 use crate::op::{NodeKind, OpKind, UpdateText};
 use crate::text::Segment;
@@ -32,11 +32,13 @@ pub(super) struct Patcher<'a, 'p> {
     /// in groups on one container. It stays right for as long as it stays the last: an operation
     /// changes only what is in the container that its pointer has just led to.
     last: Option<(&'p str, NodeIx)>,
+    /// The view of a text at a version, since operations also come in groups on one text.
+    view: Option<(NodeIx, u64, Json)>,
 }
 
 impl<'a, 'p> Patcher<'a, 'p> {
     pub(super) fn new(session: Session<'a>) -> Self {
-        Self { session, last: None }
+        Self { session, last: None, view: None }
     }
 
     /// Does one operation. If it fails it may be half done.
@@ -88,10 +90,9 @@ impl<'a, 'p> Patcher<'a, 'p> {
         expected: &serde_json::Value,
     ) -> Result<(), PatchReason> {
         let place = self.resolve(pointer)?;
-        let document = &*self.session.document;
         let found = match place {
-            Place::Root => ValueRef::Object(document.root()),
-            Place::Child { parent, token } => existing(document, parent, &token)?,
+            Place::Root => ValueRef::Object(self.session.document.root()),
+            Place::Child { parent, token } => existing(self.session.document, parent, &token)?,
             Place::InText { text, inside } => {
                 let found = text_view::read(&self.view(text), inside)?;
                 let equal = equal_json(&found, expected);
@@ -218,10 +219,11 @@ impl<'a, 'p> Patcher<'a, 'p> {
     /// The value at a pointer.
     fn read(&mut self, pointer: &'p Pointer, how: Take) -> Result<Lson, PatchReason> {
         let place = self.resolve(pointer)?;
-        let document = &*self.session.document;
         match place {
-            Place::Root => Ok(take(ValueRef::Object(document.root()), how)),
-            Place::Child { parent, token } => Ok(take(existing(document, parent, &token)?, how)),
+            Place::Root => Ok(take(ValueRef::Object(self.session.document.root()), how)),
+            Place::Child { parent, token } => {
+                Ok(take(existing(self.session.document, parent, &token)?, how))
+            }
             Place::InText { text, inside } => {
                 Ok(Lson::live(&text_view::read(&self.view(text), inside)?))
             }
@@ -271,8 +273,16 @@ impl<'a, 'p> Patcher<'a, 'p> {
         text.map_or((Vec::new(), 0), |text| (text.segments(), text.version()))
     }
 
-    fn view(&self, text: NodeIx) -> Json {
-        text_view::view(&self.segments(text).0)
+    fn view(&mut self, text: NodeIx) -> Json {
+        let version = self.session.document.text(text).map_or(0, TextNode::version);
+        match &self.view {
+            Some((of, at, view)) if (*of, *at) == (text, version) => view.clone(),
+            _ => {
+                let view = text_view::view(&self.segments(text).0);
+                self.view = Some((text, version, view.clone()));
+                view
+            }
+        }
     }
 
     /// Changes a text by way of its view.
@@ -283,7 +293,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
         edit: TextEdit,
     ) -> Result<(), PatchReason> {
         let (before, base_version) = self.segments(text);
-        let after = text_view::edit(&before, inside, edit)?;
+        let after = text_view::edit(&self.view(text), inside, edit)?;
         let ops = crate::text::difference(&before, &after);
         if ops.is_empty() {
             return Ok(());

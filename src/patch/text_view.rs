@@ -2,7 +2,7 @@
 //!
 //! An operation on `/text/data/0/0` changes that view, which must then still be one of a text; how
 //! the segments differ becomes the text ops. The view of one text is small next to a document, so
-//! it is simply rebuilt along the path.
+//! it is made as a whole, and rebuilt along the path.
 
 use std::sync::Arc;
 
@@ -42,11 +42,11 @@ pub(super) fn read(view: &Json, walk: Walk<'_>) -> Result<Json, PatchReason> {
 
 /// The segments of a text after a change of its view.
 pub(super) fn edit(
-    segments: &[Segment],
+    view: &Json,
     walk: Walk<'_>,
     edit: TextEdit,
 ) -> Result<Vec<Segment>, PatchReason> {
-    let edited = edit_at(&view(segments), walk, edit)?;
+    let edited = edit_at(view, walk, edit)?;
     let spoiled = |why| PatchReason::Text { at: walk.done().to_owned(), why };
     if edited.get(TYPE).and_then(Json::as_str) != Some(LIVE_TEXT) {
         return Err(spoiled("its liveblocksType must be \"LiveText\""));

@@ -20,9 +20,11 @@ impl Peer {
     /// The peer as bytes, to be [restored](Self::restore) as it is, or as another one that joins. Undo steps,
     /// cursors and options are not part of it.
     ///
-    /// Who goes on with an actor must have all that was ever sent in its name: save before sending.
+    /// Who goes on with an actor must have all that was ever sent in its name: save before sending. To tell one's
+    /// version is to send it: others may [settle](Self::settle) what this peer has said that it has.
     ///
-    /// O(n) for n nodes and ops.
+    /// O(n) for n nodes and ops, and for the actors of whom each turn has seen ops: these are told with every turn,
+    /// so a log of very many actors is best settled often.
     ///
     /// ```
     /// use livetree::{Actor, Document, Peer};

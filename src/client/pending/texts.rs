@@ -1,6 +1,6 @@
 //! Pending text updates after a lost connection: on their branches, and how those end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::branch::Loaded;
 use super::super::text::{created, expected, incarnation, is_update_of, rebase};
@@ -161,8 +161,12 @@ impl Pending {
                 history.carry(&id, difference(&before.segments(), &after.segments()));
             }
         }
+        let mut creations: BTreeMap<_, TextNode> = BTreeMap::new();
+        for (id, text) in self.iter().filter_map(|op| Some((&op.id, created(op)?))) {
+            creations.entry((id.clone(), text.incarnation())).or_insert(text);
+        }
         for (id, of) in texts {
-            let created = self.iter().find_map(|op| created(op, &id, of));
+            let created = creations.remove(&(id.clone(), of));
             let loaded = self.branches.load(document, &mut fresh, &id, of, created);
             if matches!(loaded, Loaded::Gone | Loaded::OutOfReach) {
                 let own = self.branches.close(&id, of).and_then(|branch| branch.own);
