@@ -4,8 +4,12 @@ use livetree::change::Origin;
 use livetree::client::Status;
 use livetree::edit::{EditError, ObjectMut};
 use livetree::server::{Access, ServerOptions, SessionOptions};
-use livetree::{Client, ClientMessage, Document, Lson, Server, UndoOptions, UndoPolicy, lson};
+use livetree::testing::generate::Dice;
+use livetree::{
+    Client, ClientMessage, Document, Json, Lson, Server, UndoOptions, UndoPolicy, lson,
+};
 
+use crate::generate::cases;
 use crate::room::Room;
 
 type EditFn = fn(&mut ObjectMut<'_>) -> Result<(), EditError>;
@@ -603,4 +607,111 @@ fn what_was_refused_need_not_be_taken_back() {
     room.settle();
     assert!(!room.client(reader).can_undo() && room.client(reader).undo().is_none());
     assert_eq!(room.shown(reader), r#"{"a":5,"l":[]}"#);
+}
+
+/// An edit of what is somebody's own: items and fields with numbers that are odd for one and even for the other,
+/// letters of an alphabet for each.
+fn edit_own(root: &mut ObjectMut<'_>, who: usize, dice: &mut Dice) -> Result<(), EditError> {
+    let value = 2 * dice.below(1_000) + who;
+    let is_own = |item: &Json| {
+        item.as_f64().is_some_and(|item| item >= 0.0 && item % 2.0 == (who % 2) as f64)
+    };
+    match dice.below(12) {
+        0..=2 => {
+            let mut list = root.list("l")?;
+            let index = dice.below(list.len() + 1);
+            if dice.one_in(3) { list.push(value as u64) } else { list.insert(index, value as u64) }
+        }
+        3..=6 => {
+            let mut list = root.list("l")?;
+            let items: Vec<Json> = list.view().iter().map(|item| item.to_json()).collect();
+            let own: Vec<usize> = (0..items.len()).filter(|index| is_own(&items[*index])).collect();
+            if own.is_empty() {
+                return Ok(());
+            }
+            let index = *dice.pick(&own);
+            match dice.below(4) {
+                0 => list.delete(index),
+                1 => list.set(index, value as u64),
+                _ => list.move_item(index, dice.below(items.len())),
+            }
+        }
+        7 | 8 => {
+            let mut map = root.map("m")?;
+            let key = format!("{who} {}", dice.below(2));
+            if dice.one_in(3) {
+                map.delete(&key)
+            } else {
+                map.set(key.as_str(), lson!([value as u64]))
+            }
+        }
+        _ => {
+            let mut text = root.text("t")?;
+            let letters: Vec<char> = text.view().to_string().chars().collect();
+            // So many that none is typed twice, mostly: of equal letters nobody knows which are whose after a lost
+            // connection.
+            let first = 0x4E00 + 0x800 * u32::try_from(who).unwrap();
+            let is_own = |letter: char| (first..first + 0x800).contains(&u32::from(letter));
+            let own: Vec<usize> =
+                (0..letters.len()).filter(|index| is_own(letters[*index])).collect();
+            if !own.is_empty() && dice.one_in(3) {
+                return text.delete(*dice.pick(&own), 1);
+            }
+            let typed: String =
+                (0..3).filter_map(|_| char::from_u32(first + dice.any() % 0x800)).collect();
+            text.insert(dice.below(letters.len() + 1), typed.as_str())
+        }
+    }
+}
+
+/// Who touches only what is his own takes all of it back, whatever others do beside, and nothing else.
+#[test]
+fn all_that_is_ones_own_is_taken_back() {
+    for seed in 0..u64::from(cases(300).cases) {
+        let mut dice = Dice::seeded(seed);
+        let document = Document::from_lson(
+            &lson!({ "l": [-1, -2], "t": (Lson::text("12345")), "m": (Lson::map([("z", 0)])) }),
+        );
+        let options = ServerOptions::default().spread_positions_beyond(4 + dice.below(2) * 44);
+        let mut room = Room::of(Server::new(document.unwrap(), options));
+        for _ in 0..2 {
+            let who = room.join(SessionOptions::default());
+            room.client(who).set_undo_options(UndoOptions::default().capacity(1_000));
+        }
+        let first = room.shown(0);
+        let mut is_on = [true; 2];
+        for step in 0..60 {
+            let who = dice.below(2);
+            if dice.one_in(12) {
+                match is_on[who] {
+                    true => room.cut(who),
+                    false => room.reconnect(who, SessionOptions::default()),
+                }
+                is_on[who] = !is_on[who];
+            }
+            let client = room.client(who);
+            match dice.below(if step < 30 { 8 } else { 2 }) {
+                0 => _ = client.undo(),
+                1 if step < 30 => _ = client.redo(),
+                1 => {}
+                _ => drop(client.edit(|root| edit_own(root, who, &mut dice)).unwrap()),
+            }
+            for who in (0..2).filter(|who| is_on[*who]) {
+                if dice.one_in(2) {
+                    room.say(who);
+                }
+                if dice.one_in(2) {
+                    room.hear(who);
+                }
+            }
+        }
+        for who in (0..2).filter(|who| !is_on[*who]) {
+            room.reconnect(who, SessionOptions::default());
+        }
+        room.settle();
+        while (0..2).any(|who| room.client(who).undo().is_some()) {
+            room.settle();
+        }
+        assert_eq!(room.shown(0), first, "seed {seed}");
+    }
 }
