@@ -11,7 +11,7 @@ use crate::document::NodeIx;
 use crate::edit::Session;
 use crate::json::JsonObject;
 use crate::op::{Intent, OpKind};
-use crate::prediction::{Inverse, InverseOp};
+use crate::prediction::{Inverse, InverseOp, anchor};
 use crate::text::{Order, TextOp, transform};
 use crate::{Document, NodeId, Op, OpId, SmallStr};
 pub(crate) use run::express_now;
@@ -339,7 +339,7 @@ impl History {
         };
         let own = own_place
             && document
-                .taken_out_by(op, document.target(op))
+                .taken_out_by(&anchor::in_place_of(document, op.clone()), document.target(op))
                 .into_iter()
                 .all(|top| !self.is_foreign_within(document, top, made_at));
         own.then(|| op.clone())
@@ -423,7 +423,8 @@ pub(crate) fn places(document: &Document, op: &Op) -> Vec<Place> {
         OpKind::SetParentKey { .. } => vec![Place::Item(op.id.clone())],
         OpKind::Create(create) => match document.find(&create.parent_id) {
             Some(parent) if document.is_list(parent) => {
-                let pushed_out = (create.intent == Intent::Set)
+                // An inverse op says which; by then its position may be another's.
+                let pushed_out = (create.intent == Intent::Set && create.deleted_id.is_none())
                     .then(|| document.child(parent, &create.parent_key))
                     .flatten()
                     .map(|item| document.id(item));

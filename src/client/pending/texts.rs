@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::branch::Loaded;
 use super::super::text::{created, expected, incarnation, is_update_of, rebase};
-use super::{Delivery, Entry, Pending};
+use super::{Arrival, Delivery, Entry, Pending};
 use crate::document::TextNode;
 use crate::history::History;
 use crate::op::OpKind;
@@ -112,9 +112,8 @@ impl Pending {
         reason: &str,
     ) -> bool {
         let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
-        let Some((op, sent_base)) = own.map(|entry| (entry.op.clone(), entry.sent_base)) else {
-            return false;
-        };
+        let Some(Entry { op, sent_base, arrival, .. }) = own.map(Box::as_ref) else { return false };
+        let (op, sent_base, arrival) = (op.clone(), *sent_base, *arrival);
         let of = incarnation(&op);
         if let Some(of) = of.filter(|_| is_out_of_reach(reason)) {
             let version = self.branches.version(document, &op.id, of);
@@ -133,7 +132,10 @@ impl Pending {
         let expected = expected(document, &op);
         self.remove(op_id);
         self.carry(document, history, &op.id, expected.taken_back());
-        history.refused(op_id);
+        // One that was under way on another connection may have been accepted there.
+        if arrival == Arrival::Untried {
+            history.refused(op_id);
+        }
         if let Some(of) = of {
             self.branches.came_to_nothing(&op.id, of);
             self.end_idle_branch(document, history, &op.id, of);
