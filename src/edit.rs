@@ -9,7 +9,7 @@ mod list;
 mod map;
 mod object;
 mod reconcile;
-pub(crate) mod spread;
+mod spread;
 mod text;
 
 use std::mem;

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::document::{NodeIx, field_bytes as field_size};
 use crate::json::JsonObject;
 use crate::op::{NodeContent, OpKind};
-use crate::text::{Segment, Text, TextOp, clip, utf16_len};
+use crate::text::{Segment, Text, TextOp, clip, most_attributes, utf16_len};
 use crate::{Document, Json, NodeId, Op, SmallStr};
 
 /// Limits on what a document may hold; sizes are bytes of JSON text.
@@ -238,9 +238,8 @@ impl Limits {
                     NodeContent::Text { segments, .. } => {
                         let len = segments.iter().map(|segment| utf16_len(&segment.text)).sum();
                         self.check_text(&op.id, len)?;
-                        let attributes = segments.iter().filter_map(|one| one.attributes.as_ref());
-                        let most = attributes.map(|attributes| attributes.len()).max();
-                        self.check_attributes(&op.id, most.unwrap_or_default())?;
+                        let attributes = segments.iter().map(|segment| &segment.attributes);
+                        self.check_attributes(&op.id, most_attributes(attributes))?;
                     }
                     _ => {}
                 }
@@ -263,7 +262,7 @@ impl Limits {
                 let Some(text) = target.and_then(|ix| document.text(ix)) else { return Ok(()) };
                 let text = text.text();
                 self.check_text(&op.id, len_after(text.len_utf16(), &update.ops))?;
-                self.check_attributes(&op.id, most_attributes(text, &update.ops, self.attributes))
+                self.check_attributes(&op.id, attributes_after(text, &update.ops, self.attributes))
             }
             OpKind::DeleteCrdt | OpKind::DeleteObjectKey { .. } => Ok(()),
         }
@@ -316,12 +315,12 @@ impl Limits {
 
 /// How many attributes a segment of a text may have after these operations, if they bring any. It need not be
 /// exact below the limit.
-fn most_attributes(text: &Text, ops: &[TextOp], limit: usize) -> usize {
+fn attributes_after(text: &Text, ops: &[TextOp], limit: usize) -> usize {
     let (mut formats, mut inserted) = (BTreeSet::new(), 0);
     for op in ops {
         match op {
             TextOp::Insert { attributes, .. } => {
-                inserted = attributes.as_ref().map_or(0, |of| of.len()).max(inserted);
+                inserted = most_attributes([attributes]).max(inserted);
             }
             TextOp::Format { attributes, .. } => {
                 let set = attributes.iter().filter(|(_, value)| **value != Json::Null);

@@ -28,7 +28,6 @@ pub use version::Version;
 use crate::change::{Origin, UpdateDetail};
 use crate::cursors::Cursors;
 use crate::document::{NodeIx, Savepoint};
-use crate::edit::spread::LONG_POSITION;
 use crate::edit::{Edited, Predicted, Session};
 use crate::history::History;
 use crate::op::OpKind;
@@ -253,7 +252,7 @@ impl Peer {
             let Predicted { value, ops, mut predictions } = document.predict(ids, |session| {
                 let value = edit(session)?;
                 own = session.trail.ops.len();
-                session.keep_positions_short(LONG_POSITION);
+                session.keep_positions_short();
                 Ok(value)
             })?;
             debug_assert!(ops.iter().all(|op| counter(op).is_some()), "edits have counters");

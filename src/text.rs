@@ -29,6 +29,7 @@ pub(crate) use history::LAST_VERSION;
 pub use history::{Accepted, Entry, History, Outcome, Refusal, Revert};
 pub(crate) use incarnation::Incarnation;
 pub use op::TextOp;
+pub(crate) use segment::most_attributes;
 pub use segment::{Attributes, Segment};
 pub use transform::{Order, transform, transform_one, transform_over};
 pub(crate) use units::{clip, signed, utf16_len};

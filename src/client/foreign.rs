@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::pending::Pending;
 use crate::history::{History, Place, places};
 use crate::op::OpKind;
+use crate::prediction::Anchor;
 use crate::{Document, NodeId, Op};
-
-/// The neighbours of a list item.
-type Neighbours = Option<(Option<NodeId>, Option<NodeId>)>;
 
 /// Moves of items that are yet to be looked at: a server that spreads out positions moves many, and all of them
 /// stay where they are.
 pub(super) struct Moves {
     /// Each with the neighbours that the item had.
-    items: Vec<(NodeId, Neighbours)>,
+    items: Vec<(NodeId, Option<Anchor>)>,
     /// The places that pending ops write, and when the first of those was made.
     own: BTreeMap<Place, u64>,
 }
@@ -60,11 +58,7 @@ impl Moves {
     }
 }
 
-/// `None` if it is in no list.
-fn neighbours(document: &Document, id: &NodeId) -> Neighbours {
-    let item = document.find(id)?;
-    let list = document.parent(item);
-    let rank = document.list(list)?.rank(document.key(item), document.positions()).ok()?;
-    let id = |index: Option<usize>| document.list_item(list, index).map(|ix| document.id(ix));
-    Some((id(rank.checked_sub(1)), id(Some(rank + 1))))
+/// Between which items one is; `None` if it is in no list.
+fn neighbours(document: &Document, id: &NodeId) -> Option<Anchor> {
+    Anchor::of(document, &document.put_back(document.find(id)?))
 }

@@ -582,8 +582,8 @@ impl Pending {
     /// Equal to the plain way: rolling back and replaying the pending ops neither sees the op nor
     /// changes what it sees.
     fn is_beneath(&mut self, document: &mut Document, history: &mut History, op: &Op) -> bool {
-        let disjoint = op.op_id.is_none()
-            && (self.footprint().is_disjoint(document, op) || self.shortcuts.are_careless());
+        let disjoint =
+            op.op_id.is_none() && (!self.meets(document, op) || self.shortcuts.are_careless());
         if disjoint {
             let heard = document.apply_beneath(op);
             carry_on(document, history, &op.id, applied(op, &heard).to_vec());

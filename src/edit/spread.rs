@@ -15,7 +15,7 @@ use crate::{Document, MAX_POSITION_LEN, NodeId, Op, SmallStr};
 /// Whoever makes a longer position, in bytes, spreads out the items around it. As rarely as can be, since of two peers
 /// who do that at once some of what they have just put there may change its order; but in time, since a place next to
 /// another that somebody has taken too needs a longer position still.
-pub(crate) const LONG_POSITION: usize = MAX_POSITION_LEN / 2;
+pub(super) const LONG_POSITION: usize = MAX_POSITION_LEN / 2;
 
 /// The smallest neighbourhood worth spreading out.
 const WINDOW: usize = 16;
@@ -32,14 +32,14 @@ impl Op {
 }
 
 impl Session<'_> {
-    /// Spreads out the items around those that the edit has given longer positions than this, as far as that can
-    /// be done.
-    pub(crate) fn keep_positions_short(&mut self, longest: usize) {
-        let long = |op: &&Op| op.position().is_some_and(|key| key.len() > longest);
+    /// Spreads out the items around those that the edit has given [long](LONG_POSITION) positions, as far as that
+    /// can be done.
+    pub(crate) fn keep_positions_short(&mut self) {
+        let long = |op: &&Op| op.position().is_some_and(|key| key.len() > LONG_POSITION);
         let items: Vec<NodeId> =
             self.trail.ops.iter().filter(long).map(|op| op.id.clone()).collect();
         for item in items {
-            if self.spread_around(&item, longest).is_err() {
+            if self.spread_around(&item, LONG_POSITION).is_err() {
                 return;
             }
         }

@@ -32,13 +32,21 @@ pub(super) struct Patcher<'a, 'p> {
     /// in groups on one container. It stays right for as long as it stays the last: an operation
     /// changes only what is in the container that its pointer has just led to.
     last: Option<(&'p str, NodeIx)>,
-    /// The view of a text at a version, since operations also come in groups on one text.
-    view: Option<(NodeIx, u64, Json)>,
+    /// The text that was last looked into, since operations also come in groups on one text.
+    viewed: Option<Viewed>,
+}
+
+/// A text as it is at a version.
+struct Viewed {
+    text: NodeIx,
+    version: u64,
+    segments: Vec<Segment>,
+    view: Json,
 }
 
 impl<'a, 'p> Patcher<'a, 'p> {
     pub(super) fn new(session: Session<'a>) -> Self {
-        Self { session, last: None, view: None }
+        Self { session, last: None, viewed: None }
     }
 
     /// Does one operation. If it fails it may be half done.
@@ -94,7 +102,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
             Place::Root => ValueRef::Object(self.session.document.root()),
             Place::Child { parent, token } => existing(self.session.document, parent, &token)?,
             Place::InText { text, inside } => {
-                let found = text_view::read(&self.view(text), inside)?;
+                let found = text_view::read(&self.viewed(text).view, inside)?;
                 let equal = equal_json(&found, expected);
                 return if equal { Ok(()) } else { Err(test_failed(expected, &found)) };
             }
@@ -186,7 +194,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
         match self.resolve(pointer)? {
             Place::Root => {}
             Place::InText { text, inside } => {
-                text_view::read(&self.view(text), inside)?;
+                text_view::read(&self.viewed(text).view, inside)?;
             }
             Place::Child { parent, token } => {
                 exists(self.session.document, parent, &token)?;
@@ -225,7 +233,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
                 Ok(take(existing(self.session.document, parent, &token)?, how))
             }
             Place::InText { text, inside } => {
-                Ok(Lson::live(&text_view::read(&self.view(text), inside)?))
+                Ok(Lson::live(&text_view::read(&self.viewed(text).view, inside)?))
             }
         }
     }
@@ -268,21 +276,16 @@ impl<'a, 'p> Patcher<'a, 'p> {
         self.session.document.kind_at(node)
     }
 
-    fn segments(&self, text: NodeIx) -> (Vec<Segment>, u64) {
-        let text = self.session.document.text(text);
-        text.map_or((Vec::new(), 0), |text| (text.segments(), text.version()))
-    }
-
-    fn view(&mut self, text: NodeIx) -> Json {
-        let version = self.session.document.text(text).map_or(0, TextNode::version);
-        match &self.view {
-            Some((of, at, view)) if (*of, *at) == (text, version) => view.clone(),
-            _ => {
-                let view = text_view::view(&self.segments(text).0);
-                self.view = Some((text, version, view.clone()));
-                view
-            }
-        }
+    fn viewed(&mut self, text: NodeIx) -> &Viewed {
+        let Self { session, viewed, .. } = self;
+        let node = session.document.text(text);
+        let version = node.map_or(0, TextNode::version);
+        let known = viewed.take().filter(|known| (known.text, known.version) == (text, version));
+        viewed.insert(known.unwrap_or_else(|| {
+            let segments = node.map(TextNode::segments).unwrap_or_default();
+            let view = text_view::view(&segments);
+            Viewed { text, version, segments, view }
+        }))
     }
 
     /// Changes a text by way of its view.
@@ -292,9 +295,10 @@ impl<'a, 'p> Patcher<'a, 'p> {
         inside: Walk<'_>,
         edit: TextEdit,
     ) -> Result<(), PatchReason> {
-        let (before, base_version) = self.segments(text);
-        let after = text_view::edit(&self.view(text), inside, edit)?;
-        let ops = crate::text::difference(&before, &after);
+        let Viewed { version, segments, view, .. } = self.viewed(text);
+        let base_version = *version;
+        let after = text_view::edit(view, inside, edit)?;
+        let ops = crate::text::difference(segments, &after);
         if ops.is_empty() {
             return Ok(());
         }

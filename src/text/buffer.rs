@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::long::LongText;
 use super::op::TextOp;
 use super::runs::Run;
-use super::segment::{Attributes, Segment};
+use super::segment::{Attributes, Segment, most_attributes};
 use super::short::{self, Segments};
 use super::units::{byte_of_unit, clip, signed, utf16_len};
 use crate::SmallStr;
@@ -140,9 +140,8 @@ impl Text {
 
     /// At least as many attributes as any segment has. O(1) for a long text.
     pub(crate) fn most_attributes(&self) -> usize {
-        let of_segment = |segment: &Segment| segment.attributes.as_ref().map_or(0, |of| of.len());
-        let short = self.short().iter().map(of_segment).max();
-        short.unwrap_or_default().max(self.long().map_or(0, LongText::most_attributes))
+        let short = most_attributes(self.short().iter().map(|segment| &segment.attributes));
+        short.max(self.long().map_or(0, LongText::most_attributes))
     }
 
     /// The characters, in pieces of any size.

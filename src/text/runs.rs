@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::segment::Attributes;
+use super::segment::{Attributes, most_attributes};
 
 /// A stretch of text with the same attributes all over.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,12 +42,6 @@ struct Place {
 /// Chunks hold at least this many runs before they are split.
 const LEAST_CHUNK: usize = 64;
 
-impl Run {
-    fn attributes_len(&self) -> usize {
-        self.attributes.as_ref().map_or(0, |attributes| attributes.len())
-    }
-}
-
 impl Chunk {
     fn new(runs: Vec<Run>) -> Self {
         Self { units: runs.iter().map(|run| run.units).sum(), runs }
@@ -62,7 +56,7 @@ impl Runs {
             push_merged(&mut merged, run);
         }
         let units = merged.iter().map(|run| run.units).sum();
-        let most_attributes = merged.iter().map(Run::attributes_len).max().unwrap_or_default();
+        let most_attributes = most_attributes(merged.iter().map(|run| &run.attributes));
         Self { units, chunks: in_chunks(merged, LEAST_CHUNK), most_attributes }
     }
 
@@ -176,7 +170,7 @@ impl Runs {
             }
         }
         for run in with {
-            self.most_attributes = self.most_attributes.max(run.attributes_len());
+            self.most_attributes = self.most_attributes.max(most_attributes([&run.attributes]));
             push_merged(&mut middle, run);
         }
         if end < self.units {
@@ -260,7 +254,7 @@ impl Runs {
             assert_eq!(chunk.units, chunk.runs.iter().map(|run| run.units).sum::<usize>());
         }
         assert_eq!(self.units, runs.iter().map(|run| run.units).sum::<usize>());
-        assert!(runs.iter().all(|run| run.attributes_len() <= self.most_attributes));
+        assert!(most_attributes(runs.iter().map(|run| &run.attributes)) <= self.most_attributes);
     }
 }
 

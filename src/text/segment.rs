@@ -19,6 +19,11 @@ pub struct Segment {
     pub attributes: Option<Attributes>,
 }
 
+/// The most attributes that any of these has.
+pub(crate) fn most_attributes<'a>(all: impl IntoIterator<Item = &'a Option<Attributes>>) -> usize {
+    all.into_iter().flatten().map(|attributes| attributes.len()).max().unwrap_or_default()
+}
+
 impl Segment {
     /// A run without attributes.
     pub fn plain(text: impl Into<SmallStr>) -> Self {
