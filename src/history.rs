@@ -114,6 +114,15 @@ pub(crate) enum Place {
     Text(NodeId),
 }
 
+impl Place {
+    /// The node that is the place, or has it.
+    pub(crate) fn node(&self) -> &NodeId {
+        match self {
+            Self::Slot(id, _) | Self::Item(id) | Self::Text(id) => id,
+        }
+    }
+}
+
 /// The steps to undo and to redo.
 #[derive(Debug, Default)]
 pub(crate) struct History {

@@ -4,43 +4,61 @@
 //! difference is our own if it holds at some point while the pending ops are replayed one by one; whatever remains
 //! was written by others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use super::text::is_same;
 use crate::history::{Place, places};
 use crate::json::JsonObject;
 use crate::op::{NodeContent, OpKind, UpdateText};
-use crate::{Document, Json, Op, SmallStr};
+use crate::{Document, Json, NodeId, Op, SmallStr};
 
 /// Facts about a document that was loaded: ops that were to make them true of the one before.
 pub(super) struct News {
     facts: Vec<Option<Op>>,
     by_place: BTreeMap<Place, Vec<usize>>,
+    /// Those that say something about a node or one of its places.
+    by_node: BTreeMap<NodeId, Vec<usize>>,
+}
+
+/// Where an op may make facts true.
+#[derive(Default)]
+pub(super) struct Written {
+    places: Vec<Place>,
+    /// The nodes of which all has changed, as they came or went.
+    nodes: Vec<NodeId>,
 }
 
 impl News {
     /// What leads from one document to another.
     pub(super) fn of(document: &Document, fresh: &Document) -> Self {
-        let mut this = Self { facts: Vec::new(), by_place: BTreeMap::new() };
-        for fact in document.diff(fresh).into_iter().flat_map(one_by_one) {
-            for place in written_by(document, &fact) {
-                this.by_place.entry(place).or_default().push(this.facts.len());
+        let mut this =
+            Self { facts: Vec::new(), by_place: BTreeMap::new(), by_node: BTreeMap::new() };
+        let mut moved = Moved::default();
+        let facts = document.diff(fresh).into_iter().flat_map(one_by_one);
+        for fact in facts.filter(|fact| !moved.is_only_position(document, fresh, fact)) {
+            let number = this.facts.len();
+            for place in places(document, &fact) {
+                this.by_node.entry(place.node().clone()).or_default().push(number);
+                this.by_place.entry(place).or_default().push(number);
             }
+            this.by_node.entry(fact.id.clone()).or_default().push(number);
             this.facts.push(Some(fact));
         }
         this
     }
 
-    /// Strikes out what is so in `document`, after an op that wrote these places.
-    pub(super) fn explain(&mut self, document: &Document, fresh: &Document, places: &[Place]) {
-        for number in places.iter().filter_map(|place| self.by_place.get(place)).flatten() {
+    /// Strikes out what is so in `document`, after an op that wrote there.
+    pub(super) fn explain(&mut self, document: &Document, fresh: &Document, written: &Written) {
+        let at_places = written.places.iter().filter_map(|place| self.by_place.get(place));
+        let of_nodes = written.nodes.iter().filter_map(|id| self.by_node.get(id));
+        for number in at_places.chain(of_nodes).flatten() {
             let Some(fact) = self.facts.get_mut(*number) else { continue };
             let is_so = |op: &Op| match &op.kind {
                 OpKind::UpdateText(_) => is_same(document, fresh, &op.id),
-                OpKind::UpdateObject { .. } => {
-                    document.contains(&op.id) && !document.would_change(op)
-                }
-                _ => !document.would_change(op),
+                OpKind::Create(_) | OpKind::DeleteCrdt => !document.would_change(op),
+                // Of a node that is not there nothing is so.
+                _ => document.contains(&op.id) && !document.would_change(op),
             };
             if fact.as_ref().is_some_and(is_so) {
                 *fact = None;
@@ -79,24 +97,58 @@ fn one_by_one(op: Op) -> Vec<Op> {
     facts
 }
 
-/// The places where an op may make a fact true: those that it writes, and the nodes, with what they
-/// hold, that it creates, moves or takes out.
-pub(super) fn written_by(document: &Document, op: &Op) -> Vec<Place> {
-    let mut written = places(document, op);
-    match &op.kind {
-        OpKind::Create(create) => {
-            written.push(Place::Item(op.id.clone()));
-            match &create.content {
-                NodeContent::Object(data) => {
-                    let slot = |key: &SmallStr| Place::Slot(op.id.clone(), key.clone());
-                    written.extend(data.iter().map(|(key, _)| slot(key)));
-                }
-                NodeContent::Text { .. } => written.push(Place::Text(op.id.clone())),
-                _ => {}
-            }
-        }
-        OpKind::DeleteCrdt => written.push(Place::Item(op.id.clone())),
-        _ => {}
+impl Written {
+    /// What an op is about to write.
+    pub(super) fn by(document: &Document, op: &Op) -> Self {
+        let tops = document.taken_out_by(op, document.target(op)).into_iter();
+        let gone = tops.flat_map(|top| document.subtree(top)).map(|ix| document.id(ix));
+        let come = matches!(op.kind, OpKind::Create(_)).then(|| op.id.clone());
+        let nodes = gone.chain(come).collect();
+        Self { places: places(document, op), nodes }
     }
-    written
+}
+
+/// Which items of the lists of a document that was loaded are elsewhere among those that were there before.
+#[derive(Default)]
+struct Moved {
+    by_list: BTreeMap<NodeId, BTreeSet<NodeId>>,
+}
+
+impl Moved {
+    /// Whether an op changes nothing but the position of an item that is still between the same ones.
+    fn is_only_position(&mut self, document: &Document, fresh: &Document, op: &Op) -> bool {
+        let (OpKind::SetParentKey { .. }, Some(item)) = (&op.kind, document.find(&op.id)) else {
+            return false;
+        };
+        let list = document.id(document.parent(item));
+        let moved = self.by_list.entry(list);
+        !moved.or_insert_with_key(|list| moved_in(list, document, fresh)).contains(&op.id)
+    }
+}
+
+/// The items of a list that are between others than before, not counting those that are new or gone.
+fn moved_in(list: &NodeId, document: &Document, fresh: &Document) -> BTreeSet<NodeId> {
+    let (before, after) =
+        (common_items(list, document, fresh), common_items(list, fresh, document));
+    let before: BTreeSet<_> = with_neighbours(&before).collect();
+    let moved = with_neighbours(&after).filter(|item| !before.contains(item));
+    moved.map(|(item, ..)| item.clone()).collect()
+}
+
+/// The items of a list, in order, that it has in `other` too.
+fn common_items(list: &NodeId, document: &Document, other: &Document) -> Vec<NodeId> {
+    let (Some(here), Some(there)) = (document.find(list), other.find(list)) else {
+        return Vec::new();
+    };
+    let items = document.children(here).map(|item| document.id(item));
+    items.filter(|id| other.child_by_id(there, id).is_some()).collect()
+}
+
+/// Each item with that before it and that behind it.
+fn with_neighbours(
+    items: &[NodeId],
+) -> impl Iterator<Item = (&NodeId, Option<&NodeId>, Option<&NodeId>)> {
+    let previous = iter::once(None).chain(items.iter().map(Some));
+    let next = items.iter().skip(1).map(Some).chain(iter::once(None));
+    items.iter().zip(previous).zip(next).map(|((item, previous), next)| (item, previous, next))
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use super::branch::Branches;
-use super::news::{News, written_by};
+use super::news::{News, Written};
 use super::text::{applied, expected, is_update_of};
 use crate::document::{Savepoint, TextNode};
 use crate::history::{History, Place, places};
@@ -474,10 +474,10 @@ impl Pending {
         fresh: &Document,
     ) {
         let mut news = News::of(document, fresh);
-        let mut written = Vec::new();
+        let mut written = Written::default();
         self.replay_watched(document, |document, Entry { op, .. }| {
             news.explain(document, fresh, &written);
-            written = written_by(document, op);
+            written = Written::by(document, op);
         });
         news.explain(document, fresh, &written);
         for op in news.unexplained() {

@@ -330,6 +330,56 @@ fn what_was_moved_before_it_came_back_is_not_foreign() {
     }
 }
 
+/// A connection is lost when a node has come back and what lies in it has not: that this went is nobody else's doing.
+#[test]
+fn what_came_back_in_part_is_not_foreign() {
+    let mut room = two_that_keep("{}");
+    room.client(0).edit(|root| root.set("o", lson!({ "n": {} }))).unwrap();
+    room.settle();
+    room.client(0).edit(|root| root.delete("o").map(drop)).unwrap();
+    room.client(0).undo().unwrap();
+    let Some(ClientMessage::UpdateStorage { mut ops }) = room.client(0).poll_message() else {
+        panic!("nothing to say");
+    };
+    assert_eq!(ops.len(), 3);
+    ops.truncate(2);
+    let message = ClientMessage::UpdateStorage { ops };
+    drop(room.server.receive(room.seats[0].actor, message, 0).unwrap());
+    assert_eq!(room.server.document().to_json().to_string(), r#"{"o":{}}"#);
+    room.cut(0);
+    room.reconnect(0, SessionOptions::default());
+    room.settle();
+    assert_eq!(room.shown(0), r#"{"o":{"n":{}}}"#);
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert_eq!(room.shown(0), "{}");
+}
+
+/// Items that are spread out while a connection is lost have new positions, and are where they were.
+#[test]
+fn what_was_spread_out_meanwhile_is_not_foreign() {
+    let mut room = crowded(r#"{"l":["a","b","pin","x"]}"#);
+    let other = room.join(SessionOptions::default());
+    let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+    room.client(0).set_undo_options(options);
+    room.client(0).edit(|root| root.list("l")?.move_item(0, 1)).unwrap();
+    room.settle();
+    let position = |room: &Room| room.server.document().nodes().nth(2).unwrap().parent.unwrap().1;
+    let before = position(&room);
+    room.cut(0);
+    for n in 0..100 {
+        room.client(other).edit(|root| root.list("l")?.insert(3, n)).unwrap();
+        room.say(other);
+        room.hear(other);
+    }
+    assert_ne!(position(&room), before);
+    room.reconnect(0, SessionOptions::default());
+    room.settle();
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert!(room.shown(0).starts_with(r#"{"l":["a","b","pin",99,"#), "{}", room.shown(0));
+}
+
 /// What others put into something new while its maker was away counts as theirs.
 #[test]
 fn what_others_wrote_into_something_new_is_foreign_after_a_lost_connection() {
