@@ -75,8 +75,6 @@ enum Delivery {
     Sent,
     /// Sent on a connection that is lost: it may have arrived, so it is sent again as it is.
     Unknown,
-    /// Sent again while the document was loading, which may or may not have it already.
-    SentAgain,
 }
 
 /// Which shortcuts a client takes when a message comes.
@@ -213,8 +211,7 @@ impl Pending {
             if entry.arrival != Arrival::Untried {
                 self.tried.remove(&(entry.op.id.clone(), number));
             }
-            let under_way = matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain);
-            if under_way && is_text_update(&entry.op) {
+            if entry.delivery == Delivery::Sent && is_text_update(&entry.op) {
                 self.updating.remove(&entry.op.id);
             }
         }
@@ -228,7 +225,7 @@ impl Pending {
         self.updating.clear();
         self.branches.connection_lost();
         for (number, entry) in &mut self.entries {
-            if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
+            if entry.delivery == Delivery::Sent {
                 entry.delivery = Delivery::Unknown;
                 self.branches.open_for(&entry.op);
                 if entry.arrival == Arrival::Untried {
@@ -252,14 +249,13 @@ impl Pending {
         for (number, entry) in self.entries.range_mut(self.unsent_from..) {
             let text = is_text_update(&entry.op);
             match entry.delivery {
-                Delivery::Sent | Delivery::SentAgain => {}
+                Delivery::Sent => {}
                 _ if text && loading => break,
                 Delivery::Unsent if waits(entry, &self.pushes) => break,
                 // One update of a text is under way at a time.
                 _ if text && self.updating.contains(&entry.op.id) => break,
-                delivery => {
-                    let again = delivery == Delivery::Unknown && loading;
-                    entry.delivery = if again { Delivery::SentAgain } else { Delivery::Sent };
+                Delivery::Unsent | Delivery::Unknown => {
+                    entry.delivery = Delivery::Sent;
                     let op = self.branches.message(&entry.op);
                     if let OpKind::UpdateText(update) = &op.kind {
                         entry.sent_base = Some(update.base_version);

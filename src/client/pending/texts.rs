@@ -85,7 +85,7 @@ impl Pending {
         for (number, entry) in updates.filter(|(_, entry)| is_update_of(&entry.op, id, of)) {
             self.unsent_from = self.unsent_from.min(*number);
             self.merged_to = 0;
-            if matches!(entry.delivery, Delivery::Sent | Delivery::SentAgain) {
+            if entry.delivery == Delivery::Sent {
                 self.updating.remove(id);
             }
             if entry.own_name.is_none() && entry.delivery != Delivery::Unsent {
@@ -174,11 +174,6 @@ impl Pending {
                 let own = self.branches.close(&id, of).and_then(|branch| branch.own);
                 let before = own.or_else(|| document.find_text_of(&id, of).cloned());
                 self.follow(history, before.as_ref(), fresh.find_text(&id), &id, of);
-            }
-        }
-        for entry in self.entries.values_mut() {
-            if entry.delivery == Delivery::SentAgain {
-                entry.delivery = Delivery::Sent;
             }
         }
         let mut nodes: Vec<NodeId> = self.tried.iter().map(|(id, _)| id.clone()).collect();
