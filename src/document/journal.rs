@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 
 use super::node::NodeIx;
-use super::text_node::TextUndo;
 use crate::position::Position;
+use crate::text::Revert;
 use crate::{Json, SmallStr};
 
 /// A point in a document's history that [`rollback`](crate::Document::rollback) returns to.
@@ -35,8 +35,8 @@ pub(super) enum Undo {
     Detached(NodeIx),
     /// A list item was moved: move it back.
     Moved { node: NodeIx, from: Position },
-    /// A text was changed.
-    Text { node: NodeIx, undo: TextUndo },
+    /// A text was updated.
+    Text { node: NodeIx, revert: Revert },
 }
 
 /// The entries since the oldest open savepoint.

@@ -8,11 +8,11 @@ use super::Document;
 use super::journal::{Savepoint, Undo};
 use super::node::{Node, NodeIx};
 use super::objects::Slot;
-use super::text_node::{TextNode, TextUndo};
+use super::text_node::TextNode;
 use crate::change::Changes;
 use crate::op::{NodeContent, NodeKind};
 use crate::position::Position;
-use crate::text::{self, Splices, Text, TextOp};
+use crate::text::{self, Revert, Splices, Text, TextOp};
 use crate::{Json, NodeId, SmallStr};
 
 impl Document {
@@ -93,7 +93,7 @@ impl Document {
                 let taken_back = self.put_at(node, &from);
                 debug_assert!(taken_back.is_some(), "I4: an item moves back to where another is");
             }
-            Undo::Text { node, undo } => self.undo_text(node, undo),
+            Undo::Text { node, revert } => self.revert_text(node, revert),
         }
     }
 
@@ -273,7 +273,7 @@ impl Document {
                 _ => self.track_text(node, before, || accepted.splices(), Some(&accepted.ops)),
             }
             if self.journal.is_recording() {
-                self.journal.record(Undo::Text { node, undo: accepted.revert.clone() });
+                self.journal.record(Undo::Text { node, revert: accepted.revert.clone() });
             }
         }
         Some(outcome)
@@ -290,10 +290,10 @@ impl Document {
         }
     }
 
-    fn undo_text(&mut self, node: NodeIx, undo: TextUndo) {
+    fn revert_text(&mut self, node: NodeIx, revert: Revert) {
         let before = self.watched_text(node);
         if let Some(text) = self.tree.text_mut(node) {
-            let splices = text.take_back(undo);
+            let splices = text.take_back(revert);
             self.track_text(node, before, || splices, None);
         }
     }

@@ -39,9 +39,6 @@ impl From<TextNode> for TextContent {
     }
 }
 
-/// How to take back an accepted update.
-pub(crate) type TextUndo = Revert;
-
 impl TextNode {
     pub(crate) fn new(segments: Vec<Segment>, version: u64) -> Self {
         Self { text: Text::from_segments(segments), version, history: History::default() }
@@ -143,7 +140,7 @@ impl TextNode {
         history.rectify_within(text, version, op_id, update.base_version, &update.ops, steps)
     }
 
-    pub(crate) fn take_back(&mut self, undo: TextUndo) -> Splices {
-        self.history.take_back(&mut self.text, &mut self.version, undo)
+    pub(crate) fn take_back(&mut self, revert: Revert) -> Splices {
+        self.history.take_back(&mut self.text, &mut self.version, revert)
     }
 }
