@@ -146,7 +146,7 @@ impl Changes {
         self.origin
     }
 
-    pub(crate) fn from(self, origin: Origin) -> Self {
+    pub(crate) fn with_origin(self, origin: Origin) -> Self {
         Self { origin, ..self }
     }
 

@@ -263,7 +263,7 @@ impl Client {
         let inverse = self.pending.adopt(&ops, predictions, Made::Anew, now);
         self.history.edited(&ops, inverse);
         self.cursors.follow(&changes);
-        Ok((value, ops, changes.from(Origin::Local)))
+        Ok((value, ops, changes.with_origin(Origin::Local)))
     }
 
     /// Takes back the latest step that is not undone. `None` if there is none, or no document.
@@ -273,7 +273,7 @@ impl Client {
         let step = self.history.pop_undo().filter(|_| self.loaded)?;
         let (inverse, changes) = self.run_step(&step)?;
         self.history.undone(inverse);
-        Some(changes.from(Origin::Undo))
+        Some(changes.with_origin(Origin::Undo))
     }
 
     /// Takes back the latest undo. `None` if there is none, or an edit came after it.
@@ -281,7 +281,7 @@ impl Client {
         let step = self.history.pop_redo().filter(|_| self.loaded)?;
         let (inverse, changes) = self.run_step(&step)?;
         self.history.redone(inverse);
-        Some(changes.from(Origin::Redo))
+        Some(changes.with_origin(Origin::Redo))
     }
 
     fn run_step(&mut self, step: &Step) -> Option<(Inverse, Changes)> {
@@ -466,7 +466,10 @@ impl Client {
                 }
                 pending.replay(document);
             });
-            return Ok(Received { changes: changes.from(Origin::Remote), rejected: Vec::new() });
+            return Ok(Received {
+                changes: changes.with_origin(Origin::Remote),
+                rejected: Vec::new(),
+            });
         }
         self.loaded = true;
         fresh.set_limits(self.document.limits().clone());
@@ -476,7 +479,7 @@ impl Client {
             self.update(later);
         }
         let changes = if self.silent { Changes::default() } else { everything(&self.document) };
-        Ok(Received { changes: changes.from(Origin::Remote), rejected: Vec::new() })
+        Ok(Received { changes: changes.with_origin(Origin::Remote), rejected: Vec::new() })
     }
 
     /// Takes over what the server ordered.
@@ -490,7 +493,7 @@ impl Client {
                 moves.heard(document, history);
             }
         });
-        Received { changes: changes.from(Origin::Remote), rejected: Vec::new() }
+        Received { changes: changes.with_origin(Origin::Remote), rejected: Vec::new() }
     }
 
     /// Drops ops that the server refused.
@@ -506,7 +509,7 @@ impl Client {
             dropped
         });
         let rejected = dropped.into_iter().map(|op_id| (op_id, reason.to_owned())).collect();
-        Received { changes: changes.from(Origin::Remote), rejected }
+        Received { changes: changes.with_origin(Origin::Remote), rejected }
     }
 
     /// Which shortcuts [`receive`](Self::receive) takes; with all that are right the result is the same.

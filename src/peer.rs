@@ -227,7 +227,7 @@ impl Peer {
         let Made { value, ops, inverse, changes } =
             self.make(|session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))?;
         self.history.edited(&ops, inverse);
-        Ok(Edited { value, ops, changes: changes.from(Origin::Local) })
+        Ok(Edited { value, ops, changes: changes.with_origin(Origin::Local) })
     }
 
     /// Applies a JSON Patch, all or nothing.
@@ -237,7 +237,7 @@ impl Peer {
     pub fn patch(&mut self, patch: &[json_patch::PatchOperation]) -> Result<Patched, PatchError> {
         let Made { ops, inverse, changes, .. } = self.make(|session| session.patch(patch))?;
         self.history.edited(&ops, inverse);
-        Ok(Patched { ops, changes: changes.from(Origin::Local) })
+        Ok(Patched { ops, changes: changes.with_origin(Origin::Local) })
     }
 
     /// Runs an edit whose ops go to the end of the log: nothing that is here has a greater stamp.
@@ -405,7 +405,7 @@ impl Peer {
         for (text, ops) in news {
             self.history.carry(&text, ops);
         }
-        Ok(changes.from(Origin::Remote))
+        Ok(changes.with_origin(Origin::Remote))
     }
 
     /// Begins with a document that has these ops.

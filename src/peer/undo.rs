@@ -18,7 +18,7 @@ impl Peer {
         let step = self.history.pop_undo()?;
         let (inverse, changes) = self.run_step(&step)?;
         self.history.undone(inverse);
-        Some(changes.from(Origin::Undo))
+        Some(changes.with_origin(Origin::Undo))
     }
 
     /// Takes back the latest undo. `None` if there is none, or an edit came after it.
@@ -26,7 +26,7 @@ impl Peer {
         let step = self.history.pop_redo()?;
         let (inverse, changes) = self.run_step(&step)?;
         self.history.redone(inverse);
-        Some(changes.from(Origin::Redo))
+        Some(changes.with_origin(Origin::Redo))
     }
 
     fn run_step(&mut self, step: &Step) -> Option<(Inverse, Changes)> {
