@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::document::NodeIx;
 use crate::json::JsonObject;
 use crate::op::{ContentError, NodeKind, Op, OpKind, check_fields};
-use crate::text::History;
+use crate::text::{History, UpdateError};
 use crate::{Document, SmallStr};
 
 /// What became of an op that was applied.
@@ -45,15 +45,9 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// A text update is expressed against a version that does not exist yet.
-    #[error("LiveText operation base version is ahead of storage")]
-    TextVersionAhead,
-    /// A text update is expressed against a version that is no longer remembered.
-    #[error("LiveText operation is older than retained history")]
-    TextVersionTooOld,
-    /// A text is at the last version that there is.
-    #[error("LiveText has no version left")]
-    NoTextVersionLeft,
+    /// A text does not take the update.
+    #[error(transparent)]
+    Text(#[from] UpdateError),
     /// A list item's position would be longer than
     /// [`MAX_POSITION_LEN`](crate::MAX_POSITION_LEN).
     #[error("the position would be longer than {} bytes", crate::MAX_POSITION_LEN)]
@@ -80,7 +74,7 @@ impl Rejection {
     /// Whether it says that a text update hangs on a version from which the text's history does not
     /// lead to the present one. On another version the same update may be accepted.
     pub fn is_about_version(&self) -> bool {
-        matches!(self, Self::TextVersionAhead | Self::TextVersionTooOld)
+        matches!(self, Self::Text(error) if error.is_about_version())
     }
 }
 

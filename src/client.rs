@@ -496,14 +496,14 @@ impl Client {
         Received { changes: changes.with_origin(Origin::Remote), rejected: Vec::new() }
     }
 
-    /// Drops ops that the server refused.
+    /// Drops ops that the server rejected.
     fn reject(&mut self, op_ids: Vec<OpId>, reason: &str) -> Received {
         let Self { document, pending, history, .. } = self;
         let (dropped, changes) = document.watch(|document| {
             pending.roll_back(document);
             let dropped: Vec<OpId> = op_ids
                 .into_iter()
-                .filter(|op_id| pending.refuse(document, history, op_id, reason))
+                .filter(|op_id| pending.reject(document, history, op_id, reason))
                 .collect();
             pending.replay(document);
             dropped

@@ -278,7 +278,7 @@ impl History {
     }
 
     /// An op has come to nothing: there is nothing to take back of it. (Texts have been [told](Self::carry).)
-    pub(crate) fn refused(&mut self, op_id: &OpId) {
+    pub(crate) fn rejected(&mut self, op_id: &OpId) {
         let is_of = |inverse: &InverseOp| {
             inverse.of.as_ref() == Some(op_id) && !matches!(inverse.op.kind, OpKind::UpdateText(_))
         };

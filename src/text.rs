@@ -26,7 +26,7 @@ pub(crate) use compose::compose_onto;
 pub use compose::{compose, invert, normalize};
 pub(crate) use difference::difference;
 pub(crate) use history::LAST_VERSION;
-pub use history::{Accepted, Entry, History, Outcome, Refusal, Revert};
+pub use history::{Accepted, Entry, History, Outcome, Revert, UpdateError};
 pub(crate) use incarnation::Incarnation;
 pub use op::TextOp;
 pub(crate) use segment::most_attributes;

@@ -1,9 +1,9 @@
 //! Updates of a text: brought up to date with what was accepted since, then applied.
 
-use super::{Outcome, Rejection};
+use super::Outcome;
 use crate::document::{NodeIx, TextNode};
 use crate::op::{Op, OpKind, UpdateText};
-use crate::text::{self, Refusal};
+use crate::text;
 use crate::{Document, OpId};
 
 impl Document {
@@ -76,15 +76,7 @@ impl Document {
             Some(text::Outcome::Rectified { base_version, version, ops }) => {
                 Outcome::Rectified { op: stored(base_version, version, &ops), fix: None }
             }
-            Some(text::Outcome::Rejected(Refusal::Ahead)) => {
-                Outcome::Rejected(Rejection::TextVersionAhead)
-            }
-            Some(text::Outcome::Rejected(Refusal::TooOld)) => {
-                Outcome::Rejected(Rejection::TextVersionTooOld)
-            }
-            Some(text::Outcome::Rejected(Refusal::NoVersionLeft)) => {
-                Outcome::Rejected(Rejection::NoTextVersionLeft)
-            }
+            Some(text::Outcome::Rejected(error)) => Outcome::Rejected(error.into()),
         }
     }
 }

@@ -226,7 +226,7 @@ impl Branches {
         }
     }
 
-    /// An update was answered with nothing but an acknowledgement, or refused for good: under its
+    /// An update was answered with nothing but an acknowledgement, or rejected for good: under its
     /// name, unless something was accepted under that before, nothing else is ever taken.
     pub(super) fn came_to_nothing(&mut self, id: &NodeId, of: Incarnation) {
         let branch = self.texts.get_mut(id).filter(|branch| branch.is_of(of));

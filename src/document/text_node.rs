@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::OpId;
 use crate::op::UpdateText;
 use crate::text::{
-    History, Incarnation, LAST_VERSION, Outcome, Refusal, Revert, Segment, Splices, Text,
+    History, Incarnation, LAST_VERSION, Outcome, Revert, Segment, Splices, Text, UpdateError,
 };
 
 /// The body of a text node.
@@ -94,7 +94,7 @@ impl TextNode {
             return self.update(None, update, &mut History::MOST_STEPS.clone());
         }
         if self.version >= LAST_VERSION {
-            return Outcome::Rejected(Refusal::NoVersionLeft);
+            return Outcome::Rejected(UpdateError::NoVersionLeft);
         }
         let (applied, undo) = self.text.apply_normalized(&[]);
         let base = self.version;
@@ -111,10 +111,10 @@ impl TextNode {
     ) -> Outcome {
         let Self { text, version, history } = self;
         if applied.base_version != *version {
-            return Outcome::Rejected(Refusal::Ahead);
+            return Outcome::Rejected(UpdateError::Ahead);
         }
         if *version >= LAST_VERSION {
-            return Outcome::Rejected(Refusal::NoVersionLeft);
+            return Outcome::Rejected(UpdateError::NoVersionLeft);
         }
         let (fitted, undo) = text.apply_normalized(&applied.ops);
         let (base, sent) = (received.base_version, &received.ops);

@@ -56,7 +56,7 @@ impl Session<'_> {
         self.trail.predictions.as_mut()?.get_mut(first..)
     }
 
-    /// An op that the document refuses is left out, as one without effect is.
+    /// An op that the document rejects is left out, as one without effect is.
     fn name_and_apply(&mut self, mut op: Op) {
         let op_id = self.ids.op_id();
         op.begin_anew(&op_id);

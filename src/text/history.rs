@@ -100,7 +100,7 @@ pub enum Outcome {
         ops: Arc<[TextOp]>,
     },
     /// It cannot be applied; nothing changed.
-    Rejected(Refusal),
+    Rejected(UpdateError),
 }
 
 /// An update that was applied.
@@ -126,7 +126,7 @@ pub struct Revert {
 /// Why an update was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum UpdateError {
     /// It claims to know a version that does not exist yet.
     #[error("LiveText operation base version is ahead of storage")]
     Ahead,
@@ -141,6 +141,14 @@ pub enum Refusal {
 
 /// The last version of a text: the last integer that is exact for clients that count in doubles.
 pub(crate) const LAST_VERSION: u64 = (1 << 53) - 1;
+
+impl UpdateError {
+    /// Whether the update hangs on a version from which the history does not lead to the present one. On another
+    /// version it may be accepted.
+    pub fn is_about_version(self) -> bool {
+        matches!(self, Self::Ahead | Self::TooOld)
+    }
+}
 
 impl Default for History {
     fn default() -> Self {
@@ -262,10 +270,10 @@ impl History {
         &self,
         base_version: u64,
         version: u64,
-    ) -> Result<impl Iterator<Item = &Entry>, Refusal> {
-        let count = version.checked_sub(base_version).ok_or(Refusal::Ahead)?;
-        let count = usize::try_from(count).map_err(|_| Refusal::TooOld)?;
-        let skip = self.len().checked_sub(count).ok_or(Refusal::TooOld)?;
+    ) -> Result<impl Iterator<Item = &Entry>, UpdateError> {
+        let count = version.checked_sub(base_version).ok_or(UpdateError::Ahead)?;
+        let count = usize::try_from(count).map_err(|_| UpdateError::TooOld)?;
+        let skip = self.len().checked_sub(count).ok_or(UpdateError::TooOld)?;
         let entries = self.kept.as_ref().map(|kept| kept.entries.range(skip..));
         Ok(entries.into_iter().flatten())
     }
@@ -308,18 +316,18 @@ impl History {
             return Outcome::Ignored;
         }
         if *version >= LAST_VERSION {
-            return Outcome::Rejected(Refusal::NoVersionLeft);
+            return Outcome::Rejected(UpdateError::NoVersionLeft);
         }
         let (applied, undo) = if base_version == *version {
             text.apply_normalized(ops)
         } else {
             let since = match self.since(base_version, *version) {
                 Ok(since) => since,
-                Err(refusal) => return Outcome::Rejected(refusal),
+                Err(error) => return Outcome::Rejected(error),
             };
             let over = since.flat_map(|entry| entry.ops.iter());
             let Some(ops) = transform_within(ops, over, Order::After, steps) else {
-                return Outcome::Rejected(Refusal::TooOld);
+                return Outcome::Rejected(UpdateError::TooOld);
             };
             text.apply_normalized(&ops)
         };

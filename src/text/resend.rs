@@ -12,7 +12,7 @@
 //! snapshot for a text without its own edits, applied them on top and so shows them twice.
 
 use super::buffer::Text;
-use super::history::{Entry, History, LAST_VERSION, Outcome, Refusal};
+use super::history::{Entry, History, LAST_VERSION, Outcome, UpdateError};
 use super::op::TextOp;
 use super::transform::{Order, transform_within};
 use super::units::{clip, signed, utf16_len};
@@ -92,18 +92,18 @@ impl History {
             Ok(Some(known)) => known,
             // Too much of the history is gone, or the author changed what it had sent before.
             Ok(None) => return nothing,
-            Err(refusal) => return Outcome::Rejected(refusal),
+            Err(error) => return Outcome::Rejected(error),
         };
         let new = match self.translate(latest, text.len_utf16(), &known, ops, steps) {
             Ok(new) => new,
-            Err(refusal) => return Outcome::Rejected(refusal),
+            Err(error) => return Outcome::Rejected(error),
         };
         if new.is_empty() {
             self.repeat(op_id, *version, base_version, ops);
             return nothing;
         }
         if *version >= LAST_VERSION {
-            return Outcome::Rejected(Refusal::NoVersionLeft);
+            return Outcome::Rejected(UpdateError::NoVersionLeft);
         }
         let (applied, undo) = text.apply_normalized(&new);
         Outcome::Accepted(self.record(version, Some(op_id), base_version, ops, applied, undo))
@@ -118,7 +118,7 @@ impl History {
         base_version: u64,
         ops: &[TextOp],
         steps: &mut usize,
-    ) -> Result<Option<Known>, Refusal> {
+    ) -> Result<Option<Known>, UpdateError> {
         let mut longest: Option<Known> = None;
         for sent in self.same_op(latest).flat_map(Entry::sent) {
             let mut best: Option<Known> = None;
@@ -145,7 +145,7 @@ impl History {
                 }
                 let Some(entry) = self.at(at).filter(|_| at < sent.until) else { break };
                 head = transform_within(&head, entry.ops().iter(), Order::After, steps)
-                    .ok_or(Refusal::TooOld)?;
+                    .ok_or(UpdateError::TooOld)?;
             }
             // Messages of a connection that was lost may come late, after what builds on them.
             let head = |known: &Option<Known>| known.as_ref().map_or(0, |known| known.head + 1);
@@ -170,7 +170,7 @@ impl History {
         known: &Known,
         ops: &[TextOp],
         steps: &mut usize,
-    ) -> Result<Vec<TextOp>, Refusal> {
+    ) -> Result<Vec<TextOp>, UpdateError> {
         let (head, rest) = ops.split_at_checked(known.head).unwrap_or((ops, &[]));
         let known = known.version;
         if rest.is_empty() {
@@ -246,8 +246,8 @@ impl History {
 const SCANNED_AT_ONCE: usize = 16;
 
 /// Deducts steps from those that are left; there may be none left.
-fn spend(steps: &mut usize, number: usize) -> Result<(), Refusal> {
-    *steps = steps.checked_sub(number).ok_or(Refusal::TooOld)?;
+fn spend(steps: &mut usize, number: usize) -> Result<(), UpdateError> {
+    *steps = steps.checked_sub(number).ok_or(UpdateError::TooOld)?;
     Ok(())
 }
 
@@ -345,7 +345,7 @@ impl Sketch {
 
     /// Where in this text to insert what was inserted at `at` in the other one: right behind the
     /// nearest character before it that both have.
-    fn after(&self, other: &Self, at: usize, steps: &mut usize) -> Result<usize, Refusal> {
+    fn after(&self, other: &Self, at: usize, steps: &mut usize) -> Result<usize, UpdateError> {
         spend(steps, other.scan())?;
         for piece in other.slice(0, at).iter().rev() {
             spend(steps, self.scan())?;

@@ -8,7 +8,7 @@ use super::{Arrival, Delivery, Entry, Pending};
 use crate::document::TextNode;
 use crate::history::History;
 use crate::op::OpKind;
-use crate::text::{Incarnation, Order, Refusal, TextOp, difference, signed, transform};
+use crate::text::{Incarnation, Order, TextOp, UpdateError, difference, signed, transform};
 use crate::{Document, NodeId, Op, OpId};
 
 impl Pending {
@@ -100,11 +100,11 @@ impl Pending {
         }
     }
 
-    /// Takes in that the server refused an op; whether it is dropped.
+    /// Takes in that the server rejected an op; whether it is dropped.
     ///
     /// A text update that hangs on a version which is out of the server's reach is not: it is
     /// expressed on the text as it is now and sent again.
-    pub(in crate::client) fn refuse(
+    pub(in crate::client) fn reject(
         &mut self,
         document: &mut Document,
         history: &mut History,
@@ -134,7 +134,7 @@ impl Pending {
         self.carry(document, history, &op.id, expected.taken_back());
         // One that was under way on another connection may have been accepted there.
         if arrival == Arrival::Untried {
-            history.refused(op_id);
+            history.rejected(op_id);
         }
         if let Some(of) = of {
             self.branches.came_to_nothing(&op.id, of);
@@ -306,8 +306,8 @@ fn extent(ops: &[TextOp]) -> i64 {
     units.fold(0, i64::saturating_add)
 }
 
-/// Whether a refusal says that a text update hangs on a version that the server cannot lead to the
+/// Whether a rejection says that a text update hangs on a version that the server cannot lead to the
 /// present one.
 fn is_out_of_reach(reason: &str) -> bool {
-    [Refusal::Ahead, Refusal::TooOld].iter().any(|refusal| reason == refusal.to_string())
+    [UpdateError::Ahead, UpdateError::TooOld].iter().any(|error| reason == error.to_string())
 }

@@ -11,9 +11,9 @@ use crate::log::LogEntry;
 use crate::op::{NodeContent, OpKind};
 use crate::server::Reply;
 use crate::testing::model::{Model, nodes_of};
+use crate::text::UpdateError;
 use crate::{
-    ClientMessage, Document, Json, NodeId, Op, OpId, Outcome, Rejection, SerializedNode,
-    ServerMessage,
+    ClientMessage, Document, Json, NodeId, Op, OpId, Outcome, SerializedNode, ServerMessage,
 };
 
 /// What became of an op.
@@ -323,9 +323,9 @@ fn answers<'a>(op_id: &OpId, reply: &'a Reply) -> Vec<Answer<'a>> {
             }
             ServerMessage::RejectOps { op_ids, reason } => {
                 let own = op_ids.iter().filter(|id| *id == op_id);
-                let about_version = [Rejection::TextVersionAhead, Rejection::TextVersionTooOld]
+                let about_version = [UpdateError::Ahead, UpdateError::TooOld]
                     .iter()
-                    .any(|rejection| *reason == rejection.to_string());
+                    .any(|error| *reason == error.to_string());
                 let answer = if about_version { Answer::OutOfReach } else { Answer::Rejected };
                 answers.extend(own.map(|_| answer));
             }
