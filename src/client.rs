@@ -232,9 +232,7 @@ impl Client {
         &mut self,
         edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
     ) -> Result<Edited<T>, ClientError> {
-        let (value, ops, changes) =
-            self.predict(|session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))?;
-        Ok(Edited { value, ops, changes })
+        self.predict(|session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))
     }
 
     /// Applies a JSON Patch, all or nothing: one message, one undo step.
@@ -242,15 +240,14 @@ impl Client {
     /// # Errors
     /// If the document is not loaded, or the patch fails; nothing has happened then.
     pub fn patch(&mut self, patch: &[json_patch::PatchOperation]) -> Result<Patched, ClientError> {
-        let ((), ops, changes) = self.predict(|session| session.patch(patch))?;
-        Ok(Patched { ops, changes })
+        self.predict(|session| session.patch(patch))
     }
 
     /// Runs an edit whose ops become pending.
     fn predict<T, E>(
         &mut self,
         edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
-    ) -> Result<(T, Vec<Op>, Changes), ClientError>
+    ) -> Result<Edited<T>, ClientError>
     where
         ClientError: From<E>,
     {
@@ -263,7 +260,7 @@ impl Client {
         let inverse = self.pending.adopt(&ops, predictions, Made::Anew, now);
         self.history.edited(&ops, inverse);
         self.cursors.follow(&changes);
-        Ok((value, ops, changes.with_origin(Origin::Local)))
+        Ok(Edited { value, ops, changes: changes.with_origin(Origin::Local) })
     }
 
     /// Takes back the latest step that is not undone. `None` if there is none, or no document.

@@ -121,7 +121,7 @@ impl IdSource {
 }
 
 /// What an edit did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Edited<T> {
     /// What the closure returned.

@@ -32,18 +32,11 @@ pub use json_patch::{Patch, PatchOperation};
 pub use parse::from_slice;
 
 use crate::edit::{Edited, Session};
-use crate::{Changes, Document, IdSource, Op};
+use crate::{Document, IdSource};
 use operation::Patcher;
 
-/// What a patch did.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Patched {
-    /// The ops that take any replica through the same change, in order.
-    pub ops: Vec<Op>,
-    /// The net changes.
-    pub changes: Changes,
-}
+/// What a patch did: as an edit, without a value.
+pub type Patched = Edited<()>;
 
 impl Document {
     /// Applies a JSON Patch (RFC 6902), all or nothing.
@@ -89,8 +82,7 @@ impl Document {
         ids: &mut IdSource,
         patch: &[PatchOperation],
     ) -> Result<Patched, PatchError> {
-        let Edited { ops, changes, .. } = self.make(ids, |session| session.patch(patch))?;
-        Ok(Patched { ops, changes })
+        self.make(ids, |session| session.patch(patch))
     }
 
     /// Applies a JSON Patch that is still text.

@@ -224,10 +224,7 @@ impl Peer {
         &mut self,
         edit: impl FnOnce(&mut ObjectMut<'_>) -> Result<T, EditError>,
     ) -> Result<Edited<T>, EditError> {
-        let Made { value, ops, inverse, changes } =
-            self.make(|session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))?;
-        self.history.edited(&ops, inverse);
-        Ok(Edited { value, ops, changes: changes.with_origin(Origin::Local) })
+        self.edit_with(|session| edit(&mut ObjectMut::new(session.reborrow(), NodeIx::ROOT)))
     }
 
     /// Applies a JSON Patch, all or nothing.
@@ -235,9 +232,17 @@ impl Peer {
     /// # Errors
     /// If the patch fails; nothing has happened then.
     pub fn patch(&mut self, patch: &[json_patch::PatchOperation]) -> Result<Patched, PatchError> {
-        let Made { ops, inverse, changes, .. } = self.make(|session| session.patch(patch))?;
+        self.edit_with(|session| session.patch(patch))
+    }
+
+    /// Makes an edit that is a step of undo.
+    fn edit_with<T, E>(
+        &mut self,
+        edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
+    ) -> Result<Edited<T>, E> {
+        let Made { value, ops, inverse, changes } = self.make(edit)?;
         self.history.edited(&ops, inverse);
-        Ok(Patched { ops, changes: changes.with_origin(Origin::Local) })
+        Ok(Edited { value, ops, changes: changes.with_origin(Origin::Local) })
     }
 
     /// Runs an edit whose ops go to the end of the log: nothing that is here has a greater stamp.
