@@ -455,13 +455,8 @@ impl Client {
                     pending.hear_news(document, history, &fresh);
                 }
                 pending.reload(document, history, fresh);
-                for op in later {
-                    if history.minds_foreign() && !pending.is_own(op) && !pending.may_be_own(op) {
-                        history.heard(document, op);
-                    }
-                    pending.confirm(document, history, op);
-                }
                 pending.replay(document);
+                take_in(document, pending, history, later);
             });
             return Ok(Received {
                 changes: changes.with_origin(Origin::Remote),
@@ -482,14 +477,7 @@ impl Client {
     /// Takes over what the server ordered.
     fn update(&mut self, ops: &[Op]) -> Received {
         let Self { document, pending, history, .. } = self;
-        let ((), changes) = document.watch(|document| {
-            let minded = history.minds_foreign();
-            let moves = minded.then(|| Moves::heard_with(ops, document, pending, history));
-            pending.receive(document, history, ops);
-            if let Some(moves) = moves {
-                moves.heard(document, history);
-            }
-        });
+        let ((), changes) = document.watch(|document| take_in(document, pending, history, ops));
         Received { changes: changes.with_origin(Origin::Remote), rejected: Vec::new() }
     }
 
@@ -537,6 +525,16 @@ impl Client {
         let nodes = document.nodes().collect();
         pending.replay(document);
         nodes
+    }
+}
+
+/// Takes in what the server ordered, and tells `history` what of it others wrote.
+fn take_in(document: &mut Document, pending: &mut Pending, history: &mut History, ops: &[Op]) {
+    let minded = history.minds_foreign();
+    let moves = minded.then(|| Moves::heard_with(ops, document, pending, history));
+    pending.receive(document, history, ops);
+    if let Some(moves) = moves {
+        moves.heard(document, history);
     }
 }
 

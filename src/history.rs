@@ -235,11 +235,6 @@ impl History {
         self.options.policy == UndoPolicy::KeepForeign && self.steps().any(|step| !step.is_empty())
     }
 
-    /// Somebody else's op was received.
-    pub(crate) fn heard(&mut self, document: &Document, op: &Op) {
-        self.written_by_others(places(document, op), &BTreeMap::new());
-    }
-
     /// Somebody else wrote these places; those that own edits have written already which come later in the order,
     /// before the first of these edits.
     pub(crate) fn written_by_others(
@@ -470,14 +465,17 @@ mod tests {
             let data = JsonObject::of(key.as_str().into(), crate::Json::Null);
             Op::new(NodeId::ROOT, OpKind::UpdateObject { data })
         };
+        let hear = |history: &mut History, op: &Op| {
+            history.written_by_others(places(&document, op), &BTreeMap::new());
+        };
         let own = set("a".to_owned());
         let inverse =
             || std::iter::once(InverseOp { of: None, op: own.clone(), anchor: None }).collect();
         history.edited(&[], inverse());
         let first = history.steps().next().and_then(Step::made_at).unwrap();
-        (0..MOST_FOREIGN).for_each(|n| history.heard(&document, &set(format!("k{n}"))));
+        (0..MOST_FOREIGN).for_each(|n| hear(&mut history, &set(format!("k{n}"))));
         assert_eq!(history.permitted(&document, &own, first), Some(own.clone()));
-        history.heard(&document, &set("one more".to_owned()));
+        hear(&mut history, &set("one more".to_owned()));
         assert!(history.foreign.is_empty());
         // It may have been among them.
         let left = history.permitted(&document, &own, first);

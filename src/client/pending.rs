@@ -470,15 +470,18 @@ impl Pending {
         fresh: &Document,
     ) {
         let mut news = News::of(document, fresh);
-        let mut written = Written::default();
-        self.replay_watched(document, |document, Entry { op, .. }| {
+        let (mut written, mut own) = (Written::default(), BTreeMap::new());
+        self.replay_watched(document, |document, entry| {
             news.explain(document, fresh, &written);
-            written = Written::by(document, op);
+            written = Written::by(document, &entry.op);
+            // What no lost connection can have delivered comes after all that is in the document.
+            if entry.arrival == Arrival::Untried {
+                entry.note_writes(document, &mut own);
+            }
         });
         news.explain(document, fresh, &written);
-        for op in news.unexplained() {
-            history.heard(document, op);
-        }
+        let unexplained = news.unexplained().flat_map(|op| places(document, op));
+        history.written_by_others(unexplained, &own);
         self.roll_back(document);
     }
 
@@ -493,11 +496,7 @@ impl Pending {
         document: &mut Document,
     ) -> BTreeMap<Place, u64> {
         let mut writes = BTreeMap::new();
-        self.replay_watched(document, |document, Entry { op, made_at, .. }| {
-            for place in places(document, op) {
-                writes.entry(place).or_insert(*made_at);
-            }
-        });
+        self.replay_watched(document, |document, entry| entry.note_writes(document, &mut writes));
         writes
     }
 
@@ -589,6 +588,13 @@ impl Pending {
 }
 
 impl Entry {
+    /// Notes down when the op was made, for the places that it writes and none before it does.
+    fn note_writes(&self, document: &Document, writes: &mut BTreeMap<Place, u64>) {
+        for place in places(document, &self.op) {
+            writes.entry(place).or_insert(self.made_at);
+        }
+    }
+
     /// Makes a text update that was never sent say what it did to the text on which it was applied.
     ///
     /// It may have been made on another one: undo and what is under way can meet a text that has come back
