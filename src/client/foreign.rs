@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::pending::Pending;
 use crate::history::{History, Place, places};
 use crate::op::OpKind;
-use crate::prediction::Anchor;
 use crate::{Document, NodeId, Op};
 
 /// Moves of items that are yet to be looked at: a server that spreads out positions moves many, and all of them
 /// stay where they are.
 pub(super) struct Moves {
     /// Each with the neighbours that the item had.
-    items: Vec<(NodeId, Option<Anchor>)>,
+    items: Vec<(NodeId, Neighbours)>,
+    /// Items that come or go with the message: they are nobody's neighbours, or those beside them would count as moved.
+    passing: BTreeSet<NodeId>,
     /// The places that pending ops write, and when the first of those was made.
     own: BTreeMap<Place, u64>,
 }
@@ -29,8 +30,11 @@ impl Moves {
         let theirs: Vec<&Op> =
             ops.iter().filter(|op| !pending.is_own(op) && !pending.may_be_own(op)).collect();
         let is_move = |op: &&Op| matches!(op.kind, OpKind::SetParentKey { .. });
-        let moved = theirs.iter().copied().filter(is_move);
-        let items = moved.map(|op| (op.id.clone(), neighbours(document, &op.id))).collect();
+        let passing: BTreeSet<NodeId> = ops.iter().flat_map(passing).cloned().collect();
+        let is_passing = |id: &NodeId| passing.contains(id);
+        let moved = theirs.iter().copied().filter(|op| is_move(op) && !is_passing(&op.id));
+        let items =
+            moved.map(|op| (op.id.clone(), neighbours(document, &op.id, is_passing))).collect();
         // With an answer come ops that repair the prediction; what they say is foreign only if it is news.
         let repaired = ops.iter().any(|op| pending.is_own(op));
         let is_apart = !repaired && !theirs.iter().any(|op| pending.meets(document, op));
@@ -40,7 +44,7 @@ impl Moves {
         let news = theirs.into_iter().filter(|op| !repaired || document.would_change(op));
         let (moved, others): (Vec<&Op>, Vec<&Op>) = news.partition(is_move);
         let written: Vec<Place> = others.into_iter().flat_map(|op| places(document, op)).collect();
-        let mut this = Self { items, own: BTreeMap::new() };
+        let mut this = Self { items, passing, own: BTreeMap::new() };
         let moved: BTreeSet<&NodeId> = moved.into_iter().map(|op| &op.id).collect();
         this.items.retain(|(id, _)| moved.contains(id));
         if !is_apart {
@@ -52,13 +56,40 @@ impl Moves {
 
     /// After it was taken in: tells `history` of the items that have gone elsewhere.
     pub(super) fn heard(self, document: &Document, history: &mut History) {
-        let Self { items, own } = self;
-        let moved = items.into_iter().filter(|(id, before)| neighbours(document, id) != *before);
+        let Self { items, passing, own } = self;
+        let is_passing = |id: &NodeId| passing.contains(id);
+        let moved = items
+            .into_iter()
+            .filter(|(id, before)| neighbours(document, id, is_passing) != *before);
         history.written_by_others(moved.map(|(id, _)| Place::Item(id)), &own);
     }
 }
 
-/// Between which items one is; `None` if it is in no list.
-fn neighbours(document: &Document, id: &NodeId) -> Option<Anchor> {
-    Anchor::of(document, &document.put_back(document.find(id)?))
+/// The items that an op creates or takes out by name.
+fn passing(op: &Op) -> impl Iterator<Item = &NodeId> {
+    let (id, other) = match &op.kind {
+        OpKind::Create(create) => (Some(&op.id), create.deleted_id.as_ref()),
+        OpKind::DeleteCrdt => (Some(&op.id), None),
+        _ => (None, None),
+    };
+    id.into_iter().chain(other)
+}
+
+/// The items before and behind one.
+pub(super) type Neighbours = (Option<NodeId>, Option<NodeId>);
+
+/// Between which items of its list one is, others being passed over.
+pub(super) fn neighbours(
+    document: &Document,
+    id: &NodeId,
+    is_passed_over: impl Fn(&NodeId) -> bool,
+) -> Neighbours {
+    let Some(item) = document.find(id) else { return (None, None) };
+    let (list, key) = document.link(item);
+    let rank = document.rank_in(list, key);
+    let id_at = |index: usize| document.list_item(list, Some(index)).map(|ix| document.id(ix));
+    let is_neighbour = |id: &NodeId| !is_passed_over(id);
+    let before = (0..rank).rev().filter_map(id_at).find(is_neighbour);
+    let behind = (rank + 1..).map_while(id_at).find(is_neighbour);
+    (before, behind)
 }

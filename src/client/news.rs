@@ -4,9 +4,9 @@
 //! difference is our own if it holds at some point while the pending ops are replayed one by one; whatever remains
 //! was written by others.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::iter;
+use std::collections::BTreeMap;
 
+use super::foreign::neighbours;
 use super::text::is_same;
 use crate::history::{Place, places};
 use crate::json::JsonObject;
@@ -34,9 +34,8 @@ impl News {
     pub(super) fn of(document: &Document, fresh: &Document) -> Self {
         let mut this =
             Self { facts: Vec::new(), by_place: BTreeMap::new(), by_node: BTreeMap::new() };
-        let mut moved = Moved::default();
-        let facts = document.diff(fresh).into_iter().flat_map(one_by_one);
-        for fact in facts.filter(|fact| !moved.is_only_position(document, fresh, fact)) {
+        let facts = document.diff(fresh).into_iter().filter(|op| !stays(document, fresh, op));
+        for fact in facts.flat_map(one_by_one) {
             let number = this.facts.len();
             for place in places(document, &fact) {
                 this.by_node.entry(place.node().clone()).or_default().push(number);
@@ -70,6 +69,13 @@ impl News {
     pub(super) fn unexplained(&self) -> impl Iterator<Item = &Op> {
         self.facts.iter().flatten()
     }
+}
+
+/// Whether an op moves an item that stays between those between which it was: the server has spread them out.
+fn stays(document: &Document, fresh: &Document, op: &Op) -> bool {
+    matches!(op.kind, OpKind::SetParentKey { .. })
+        && neighbours(document, &op.id, |id| !fresh.contains(id))
+            == neighbours(fresh, &op.id, |id| !document.contains(id))
 }
 
 /// An op as facts of one place each: every key that it sets, and what a node that it creates holds.
@@ -106,49 +112,4 @@ impl Written {
         let nodes = gone.chain(come).collect();
         Self { places: places(document, op), nodes }
     }
-}
-
-/// Which items of the lists of a document that was loaded are elsewhere among those that were there before.
-#[derive(Default)]
-struct Moved {
-    by_list: BTreeMap<NodeId, BTreeSet<NodeId>>,
-}
-
-impl Moved {
-    /// Whether an op changes nothing but the position of an item that is still between the same ones.
-    fn is_only_position(&mut self, document: &Document, fresh: &Document, op: &Op) -> bool {
-        let (OpKind::SetParentKey { .. }, Some(item)) = (&op.kind, document.find(&op.id)) else {
-            return false;
-        };
-        let list = document.id(document.parent(item));
-        let moved = self.by_list.entry(list);
-        !moved.or_insert_with_key(|list| moved_in(list, document, fresh)).contains(&op.id)
-    }
-}
-
-/// The items of a list that are between others than before, not counting those that are new or gone.
-fn moved_in(list: &NodeId, document: &Document, fresh: &Document) -> BTreeSet<NodeId> {
-    let (before, after) =
-        (common_items(list, document, fresh), common_items(list, fresh, document));
-    let before: BTreeSet<_> = with_neighbours(&before).collect();
-    let moved = with_neighbours(&after).filter(|item| !before.contains(item));
-    moved.map(|(item, ..)| item.clone()).collect()
-}
-
-/// The items of a list, in order, that it has in `other` too.
-fn common_items(list: &NodeId, document: &Document, other: &Document) -> Vec<NodeId> {
-    let (Some(here), Some(there)) = (document.find(list), other.find(list)) else {
-        return Vec::new();
-    };
-    let items = document.children(here).map(|item| document.id(item));
-    items.filter(|id| other.child_by_id(there, id).is_some()).collect()
-}
-
-/// Each item with that before it and that behind it.
-fn with_neighbours(
-    items: &[NodeId],
-) -> impl Iterator<Item = (&NodeId, Option<&NodeId>, Option<&NodeId>)> {
-    let previous = iter::once(None).chain(items.iter().map(Some));
-    let next = items.iter().skip(1).map(Some).chain(iter::once(None));
-    items.iter().zip(previous).zip(next).map(|((item, previous), next)| (item, previous, next))
 }
