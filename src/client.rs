@@ -155,7 +155,8 @@ impl Client {
         &self.document
     }
 
-    /// Sets the limits that edits and patches keep.
+    /// Sets the limits that edits and patches keep. Messages have no more ops than these allow either, so a client of a
+    /// server that allows fewer than the default has to be told.
     pub fn set_limits(&mut self, limits: crate::Limits) {
         self.document.set_limits(limits);
     }

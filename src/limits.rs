@@ -193,6 +193,11 @@ impl Limits {
         Self { ops: number, ..self }
     }
 
+    /// The most ops of one message, batch or patch; at least one.
+    pub(crate) fn most_ops(&self) -> usize {
+        self.ops.max(1)
+    }
+
     /// Checks the number of ops in one message, batch or patch.
     pub(crate) fn check_number(&self, ops: usize) -> Result<(), LimitError> {
         if ops > self.ops { Err(LimitError::Ops { limit: self.ops }) } else { Ok(()) }

@@ -238,15 +238,19 @@ impl Pending {
         }
     }
 
-    /// The ops to send now, in order. One that hangs on a push whose place is not known yet waits
+    /// The ops to send now, in order: as many as one message may have. One that hangs on a push whose place is not known yet waits
     /// for it, and all behind it wait too.
     ///
     /// While the document is `loading`, texts wait for it: it says how far the server has gone on
     /// from the version that an update hangs on.
     pub(super) fn take_unsent(&mut self, document: &mut Document, loading: bool) -> Vec<Op> {
         let mut ops = Vec::new();
+        let most = document.limits().most_ops();
         self.merge_text_updates(document);
         for (number, entry) in self.entries.range_mut(self.unsent_from..) {
+            if ops.len() == most {
+                break;
+            }
             let text = is_text_update(&entry.op);
             match entry.delivery {
                 Delivery::Sent => {}
