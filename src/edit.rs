@@ -112,6 +112,17 @@ impl IdSource {
         id
     }
 
+    /// A new id that names no node of this document. Peers can give their nodes ids in the name of any actor.
+    #[inline]
+    pub(crate) fn fresh_node_id(&mut self, document: &Document) -> NodeId {
+        loop {
+            let id = self.node_id();
+            if !document.contains(&id) {
+                return id;
+            }
+        }
+    }
+
     /// A new op id.
     pub fn op_id(&mut self) -> OpId {
         let id = OpId::minted(self.actor, self.ops);

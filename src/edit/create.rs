@@ -36,17 +36,6 @@ impl Session<'_> {
         Place { parent: Some(parent), ..Place::at(self.id(parent), key) }
     }
 
-    /// An id that names no node. Peers can give their nodes ids in the name of any actor.
-    #[inline]
-    fn fresh_id(&mut self) -> NodeId {
-        loop {
-            let id = self.ids.node_id();
-            if !self.document.contains(&id) {
-                return id;
-            }
-        }
-    }
-
     #[inline]
     fn create_node(
         &mut self,
@@ -65,7 +54,7 @@ impl Session<'_> {
     pub(crate) fn create(&mut self, place: Place, value: Lson) -> Result<(), EditError> {
         let value = match value {
             Lson::Json(value) => {
-                let id = self.fresh_id();
+                let id = self.ids.fresh_node_id(self.document);
                 return self.create_node(id, place, NodeContent::Register(value));
             }
             live => live,
@@ -73,7 +62,7 @@ impl Session<'_> {
         let mut stack = Vec::new();
         let mut next = Some((place, value));
         while let Some((place, value)) = next {
-            let id = self.fresh_id();
+            let id = self.ids.fresh_node_id(self.document);
             let below = stack.len();
             let content = match value {
                 Lson::Json(value) => NodeContent::Register(value),

@@ -30,7 +30,7 @@ impl Server {
     pub fn replace(&mut self, document: &Document, now: u64) -> Reply {
         let mut ops = self.document.diff(document);
         let mut ids = self.own_ids();
-        name_anew(&mut ops, &mut ids);
+        name_anew(&mut ops, &self.document, &mut ids);
         let actor = ids.actor();
         self.own = Some(ids);
         for op in &ops {
@@ -43,7 +43,7 @@ impl Server {
 
 /// Gives the nodes that the ops of a diff create ids which nothing has had. No other op of a diff names
 /// one of them.
-fn name_anew(ops: &mut [Op], ids: &mut IdSource) {
+fn name_anew(ops: &mut [Op], document: &Document, ids: &mut IdSource) {
     let mut names: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     for op in ops {
         let OpKind::Create(create) = &mut op.kind else { continue };
@@ -51,7 +51,7 @@ fn name_anew(ops: &mut [Op], ids: &mut IdSource) {
         if let Some(parent) = names.get(&create.parent_id) {
             create.parent_id = parent.clone();
         }
-        let name = ids.node_id();
+        let name = ids.fresh_node_id(document);
         names.insert(std::mem::replace(&mut op.id, name.clone()), name);
     }
 }
