@@ -127,7 +127,7 @@ impl Lson {
 }
 
 /// The later of two entries with the same key takes the place of the first.
-fn unique<K: Into<SmallStr>, V: Into<Lson>>(
+pub(crate) fn unique<K: Into<SmallStr>, V: Into<Lson>>(
     entries: impl IntoIterator<Item = (K, V)>,
 ) -> Vec<(SmallStr, Lson)> {
     let mut unique: Vec<(SmallStr, Lson)> = Vec::new();

@@ -3,6 +3,7 @@
 use super::{EditError, NodeMut, Session, handle, keyed_handle};
 use crate::document::NodeIx;
 use crate::json::JsonObject;
+use crate::lson::unique;
 use crate::op::OpKind;
 use crate::{Json, Lson, NodeId, SmallStr};
 
@@ -31,7 +32,7 @@ impl ObjectMut<'_> {
         self.session.set_slot(self.node, key.into(), value.into())
     }
 
-    /// Sets several fields and children at once; others stay.
+    /// Sets several fields and children at once; others stay. Of two entries with one key the later counts.
     ///
     /// # Errors
     /// If a limit is exceeded.
@@ -39,17 +40,7 @@ impl ObjectMut<'_> {
         &mut self,
         entries: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(), EditError> {
-        let (mut fields, mut live) = (Vec::new(), Vec::new());
-        for (key, value) in entries {
-            match value.into() {
-                Lson::Json(value) => fields.push((key.into(), value)),
-                value => live.push((key.into(), value)),
-            }
-        }
-        if !fields.is_empty() {
-            self.session.set_fields(self.node, fields)?;
-        }
-        live.into_iter().try_for_each(|(key, value)| self.session.create_at(self.node, key, value))
+        self.session.set_slots(self.node, unique(entries))
     }
 
     /// Removes the field or child at `key`. Nothing happens if there is none.
@@ -133,6 +124,23 @@ impl Session<'_> {
     ) -> Result<(), EditError> {
         let data = JsonObject::from_iter(fields);
         self.apply(object, OpKind::UpdateObject { data })
+    }
+
+    /// Sets fields and children, no two at one key.
+    pub(crate) fn set_slots(
+        &mut self,
+        object: NodeIx,
+        entries: impl IntoIterator<Item = (SmallStr, Lson)>,
+    ) -> Result<(), EditError> {
+        // Children first: they may take the place of large fields, which then no longer count.
+        let mut fields = Vec::new();
+        for (key, value) in entries {
+            match value {
+                Lson::Json(value) => fields.push((key, value)),
+                live => self.create_at(object, key, live)?,
+            }
+        }
+        if fields.is_empty() { Ok(()) } else { self.set_fields(object, fields) }
     }
 
     #[inline]

@@ -258,18 +258,7 @@ impl<'a, 'p> Patcher<'a, 'p> {
         for key in gone {
             self.session.delete_slot(NodeIx::ROOT, &key)?;
         }
-        // Children first: they may take the place of large fields, which then no longer count.
-        let mut fields = Vec::new();
-        for (key, value) in entries {
-            match value {
-                Lson::Json(value) => fields.push((key, value)),
-                live => self.session.create_at(NodeIx::ROOT, key, live)?,
-            }
-        }
-        if !fields.is_empty() {
-            self.session.set_fields(NodeIx::ROOT, fields)?;
-        }
-        Ok(())
+        Ok(self.session.set_slots(NodeIx::ROOT, entries)?)
     }
 
     fn kind(&self, node: NodeIx) -> NodeKind {
