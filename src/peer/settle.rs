@@ -25,7 +25,7 @@ impl Peer {
             }
             // What it makes from now on is greater than all that it has.
             counter = counter.min(other.end());
-            common.lower_to(other, None);
+            common.lower_to(other);
         }
         let is_common = |entry: &Entry| common.get(entry.stamp.actor) > entry.stamp.counter;
         let settled = |entry: &&Entry| entry.stamp.counter < counter && is_common(entry);

@@ -12,8 +12,16 @@ use crate::Actor;
 /// Peers take the ops of an actor in order and without gaps, so one number for each actor suffices: a bound above
 /// the counters of all its ops that the peer has. As JSON it is an object from actors to bounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "BTreeMap<Actor, u64>")]
 pub struct Version(BTreeMap<Actor, u64>);
+
+/// A bound of 0 says that there are no ops, as no bound does.
+impl From<BTreeMap<Actor, u64>> for Version {
+    fn from(mut bounds: BTreeMap<Actor, u64>) -> Self {
+        bounds.retain(|_, bound| *bound > 0);
+        Self(bounds)
+    }
+}
 
 impl Version {
     /// Of a peer that has no ops.
@@ -60,12 +68,11 @@ impl Version {
         }
     }
 
-    /// Lowers all bounds that are above those of `other`, but perhaps that of one actor.
-    pub(super) fn lower_to(&mut self, other: &Self, except: Option<Actor>) {
+    /// Lowers all bounds that are above those of `other`.
+    pub(super) fn lower_to(&mut self, other: &Self) {
         for (actor, bound) in &mut self.0 {
-            if Some(*actor) != except {
-                *bound = other.get(*actor).min(*bound);
-            }
+            *bound = other.get(*actor).min(*bound);
         }
+        self.0.retain(|_, bound| *bound > 0);
     }
 }
