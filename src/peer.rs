@@ -162,7 +162,8 @@ impl Peer {
         Self::with_ids(IdSource::new(actor), document)
     }
 
-    fn with_ids(mut ids: IdSource, document: Document) -> Self {
+    fn with_ids(mut ids: IdSource, mut document: Document) -> Self {
+        document.commit_all();
         ids.skip_nodes_of(&document);
         Self {
             document,

@@ -185,6 +185,7 @@ impl Server {
             .subtree(NodeIx::ROOT)
             .filter_map(|ix| document.id(ix).actor_and_clock().map(|(actor, _)| actor.0));
         let next_actor = used.max().map_or(0, |actor| actor.saturating_add(1));
+        document.commit_all();
         document.set_limits(options.limits.clone());
         Self {
             document,

@@ -82,6 +82,11 @@ impl Journal {
         savepoint
     }
 
+    /// The oldest open savepoint.
+    pub(super) fn oldest(&self) -> Option<Savepoint> {
+        self.open.front().copied()
+    }
+
     /// Closes the savepoint and all within it; false if it was closed already.
     pub(super) fn close(&mut self, savepoint: Savepoint) -> bool {
         if self.open.back() == Some(&savepoint) {

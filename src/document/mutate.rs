@@ -47,6 +47,13 @@ impl Document {
         }
     }
 
+    /// Closes all savepoints: of a copy of another replica's document nothing is to be taken back.
+    pub(crate) fn commit_all(&mut self) {
+        if let Some(oldest) = self.journal.oldest() {
+            self.commit(oldest);
+        }
+    }
+
     /// Closes one savepoint: what it covers belongs to the one before it.
     pub(crate) fn merge_savepoint(&mut self, savepoint: Savepoint) {
         self.journal.merge(savepoint);
