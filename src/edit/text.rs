@@ -54,7 +54,7 @@ impl TextMut<'_> {
         self.update(&[TextOp::Insert { index: signed(index), text: text.into(), attributes: None }])
     }
 
-    /// Inserts text with attributes before `index`.
+    /// Inserts text with attributes before `index`; a null value is no attribute.
     ///
     /// # Errors
     /// If an attribute is not a scalar, or there are too many ops.
@@ -64,7 +64,9 @@ impl TextMut<'_> {
         text: impl Into<SmallStr>,
         attributes: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(), EditError> {
-        let attributes = Some(scalars(attributes)?);
+        let entries = attributes.into_iter().map(|(key, value)| (key, value.into()));
+        let attributes = scalars(entries.filter(|(_, value)| *value != Json::Null))?;
+        let attributes = Some(attributes).filter(|attributes| !attributes.is_empty());
         self.update(&[TextOp::Insert { index: signed(index), text: text.into(), attributes }])
     }
 
