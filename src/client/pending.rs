@@ -238,8 +238,8 @@ impl Pending {
         }
     }
 
-    /// The ops to send now, in order: as many as one message may have. One that hangs on a push whose place is not known yet waits
-    /// for it, and all behind it wait too.
+    /// The ops to send now, in order: as many as one message may have. One that hangs on a push whose
+    /// place is not known yet waits for it, and all behind it wait too.
     ///
     /// While the document is `loading`, texts wait for it: it says how far the server has gone on
     /// from the version that an update hangs on.
