@@ -274,7 +274,7 @@ impl Client {
         Some(changes.with_origin(Origin::Undo))
     }
 
-    /// Takes back the latest undo. `None` if there is none, or an edit came after it.
+    /// Takes back the latest undo. `None` if there is none, or an edit that is a step came after it.
     pub fn redo(&mut self) -> Option<Changes> {
         let step = self.history.pop_redo().filter(|_| self.loaded)?;
         let (inverse, changes) = self.run_step(&step)?;

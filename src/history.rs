@@ -86,6 +86,20 @@ impl Step {
         Self { parts: SmallVec::from_buf([Part { ops, made_at }]) }
     }
 
+    /// An op has come to nothing: drops what takes it back, but of texts. Whether nothing is left of the step then.
+    fn forget(&mut self, op_id: &OpId) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        for part in &mut self.parts {
+            part.ops.retain(|InverseOp { of, op, .. }| {
+                of.as_ref() != Some(op_id) || matches!(op.kind, OpKind::UpdateText(_))
+            });
+        }
+        self.parts.retain(|part| !part.ops.is_empty());
+        self.is_empty()
+    }
+
     /// The ops, the latest edit first, each with when that was made.
     fn ops(&self) -> impl Iterator<Item = (&InverseOp, u64)> {
         let parts = self.parts.iter().rev();
@@ -214,11 +228,14 @@ impl History {
         self.redo.pop()
     }
 
+    /// A step was taken; `inverse` takes that back. One that came to nothing counts too, so that as many steps can be
+    /// redone as were undone.
     pub(crate) fn undone(&mut self, inverse: Inverse) {
         let now = self.tick();
         self.redo.push(Step::new(inverse, now));
     }
 
+    /// As [`undone`](Self::undone), of a step that was undone before.
     pub(crate) fn redone(&mut self, inverse: Inverse) {
         let now = self.tick();
         self.undo.push_back(Step::new(inverse, now));
@@ -274,15 +291,11 @@ impl History {
 
     /// An op has come to nothing: there is nothing to take back of it. (Texts have been [told](Self::carry).)
     pub(crate) fn rejected(&mut self, op_id: &OpId) {
-        let is_of = |inverse: &InverseOp| {
-            inverse.of.as_ref() == Some(op_id) && !matches!(inverse.op.kind, OpKind::UpdateText(_))
-        };
-        for step in self.undo.iter_mut().chain(&mut self.redo).chain(&mut self.open) {
-            step.parts.iter_mut().for_each(|part| part.ops.retain(|inverse| !is_of(inverse)));
-            step.parts.retain(|part| !part.ops.is_empty());
+        self.undo.retain_mut(|step| !step.forget(op_id));
+        self.redo.retain_mut(|step| !step.forget(op_id));
+        if let Some(open) = &mut self.open {
+            open.forget(op_id);
         }
-        self.undo.retain(|step| !step.is_empty());
-        self.redo.retain(|step| !step.is_empty());
     }
 
     /// A text was changed by somebody else: expresses the steps that change it anew.

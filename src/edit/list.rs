@@ -153,11 +153,11 @@ impl Session<'_> {
         let around = [index.checked_sub(1), Some(index)].into_iter().flatten();
         let items = around.filter_map(|index| self.document.list_item(list, Some(index)));
         let longest = items.max_by_key(|item| self.document.key(*item).as_small_str().len());
-        let Some(item) = longest.map(|item| self.id(item)) else { return position };
-        match self.spread_around(&item, LONG_POSITION - 1) {
-            Ok(()) => self.next_position_at(list, index),
-            Err(_) => position,
+        if let Some(item) = longest.map(|item| self.id(item)) {
+            // At a limit they stay where they are; there is room for a while.
+            let _ = self.spread_around(&item, LONG_POSITION - 1);
         }
+        self.next_position_at(list, index)
     }
 
     fn next_position_at(&mut self, list: NodeIx, index: usize) -> Position {

@@ -45,9 +45,12 @@ impl Session<'_> {
         }
     }
 
-    /// Spreads out the items around one whose position is longer than this. At a limit they stay as they are.
+    /// Spreads out the items around one whose position is longer than this. If the edit may have no more ops than that
+    /// takes, they stay as they are: what asks for the room is to fit too.
     pub(super) fn spread_around(&mut self, item: &NodeId, longest: usize) -> Result<(), EditError> {
-        for op in self.document.spread_around(item, longest) {
+        let moves = self.document.spread_around(item, longest);
+        self.document.limits().check_number(self.trail.ops.len() + moves.len() + 1)?;
+        for op in moves {
             let target = self.document.target(&op);
             self.perform(target, op)?;
         }

@@ -322,6 +322,36 @@ fn an_object_may_be_just_as_large_as_its_limit() {
     assert_eq!(doc.to_json().to_string(), r#"{"x":12345678}"#);
 }
 
+/// What makes room for a field goes first, and of two values for one key the later counts.
+#[test]
+fn several_slots_are_set_at_once() {
+    let mut doc = Document::from_json(br#"{"large":"12345678"}"#).unwrap();
+    let mut ids = IdSource::new(Actor(1));
+    doc.set_limits(Limits::default().object_size(20));
+    doc.edit(&mut ids, |root| {
+        root.update([("large", lson!({ "x": {} })), ("other", Lson::from("12345678"))])
+    })
+    .unwrap();
+    assert_eq!(doc.to_json().to_string(), r#"{"large":{"x":{}},"other":"12345678"}"#);
+    doc.edit(&mut ids, |root| {
+        root.update([("large", lson!([])), ("other", lson!([])), ("large", lson!(1))])
+    })
+    .unwrap();
+    assert_eq!(doc.to_json().to_string(), r#"{"large":1,"other":[]}"#);
+}
+
+#[test]
+fn no_attribute_is_null() {
+    let mut doc = Document::from_lson(&lson!({ "t": (Lson::text("ab")) })).unwrap();
+    let mut ids = IdSource::new(Actor(1));
+    doc.edit(&mut ids, |root| {
+        root.text("t")?.insert_formatted(1, "1", [("bold", Json::Null)])?;
+        root.text("t")?.insert_formatted(1, "2", [("bold", Json::Null), ("size", Json::from(3))])
+    })
+    .unwrap();
+    assert_eq!(doc.to_json().to_string(), r#"{"t":[["a"],["2",{"size":3}],["1b"]]}"#);
+}
+
 proptest! {
     /// An object tells the size of its fields by a bound, while that is within the limit.
     #[test]

@@ -618,6 +618,64 @@ fn what_others_wrote_before_is_not_foreign() {
     assert_eq!(room.shown(0), r#"{"a":2}"#);
 }
 
+/// As in the midst of a connection: what is in the document that is loaded was written before own edits which no
+/// connection can have delivered.
+#[test]
+fn what_others_wrote_meanwhile_comes_before_own_edits_that_were_never_sent() {
+    for is_away in [false, true] {
+        let mut room = two_that_keep(r#"{"a":0}"#);
+        if is_away {
+            room.cut(0);
+        }
+        set(room.client(0), 1);
+        set(room.client(1), 9);
+        room.say(1);
+        room.hear(1);
+        if is_away {
+            room.reconnect(0, SessionOptions::default());
+        }
+        room.settle();
+        assert_eq!(room.shown(1), r#"{"a":1}"#);
+        room.client(0).undo().unwrap();
+        room.settle();
+        assert_eq!(room.shown(1), r#"{"a":0}"#, "{is_away}");
+    }
+}
+
+#[test]
+fn an_item_is_not_moved_by_what_comes_beside_it() {
+    let mut room = crowded(r#"{"l":["a","b","c","d"]}"#);
+    let other = room.join(SessionOptions::default());
+    let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+    room.client(0).set_undo_options(options);
+    room.client(0).edit(|root| root.list("l")?.move_item(0, 1)).unwrap();
+    room.settle();
+    let before = room.server.document().nodes().nth(2).unwrap();
+    for n in 0..40 {
+        // Each time right behind the item that was moved, which is spread out with that.
+        room.client(other).edit(|root| root.list("l")?.insert(2, n)).unwrap();
+        room.settle();
+    }
+    assert!(room.server.document().nodes().all(|node| node != before));
+    room.client(0).undo().unwrap();
+    room.settle();
+    assert!(room.shown(0).starts_with(r#"{"l":["a","b",39,"#), "{}", room.shown(0));
+}
+
+/// What others took out is not there to be changed back. The step counts, so that redo is as far as undo was.
+#[test]
+fn an_undo_of_nothing_is_a_step() {
+    let mut room = Room::new(r#"{"o":{"x":1}}"#, 2);
+    room.client(0).edit(|root| root.object("o")?.set("x", 2)).unwrap();
+    room.settle();
+    room.client(1).edit(|root| root.delete("o").map(drop)).unwrap();
+    room.settle();
+    assert!(room.client(0).undo().unwrap().is_empty());
+    assert!(!room.client(0).can_undo() && room.client(0).can_redo());
+    assert!(room.client(0).redo().unwrap().is_empty());
+    assert!(room.client(0).can_undo() && !room.client(0).can_redo());
+}
+
 #[test]
 fn a_place_that_the_server_has_corrected_is_not_foreign() {
     let mut room = two_that_keep(r#"{"l":["a","b","c"]}"#);

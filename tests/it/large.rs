@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use livetree::document::Savepoint;
 use livetree::server::{ServerOptions, SessionOptions};
 use livetree::{
-    Actor, Document, EditError, IdSource, Json, ListMut, Lson, MAX_POSITION_LEN, Peer, Server, lson,
+    Actor, Document, EditError, IdSource, Json, Limits, ListMut, Lson, MAX_POSITION_LEN, Peer,
+    Server, lson,
 };
 use proptest::prelude::*;
 
@@ -223,6 +224,21 @@ proptest! {
         let (again, report) = Document::from_nodes(document.nodes()).unwrap();
         prop_assert!(report.is_clean());
         prop_assert_eq!(again.to_json(), document.to_json());
+    }
+}
+
+/// To make room takes ops; that is not to cost an edit those which it needs itself.
+#[test]
+fn room_is_made_within_the_limit_on_ops() {
+    for (ops, inserts) in [(5, 4_000), (2_000, 7_000)] {
+        let mut document = Document::from_lson(&lson!({ "l": ["first", "last"] })).unwrap();
+        document.set_limits(Limits::default().ops(ops));
+        let mut ids = IdSource::new(Actor(1));
+        for n in 0..inserts {
+            let inserted = document.edit(&mut ids, |root| root.list("l")?.insert(1, n));
+            assert!(inserted.is_ok(), "{n}: {}", inserted.unwrap_err());
+        }
+        assert_eq!(document.at("/l/1").unwrap().to_json().as_f64(), Some(f64::from(inserts - 1)));
     }
 }
 

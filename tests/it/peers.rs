@@ -1,14 +1,15 @@
 //! Peers that have the same ops have the same document, whoever told them and when.
 
 use livetree::peer::{PeerError, Turn, Version};
+use livetree::server::ServerOptions;
 use livetree::testing::generate::Dice;
 use livetree::testing::swarm::{Stats, Swarm};
 use livetree::testing::world::script::{Family, Script};
 use livetree::text::Bias;
-use livetree::{Actor, Document, EditError, Lson, Op, Peer, lson};
+use livetree::{Actor, Document, EditError, Lson, Op, Peer, Server, lson};
 
 use crate::generate::{cases, saved_as, with_other_digits};
-use crate::room::op;
+use crate::room::{Room, op};
 
 #[test]
 fn every_family_converges_without_a_server() {
@@ -238,6 +239,29 @@ fn what_is_settled_is_let_go_and_what_lacks_it_is_told() {
     push(&mut d, "d");
     assert_eq!(meet(&mut a, &mut d), r#"{"l":["a","b","b2","d"]}"#);
     assert_eq!(meet(&mut b, &mut d), r#"{"l":["a","b","b2","d"]}"#);
+}
+
+/// A document that a client shows has savepoints of its pending edits; a copy of it has nothing to take back.
+#[test]
+fn a_peer_and_a_server_begin_with_what_a_client_shows() {
+    let mut room = Room::new(r#"{"a":0}"#, 1);
+    room.cut(0);
+    room.client(0).edit(|root| root.set("a", 1)).unwrap();
+    let shown = room.client(0).document().clone();
+    let mut peer = Peer::new(Actor(7), shown.clone());
+    for n in 0..10 {
+        peer.edit(|root| root.set("a", n)).unwrap();
+    }
+    assert_eq!(peer.settle([]), 10);
+    assert_eq!(Peer::restore(Actor(8), &peer.save()).unwrap().document(), peer.document());
+    assert_eq!(Server::new(shown.clone(), ServerOptions::default()).document(), &shown);
+}
+
+#[test]
+fn a_version_that_is_read_has_no_bounds_of_zero() {
+    let version: Version = serde_json::from_str(r#"{"1":0,"2":3}"#).unwrap();
+    assert_eq!(version, serde_json::from_str(r#"{"2":3}"#).unwrap());
+    assert_eq!(serde_json::from_str::<Version>(r#"{"1":0}"#).unwrap(), Version::new());
 }
 
 /// Two make a change each in every round, and hear of the other's one round later. Tells how many ops are kept

@@ -96,6 +96,22 @@ fn a_client_with_other_limits_takes_back_what_is_refused() {
     assert_eq!(room.shown(0), r#"{"a":2}"#);
 }
 
+/// What was edited while the connection was lost comes in as many messages as it takes.
+#[test]
+fn any_number_of_edits_is_taken_when_a_client_is_back() {
+    let limits = Limits::default().ops(10);
+    let mut room = Room::of(server("{}", ServerOptions::default().limits(limits.clone())));
+    room.join(SessionOptions::default());
+    room.client(0).set_limits(limits);
+    room.cut(0);
+    for n in 0..25 {
+        room.client(0).edit(|root| root.set(format!("k{n}"), n)).unwrap();
+    }
+    room.reconnect(0, SessionOptions::default());
+    assert!(room.settle().iter().all(|received| received.rejected.is_empty()));
+    assert_eq!(room.server.document().root().len(), 25);
+}
+
 #[test]
 fn a_client_uses_its_own_ids() {
     let mut server = server("{}", ServerOptions::default());
@@ -259,6 +275,24 @@ fn an_id_means_one_node_also_when_the_document_is_replaced() {
     room.client(0).redo().unwrap();
     room.settle();
     assert_eq!(room.shown(1), r#"{"m":{"x":{}},"n":[3]}"#);
+}
+
+/// A client may create a node under the id that the server would have given out next: its own actor's.
+#[test]
+fn what_replaces_a_document_has_ids_that_no_client_took() {
+    let mut server = server(r#"{"a":{}}"#, ServerOptions::default());
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let patched = patch::from_slice(br#"[{"op":"add","path":"/b","value":1}]"#).unwrap();
+    drop(server.patch(&patched, 0).unwrap());
+    let taken = format!(
+        r#"{{"type":4,"id":"1:0","opId":"{actor}:0","parentId":"root","parentKey":"c","data":{{}}}}"#
+    );
+    drop(send(&mut server, actor, vec![op(&taken)]));
+    assert_eq!(server.document().to_json().to_string(), r#"{"a":{},"b":1,"c":{}}"#);
+    let mut next = server.document().clone();
+    next.edit(&mut IdSource::new(Actor(77)), |root| root.set("new", lson!({ "x": {} }))).unwrap();
+    drop(server.replace(&next, 0));
+    assert_eq!(server.document().to_json(), next.to_json());
 }
 
 /// What the two documents have in common stays what it is, and what is being done to it is done.
