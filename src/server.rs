@@ -363,9 +363,8 @@ impl Server {
 
     /// Takes a frame from a session. `now` is the host's time, for the log.
     ///
-    /// However often it asks for the document, that is told once. Messages that do not concern storage are passed
-    /// over; a host that has some, such as presence, reads the frame with [`ClientMessage::read_frame`] and gives the
-    /// others to [`receive`](Self::receive).
+    /// Messages that do not concern storage are passed over; a host that has some, such as presence, reads the frame
+    /// with [`ClientMessage::read_frame`] and gives the others to [`receive_all`](Self::receive_all).
     ///
     /// # Errors
     /// If there is no such session, or the frame cannot be read; nothing of it is then applied.
@@ -376,25 +375,44 @@ impl Server {
         now: u64,
     ) -> Result<Reply, ServerError> {
         self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
-        let mut effort = Effort::default();
         if let Some(ops) = lone_update(frame, Sender::Client) {
-            return Ok(self.update(from, ops, now, &mut effort));
+            return Ok(self.update(from, ops, now, &mut Effort::default()));
         }
-        let mut messages = ClientMessage::read_all(frame)?.into_iter();
+        self.receive_all(from, ClientMessage::read_all(frame)?, now)
+    }
+
+    /// Takes the messages of one frame from a session. `now` is the host's time, for the log.
+    ///
+    /// However often they ask for the document, that is told once; and what the frame may ask of the server is
+    /// bounded for all of them together.
+    ///
+    /// # Errors
+    /// If there is no such session.
+    pub fn receive_all(
+        &mut self,
+        from: Actor,
+        messages: impl IntoIterator<Item = ClientMessage>,
+        now: u64,
+    ) -> Result<Reply, ServerError> {
+        self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
+        let mut effort = Effort::default();
+        let mut messages = messages.into_iter();
         let Some(first) = messages.next() else { return Ok(Reply::default()) };
         let mut fetched = first == ClientMessage::FetchStorage;
-        let mut reply = self.take_message(from, first, now, &mut effort)?;
+        let mut reply = self.take_message(from, first, now, &mut effort);
         for message in messages {
             // Once is enough: what happens to the document from then on is told in any case.
             let fetch = message == ClientMessage::FetchStorage;
             if !(fetch && std::mem::replace(&mut fetched, true)) {
-                reply.append(self.take_message(from, message, now, &mut effort)?);
+                reply.append(self.take_message(from, message, now, &mut effort));
             }
         }
         Ok(reply)
     }
 
     /// Takes a message from a session. `now` is the host's time, for the log.
+    ///
+    /// A frame may hold many: [`receive_all`](Self::receive_all) bounds what they ask for together.
     ///
     /// # Errors
     /// If there is no such session.
@@ -404,7 +422,7 @@ impl Server {
         message: ClientMessage,
         now: u64,
     ) -> Result<Reply, ServerError> {
-        self.take_message(from, message, now, &mut Effort::default())
+        self.receive_all(from, [message], now)
     }
 
     fn take_message(
@@ -413,14 +431,14 @@ impl Server {
         message: ClientMessage,
         now: u64,
         effort: &mut Effort,
-    ) -> Result<Reply, ServerError> {
-        let session = self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
+    ) -> Reply {
         match message {
             ClientMessage::FetchStorage => {
-                Ok(Reply { sender: self.fetch(session.protocol()), ..Reply::default() })
+                let protocol = self.sessions.get(&from).map(Session::protocol).unwrap_or_default();
+                Reply { sender: self.fetch(protocol), ..Reply::default() }
             }
-            ClientMessage::UpdateStorage { ops } => Ok(self.update(from, ops, now, effort)),
-            ClientMessage::Other(_) => Ok(Reply::default()),
+            ClientMessage::UpdateStorage { ops } => self.update(from, ops, now, effort),
+            ClientMessage::Other(_) => Reply::default(),
         }
     }
 
