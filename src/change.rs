@@ -52,6 +52,7 @@ pub struct Changes {
 
 /// Where changes come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// An edit or patch made here.
     #[default]

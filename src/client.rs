@@ -100,6 +100,7 @@ struct Loading {
 
 /// How far a client's document is that of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Status {
     /// There is no document yet, and no connection.
     NotLoaded,
@@ -124,7 +125,7 @@ pub struct Received {
 
 /// Why a client could not do as asked. Nothing has changed, except that of a frame with several messages those
 /// before one whose document cannot be loaded have been taken in.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// There is no document to edit yet.

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::num::ParseIntError;
 use std::str::FromStr;
 
 use arcstr::ArcStr;
@@ -21,6 +22,21 @@ use crate::json::scan::ONES;
 )]
 #[serde(transparent)]
 pub struct Actor(pub u32);
+
+impl From<u32> for Actor {
+    fn from(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+/// Reads the number as it is [displayed](fmt::Display).
+impl FromStr for Actor {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -35,7 +35,7 @@ use session::Session;
 /// use livetree::server::ServerOptions;
 /// let options = ServerOptions::default().resend_window(1_000).log_len(0);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
     limits: Limits,
     resend_window: usize,

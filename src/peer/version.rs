@@ -23,6 +23,12 @@ impl From<BTreeMap<Actor, u64>> for Version {
     }
 }
 
+impl FromIterator<(Actor, u64)> for Version {
+    fn from_iter<I: IntoIterator<Item = (Actor, u64)>>(bounds: I) -> Self {
+        BTreeMap::from_iter(bounds).into()
+    }
+}
+
 impl Version {
     /// Of a peer that has no ops.
     pub fn new() -> Self {

@@ -5,6 +5,7 @@ use crate::{Actor, Server};
 
 /// What a session may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Access {
     /// Read and write.
     #[default]
@@ -15,6 +16,7 @@ pub enum Access {
 
 /// How a session is told the document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Protocol {
     /// In chunks of compact nodes.
     #[default]
