@@ -1,5 +1,7 @@
 //! Undo and redo: steps of inverse ops, and which of them may still be taken.
 
+mod foreign;
+mod place;
 mod run;
 
 use std::borrow::Cow;
@@ -7,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use smallvec::SmallVec;
 
-use crate::document::NodeIx;
 use crate::edit::Session;
-use crate::json::JsonObject;
-use crate::op::{Intent, OpKind};
-use crate::prediction::{Inverse, InverseOp, anchor};
+use crate::op::OpKind;
+use crate::prediction::{Inverse, InverseOp};
 use crate::text::{Order, TextOp, transform};
-use crate::{Document, NodeId, Op, OpId, SmallStr};
+use crate::{NodeId, Op, OpId};
+use foreign::Foreign;
+pub(crate) use place::{Place, places};
 pub(crate) use run::express_now;
 
 /// What undo does about values that somebody else has changed since.
@@ -120,25 +122,8 @@ impl Step {
     }
 }
 
-/// A place that an inverse op writes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    Slot(NodeId, SmallStr),
-    Item(NodeId),
-    Text(NodeId),
-}
-
-impl Place {
-    /// The node that is the place, or has it.
-    pub(crate) fn node(&self) -> &NodeId {
-        match self {
-            Self::Slot(id, _) | Self::Item(id) | Self::Text(id) => id,
-        }
-    }
-}
-
 /// The steps to undo and to redo.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct History {
     undo: VecDeque<Step>,
     redo: Vec<Step>,
@@ -146,22 +131,39 @@ pub(crate) struct History {
     open: Option<Step>,
     /// Whether edits make no steps.
     disabled: bool,
-    options: UndoOptions,
+    /// How many steps there may be to undo.
+    capacity: usize,
     /// Counts edits and messages, so that one can be told to have come after another. By two, since what is heard
     /// later may have come between.
     clock: u64,
-    /// When somebody else last wrote a place. Kept while there are steps.
-    foreign: BTreeMap<Place, u64>,
-    /// When any place at all may have been written last: there were too many to remember.
-    all_foreign: u64,
+    /// What others wrote, if undo is to [leave it alone](UndoPolicy::KeepForeign).
+    foreign: Option<Foreign>,
 }
 
-/// The most places that are remembered as written by others: a few megabytes.
-const MOST_FOREIGN: usize = 1 << 16;
+impl Default for History {
+    fn default() -> Self {
+        let mut this = Self {
+            undo: VecDeque::new(),
+            redo: Vec::new(),
+            open: None,
+            disabled: false,
+            capacity: 0,
+            clock: 0,
+            foreign: None,
+        };
+        this.set_options(UndoOptions::default());
+        this
+    }
+}
 
 impl History {
     pub(crate) fn set_options(&mut self, options: UndoOptions) {
-        self.options = options;
+        let UndoOptions { capacity, policy } = options;
+        self.capacity = capacity;
+        self.foreign = match policy {
+            UndoPolicy::Replay => None,
+            UndoPolicy::KeepForeign => Some(self.foreign.take().unwrap_or_default()),
+        };
         self.trim();
     }
 
@@ -212,7 +214,9 @@ impl History {
     pub(crate) fn clear(&mut self) {
         self.undo.clear();
         self.redo.clear();
-        self.foreign.clear();
+        if let Some(foreign) = &mut self.foreign {
+            foreign.clear();
+        }
         if let Some(open) = &mut self.open {
             *open = Step::default();
         }
@@ -249,7 +253,7 @@ impl History {
 
     /// Whether it matters what others write.
     pub(crate) fn minds_foreign(&self) -> bool {
-        self.options.policy == UndoPolicy::KeepForeign && self.steps().any(|step| !step.is_empty())
+        self.foreign.is_some() && self.steps().any(|step| !step.is_empty())
     }
 
     /// Somebody else wrote these places; those that own edits have written already which come later in the order,
@@ -263,14 +267,8 @@ impl History {
             return;
         }
         let now = self.tick();
-        for place in places {
-            let at = own.get(&place).map_or(now, |made_at| made_at.saturating_sub(1));
-            let last = self.foreign.entry(place).or_default();
-            *last = at.max(*last);
-        }
-        if self.foreign.len() > MOST_FOREIGN {
-            self.foreign.clear();
-            self.all_foreign = now;
+        if let Some(foreign) = &mut self.foreign {
+            foreign.write(places, own, now);
         }
     }
 
@@ -328,58 +326,14 @@ impl History {
                     }
                 }
             }
-            if let Some(op) = self.permitted(session.document, &op, made_at) {
+            let permitted = match &self.foreign {
+                Some(foreign) => foreign.permitted(session.document, &op, made_at),
+                None => Some(op.into_owned()),
+            };
+            if let Some(op) = permitted {
                 session.apply_inverse(op, anchor.as_ref());
             }
         }
-    }
-
-    /// The part of an op that takes back an edit, which was made then, that may be taken.
-    fn permitted(&self, document: &Document, op: &Op, made_at: u64) -> Option<Op> {
-        if self.options.policy == UndoPolicy::Replay {
-            return Some(op.clone());
-        }
-        if let OpKind::UpdateObject { data } = &op.kind {
-            let own = data.iter().filter(|(key, _)| {
-                !self.is_foreign(&Place::Slot(op.id.clone(), (*key).clone()), made_at)
-                    && !document
-                        .child_of(&op.id, key)
-                        .is_some_and(|child| self.is_foreign_within(document, child, made_at))
-            });
-            let data: JsonObject = own.map(|(key, value)| (key.clone(), value.clone())).collect();
-            return Some(Op::new(op.id.clone(), OpKind::UpdateObject { data }));
-        }
-        // A text says itself what others changed, and a node that goes was put there by this edit.
-        let own_place = match &op.kind {
-            OpKind::DeleteCrdt | OpKind::UpdateText(_) => true,
-            _ => places(document, op).iter().all(|place| !self.is_foreign(place, made_at)),
-        };
-        let own = own_place
-            && document
-                .taken_out_by(&anchor::in_place_of(document, op.clone()), document.target(op))
-                .into_iter()
-                .all(|top| !self.is_foreign_within(document, top, made_at));
-        own.then(|| op.clone())
-    }
-
-    /// Whether somebody else wrote a place since.
-    fn is_foreign(&self, place: &Place, since: u64) -> bool {
-        self.all_foreign > since || self.foreign.get(place).is_some_and(|at| *at > since)
-    }
-
-    /// Whether somebody else changed what a node holds since.
-    fn is_foreign_within(&self, document: &Document, top: NodeIx, since: u64) -> bool {
-        document.subtree(top).any(|ix| {
-            let id = &document.id(ix);
-            let slots = Place::Slot(id.clone(), SmallStr::default())..;
-            self.is_foreign(&Place::Text(id.clone()), since)
-                || (ix != top && self.is_foreign(&Place::Item(id.clone()), since))
-                || self
-                    .foreign
-                    .range(slots)
-                    .take_while(|(place, _)| matches!(place, Place::Slot(node, _) if node == id))
-                    .any(|(_, at)| *at > since)
-        })
     }
 
     /// A moment later than all before.
@@ -389,24 +343,22 @@ impl History {
     }
 
     fn trim(&mut self) {
-        while self.undo.len() > self.options.capacity {
+        while self.undo.len() > self.capacity {
             self.undo.pop_front();
         }
-        if self.options.capacity == 0 {
+        if self.capacity == 0 {
             self.redo.clear();
             self.open = self.open.take().map(|_| Step::default());
         }
-        if self.foreign.is_empty() {
+        if self.foreign.as_ref().is_none_or(Foreign::is_empty) {
             return;
         }
-        // Writes before the oldest step can no longer matter.
         let oldest = self.steps().filter_map(Step::made_at).min();
-        match oldest {
-            None => self.foreign.clear(),
-            Some(oldest) if self.foreign.len() > 4 * (self.options.capacity + 64) => {
-                self.foreign.retain(|_, at| *at > oldest);
-            }
-            Some(_) => {}
+        let enough = 4 * (self.capacity + 64);
+        match (&mut self.foreign, oldest) {
+            (Some(foreign), Some(oldest)) => foreign.trim(oldest, enough),
+            (Some(foreign), None) => foreign.clear(),
+            (None, _) => {}
         }
     }
 }
@@ -427,74 +379,5 @@ fn carry_through<'a>(
             OpKind::Create(_) => return,
             _ => {}
         }
-    }
-}
-
-/// The places that an op writes.
-pub(crate) fn places(document: &Document, op: &Op) -> Vec<Place> {
-    let slot = |id: &NodeId, key: &SmallStr| Place::Slot(id.clone(), key.clone());
-    match &op.kind {
-        OpKind::UpdateObject { data } => data.iter().map(|(key, _)| slot(&op.id, key)).collect(),
-        OpKind::DeleteObjectKey { key } => vec![slot(&op.id, key)],
-        // A position in a list is no place: another item may have it next.
-        OpKind::SetParentKey { .. } => vec![Place::Item(op.id.clone())],
-        OpKind::Create(create) => match document.find(&create.parent_id) {
-            Some(parent) if document.is_list(parent) => {
-                // An inverse op says which; by then its position may be another's.
-                let pushed_out = (create.intent == Intent::Set && create.deleted_id.is_none())
-                    .then(|| document.child(parent, &create.parent_key))
-                    .flatten()
-                    .map(|item| document.id(item));
-                let items = [Some(op.id.clone()), create.deleted_id.clone(), pushed_out];
-                items.into_iter().flatten().map(Place::Item).collect()
-            }
-            _ => vec![slot(&create.parent_id, &create.parent_key)],
-        },
-        OpKind::DeleteCrdt => match document.find(&op.id).filter(|node| *node != NodeIx::ROOT) {
-            None => Vec::new(),
-            Some(node) if document.is_list(document.parent(node)) => {
-                vec![Place::Item(op.id.clone())]
-            }
-            Some(node) => {
-                let key = document.key(node).as_small_str();
-                vec![slot(&document.id(document.parent(node)), key)]
-            }
-        },
-        OpKind::UpdateText(_) => vec![Place::Text(op.id.clone())],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Hours beside people who work, without an edit of one's own.
-    #[test]
-    fn what_others_write_does_not_fill_the_memory() {
-        let mut history = History::default();
-        history.set_options(UndoOptions::default().policy(UndoPolicy::KeepForeign));
-        let document = Document::from_json(br#"{"a":1,"b":2}"#).unwrap();
-        let set = |key: String| {
-            let data = JsonObject::of(key.as_str().into(), crate::Json::Null);
-            Op::new(NodeId::ROOT, OpKind::UpdateObject { data })
-        };
-        let hear = |history: &mut History, op: &Op| {
-            history.written_by_others(places(&document, op), &BTreeMap::new());
-        };
-        let own = set("a".to_owned());
-        let inverse =
-            || std::iter::once(InverseOp { of: None, op: own.clone(), anchor: None }).collect();
-        history.edited(&[], inverse());
-        let first = history.steps().next().and_then(Step::made_at).unwrap();
-        (0..MOST_FOREIGN).for_each(|n| hear(&mut history, &set(format!("k{n}"))));
-        assert_eq!(history.permitted(&document, &own, first), Some(own.clone()));
-        hear(&mut history, &set("one more".to_owned()));
-        assert!(history.foreign.is_empty());
-        // It may have been among them.
-        let left = history.permitted(&document, &own, first);
-        assert!(left.is_none_or(|op| !document.would_change(&op)));
-        history.edited(&[], inverse());
-        let second = history.steps().nth(1).and_then(Step::made_at).unwrap();
-        assert_eq!(history.permitted(&document, &own, second), Some(own));
     }
 }
