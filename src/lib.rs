@@ -34,14 +34,14 @@ pub use node::SerializedNode;
 // 2. The document
 pub mod document;
 pub use document::{Document, MAX_NODE_DEPTH, MAX_POSITION_LEN};
-
-// 3. Change
-pub mod apply;
-pub use apply::{Outcome, Rejection};
 pub mod change;
 pub use change::Changes;
 mod limits;
 pub use limits::{LimitError, Limits};
+
+// 3. Change
+pub mod apply;
+pub use apply::{Outcome, Rejection};
 mod diff;
 mod inverse;
 mod prediction;

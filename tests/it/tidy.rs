@@ -7,22 +7,22 @@ use std::process::Command;
 
 /// The modules of the crate in layers: a file may use its own layer and those above it here.
 ///
-/// Modules on one line know each other: a document notes its changes down as they are made, limits
-/// measure it, and an edit tells its client what it predicts.
+/// Modules on one line may know each other: a document notes its changes down as they are made, and its limits
+/// measure it. `patch::pointer` comes early, since documents are read by JSON Pointer.
 const LAYERS: &[&[&str]] = &[
     &["small_str"],
     &["id", "position", "json", "patch::pointer"],
     &["file", "text"],
     &["lson", "op"],
     &["node"],
-    &["message", "log"],
     &["document", "change", "limits"],
     &["apply"],
-    &["diff", "inverse", "restore"],
+    &["diff", "inverse"],
     &["prediction"],
     &["edit"],
     &["patch", "history", "cursors"],
-    &["client", "server", "peer"],
+    &["restore", "message", "log"],
+    &["server", "client", "peer"],
     &["error"],
     &["testing"],
 ];
@@ -195,6 +195,28 @@ fn layers_only_look_up() {
         }
     }
     assert!(errors.is_empty(), "{}", errors.join("\n"));
+}
+
+#[test]
+fn layers_are_told_in_one_order() {
+    let layers = LAYERS.iter().copied().flatten().copied();
+    let layers: Vec<&str> = layers.filter(|module| !module.contains("::")).collect();
+
+    let lib = code(&read("src/lib.rs"));
+    let declared = lib
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
+    assert_eq!(declared.collect::<Vec<_>>(), layers, "src/lib.rs");
+
+    let architecture = read("ARCHITECTURE.md");
+    let rows = architecture.lines().skip_while(|line| *line != "## Map").skip(1);
+    let rows = rows
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| line.strip_prefix("| `")?.split_once(" |").map(|(modules, _)| modules));
+    // Of a row such as "op`, `node`", what is in backticks.
+    let named = rows.flat_map(|modules| modules.split('`').step_by(2));
+    let named: Vec<&str> = named.filter(|name| leading_name(name).is_some()).collect();
+    assert_eq!(named, layers, "the map of ARCHITECTURE.md");
 }
 
 #[test]
