@@ -45,6 +45,7 @@ pub use apply::{Outcome, Rejection};
 mod diff;
 mod inverse;
 mod prediction;
+mod spread;
 
 pub mod edit;
 pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, NodeMut, ObjectMut, TextMut};

@@ -1,4 +1,5 @@
-//! Keeping list positions short: when a client makes a long one, the server spreads its neighbourhood out.
+//! Keeping list positions short: when a client makes a long one, the server [spreads out](crate::spread) the items
+//! around.
 
 use super::{Batch, Server};
 use crate::{Actor, Op};

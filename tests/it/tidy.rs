@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["node"],
     &["document", "change", "limits"],
     &["apply"],
-    &["diff", "inverse"],
+    &["diff", "inverse", "spread"],
     &["prediction"],
     &["edit"],
     &["patch", "history", "cursors"],
