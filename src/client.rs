@@ -72,8 +72,6 @@ pub struct Client {
     pending: Pending,
     history: History,
     cursors: Cursors,
-    /// Nobody wants to be told of changes.
-    silent: bool,
 }
 
 /// The state of the connection.
@@ -166,13 +164,7 @@ impl Client {
     /// off; see [`Document::set_change_reports`]. While there are [cursors](Self::add_cursor), which go by
     /// the changes, they are reported all the same.
     pub fn set_change_reports(&mut self, on: bool) {
-        self.silent = !on;
-        self.set_watched();
-    }
-
-    /// Changes are found out if somebody wants to be told, or cursors have to follow them.
-    fn set_watched(&mut self) {
-        self.document.set_change_reports(!self.silent || !self.cursors.is_empty());
+        self.document.set_change_reports(on);
     }
 
     /// The ops that are not acknowledged yet, in order.
@@ -256,7 +248,9 @@ impl Client {
         let Some(ids) = self.ids.as_mut().filter(|_| self.loaded) else {
             return Err(ClientError::NotLoaded);
         };
-        let (result, changes) = self.document.watch(|document| document.predict(ids, edit));
+        let followed = !self.cursors.is_empty();
+        let (result, changes) =
+            self.document.watch_for(followed, |document| document.predict(ids, edit));
         let Predicted { value, ops, predictions } = result?;
         let now = self.history.tick();
         let inverse = self.pending.adopt(&ops, predictions, Made::Anew, now);
@@ -290,8 +284,9 @@ impl Client {
             history.run(step, session);
             Ok::<_, Infallible>(())
         };
+        let followed = !self.cursors.is_empty();
         let (Ok(Predicted { ops, predictions, .. }), changes) =
-            self.document.watch(|document| document.predict(ids, edit));
+            self.document.watch_for(followed, |document| document.predict(ids, edit));
         let now = self.history.tick();
         let inverse = self.pending.adopt(&ops, predictions, Made::Back, now);
         self.cursors.follow(&changes);
@@ -324,9 +319,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn add_cursor(&mut self, text: &NodeId, index: usize, bias: Bias) -> Option<CursorId> {
-        let cursor = self.cursors.add(&self.document, text, index, bias)?;
-        self.set_watched();
-        Some(cursor)
+        self.cursors.add(&self.document, text, index, bias)
     }
 
     /// The text and the index, in UTF-16 units, of a place that is kept track of. `None` if it was
@@ -338,7 +331,6 @@ impl Client {
     /// Keeps track of a place no longer.
     pub fn remove_cursor(&mut self, cursor: CursorId) {
         self.cursors.remove(cursor);
-        self.set_watched();
     }
 
     /// Whether there is a step to undo.
@@ -450,8 +442,8 @@ impl Client {
         let (mut fresh, _repairs) = Document::from_nodes(nodes)?;
         self.link = Link::Online;
         if self.loaded {
-            let Self { document, pending, history, .. } = self;
-            let ((), changes) = document.watch(|document| {
+            let Self { document, pending, history, cursors, .. } = self;
+            let ((), changes) = document.watch_for(!cursors.is_empty(), |document| {
                 pending.roll_back(document);
                 if history.minds_foreign() {
                     pending.hear_news(document, history, &fresh);
@@ -467,26 +459,32 @@ impl Client {
         }
         self.loaded = true;
         fresh.set_limits(self.document.limits().clone());
+        fresh.set_change_reports(self.document.has_change_reports());
         self.document = fresh;
-        self.set_watched();
         if !later.is_empty() {
             self.update(later);
         }
-        let changes = if self.silent { Changes::default() } else { everything(&self.document) };
+        let changes = if self.document.has_change_reports() {
+            everything(&self.document)
+        } else {
+            Changes::default()
+        };
         Ok(Received { changes: changes.with_origin(Origin::Remote), rejected: Vec::new() })
     }
 
     /// Takes over what the server ordered.
     fn update(&mut self, ops: &[Op]) -> Received {
-        let Self { document, pending, history, .. } = self;
-        let ((), changes) = document.watch(|document| take_in(document, pending, history, ops));
+        let Self { document, pending, history, cursors, .. } = self;
+        let ((), changes) = document.watch_for(!cursors.is_empty(), |document| {
+            take_in(document, pending, history, ops);
+        });
         Received { changes: changes.with_origin(Origin::Remote), rejected: Vec::new() }
     }
 
     /// Drops ops that the server rejected.
     fn reject(&mut self, op_ids: Vec<OpId>, reason: &str) -> Received {
-        let Self { document, pending, history, .. } = self;
-        let (dropped, changes) = document.watch(|document| {
+        let Self { document, pending, history, cursors, .. } = self;
+        let (dropped, changes) = document.watch_for(!cursors.is_empty(), |document| {
             pending.roll_back(document);
             let dropped: Vec<OpId> = op_ids
                 .into_iter()

@@ -90,7 +90,7 @@ pub struct Document {
     tracker: Option<Box<Tracker>>,
     /// For the next time that they are.
     idle_tracker: Option<Box<Tracker>>,
-    /// Nobody wants to be told of changes.
+    /// The host does not want to be told of changes.
     silent: bool,
     /// For the op that comes of a look into a list by index.
     finger: Finger,
@@ -175,7 +175,7 @@ impl Document {
         }
     }
 
-    /// Whether edits and patches report their net changes.
+    /// Whether net changes are reported, as [`set_change_reports`](Self::set_change_reports) has said last.
     pub fn has_change_reports(&self) -> bool {
         !self.silent
     }

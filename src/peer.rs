@@ -84,8 +84,6 @@ pub struct Peer {
     seen: Arc<Version>,
     history: History,
     cursors: Cursors,
-    /// Nobody wants to be told of changes.
-    silent: bool,
 }
 
 /// What came of an edit.
@@ -175,7 +173,6 @@ impl Peer {
             seen: Arc::default(),
             history: History::default(),
             cursors: Cursors::default(),
-            silent: false,
         }
     }
 
@@ -208,13 +205,7 @@ impl Peer {
     /// [`Document::set_change_reports`]. While there are [cursors](Self::add_cursor), which go by the changes, or
     /// steps of undo that change texts, they are reported all the same.
     pub fn set_change_reports(&mut self, on: bool) {
-        self.silent = !on;
-        self.set_watched();
-    }
-
-    /// Changes are found out if somebody wants to be told, or cursors have to follow them.
-    fn set_watched(&mut self) {
-        self.document.set_change_reports(!self.silent || !self.cursors.is_empty());
+        self.document.set_change_reports(on);
     }
 
     /// Makes a batch of edits, all or nothing.
@@ -251,9 +242,9 @@ impl Peer {
         &mut self,
         edit: impl FnOnce(&mut Session<'_>) -> Result<T, E>,
     ) -> Result<Made<T>, E> {
-        let Self { document, ids, log, version, texts, seen, .. } = self;
+        let Self { document, ids, log, version, texts, seen, cursors, .. } = self;
         let actor = ids.actor();
-        let (result, changes) = document.watch(|document| {
+        let (result, changes) = document.watch_for(!cursors.is_empty(), |document| {
             let mut own = 0;
             let Predicted { value, ops, mut predictions } = document.predict(ids, |session| {
                 let value = edit(session)?;
@@ -377,12 +368,10 @@ impl Peer {
         let had = mem::replace(&mut self.version, version);
         self.set_seen();
 
-        // Steps of undo follow what others do to texts, and so have to be told.
-        if self.history.changes_texts() {
-            self.document.set_change_reports(true);
-        }
+        // Steps of undo follow what others do to texts.
+        let followed = !self.cursors.is_empty() || self.history.changes_texts();
         let mut news = BTreeMap::new();
-        let ((), changes) = self.document.watch(|document| {
+        let ((), changes) = self.document.watch_for(followed, |document| {
             let from = take_back(document, &mut self.log, &mut self.texts, first);
             // Both are in order, so this takes one pass.
             self.log.append(&mut new);
@@ -400,7 +389,6 @@ impl Peer {
                 }
             }
         });
-        self.set_watched();
         self.cursors.follow(&changes);
         // What is reported does lead to the text. But letters that gave way to the same ones are not reported.
         for update in &changes {

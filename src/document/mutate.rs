@@ -456,11 +456,23 @@ impl Document {
         self.free.push(ix);
     }
 
-    /// Runs `change` and reports its net effect, if that is wanted.
+    /// Runs `change` and reports its net effect, if the host [wants](Self::set_change_reports) that.
     pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> (T, Changes) {
+        self.watch_for(false, change)
+    }
+
+    /// As [`watch`](Self::watch); but if something goes by what is reported, such as a cursor, that is reported all
+    /// the same.
+    pub(crate) fn watch_for<T>(
+        &mut self,
+        followed: bool,
+        change: impl FnOnce(&mut Self) -> T,
+    ) -> (T, Changes) {
         debug_assert!(self.tracker.is_none(), "changes are watched already");
-        if !self.silent {
+        if followed || !self.silent {
             self.tracker = Some(self.idle_tracker.take().unwrap_or_default());
+        } else {
+            self.idle_tracker = None;
         }
         let watched = Watched(self);
         let result = change(watched.0);

@@ -22,9 +22,7 @@ impl Peer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn add_cursor(&mut self, text: &NodeId, index: usize, bias: Bias) -> Option<CursorId> {
-        let cursor = self.cursors.add(&self.document, text, index, bias)?;
-        self.set_watched();
-        Some(cursor)
+        self.cursors.add(&self.document, text, index, bias)
     }
 
     /// The text and the index, in UTF-16 units, of a place that is kept track of. `None` if it was removed, or the
@@ -36,6 +34,5 @@ impl Peer {
     /// Keeps track of a place no longer.
     pub fn remove_cursor(&mut self, cursor: CursorId) {
         self.cursors.remove(cursor);
-        self.set_watched();
     }
 }

@@ -135,6 +135,7 @@ fn cursors_stay_where_they_are_though_no_changes_are_wanted() {
     other.set_change_reports(false);
     let id = text_id(other.document());
     let cursor = other.add_cursor(&id, 6, Bias::After).unwrap();
+    assert!(!other.document().has_change_reports());
     let mut type_in = |other: &mut Client| {
         one.edit(|root| root.text("t")?.insert(0, "a")).unwrap();
         let news = exchange(&mut server, a, &mut one);
