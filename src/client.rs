@@ -121,6 +121,13 @@ pub struct Received {
     pub rejected: Vec<(OpId, String)>,
 }
 
+impl Received {
+    /// These changes are the server's doing.
+    fn new(changes: Changes, rejected: Vec<(OpId, String)>) -> Self {
+        Self { changes: changes.with_origin(Origin::Remote), rejected }
+    }
+}
+
 /// Why a client could not do as asked. Nothing has changed, except that of a frame with several messages those
 /// before one whose document cannot be loaded have been taken in.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -437,26 +444,15 @@ impl Client {
         }
     }
 
-    /// Takes over the server's document, with the pending ops on top.
+    /// Takes over the server's document.
     fn load(&mut self, nodes: Vec<SerializedNode>, later: &[Op]) -> Result<Received, ClientError> {
-        let (mut fresh, _repairs) = Document::from_nodes(nodes)?;
+        let (fresh, _repairs) = Document::from_nodes(nodes)?;
         self.link = Link::Online;
-        if self.loaded {
-            let Self { document, pending, history, cursors, .. } = self;
-            let ((), changes) = document.watch_for(!cursors.is_empty(), |document| {
-                pending.roll_back(document);
-                if history.minds_foreign() {
-                    pending.hear_news(document, history, &fresh);
-                }
-                pending.reload(document, history, fresh);
-                pending.replay(document);
-                take_in(document, pending, history, later);
-            });
-            return Ok(Received {
-                changes: changes.with_origin(Origin::Remote),
-                rejected: Vec::new(),
-            });
-        }
+        Ok(if self.loaded { self.reload(fresh, later) } else { self.begin_with(fresh, later) })
+    }
+
+    /// Takes over the first document.
+    fn begin_with(&mut self, mut fresh: Document, later: &[Op]) -> Received {
         self.loaded = true;
         fresh.set_limits(self.document.limits().clone());
         fresh.set_change_reports(self.document.has_change_reports());
@@ -469,7 +465,22 @@ impl Client {
         } else {
             Changes::default()
         };
-        Ok(Received { changes: changes.with_origin(Origin::Remote), rejected: Vec::new() })
+        Received::new(changes, Vec::new())
+    }
+
+    /// Takes over the document as it is after a lost connection, with the pending ops on top.
+    fn reload(&mut self, fresh: Document, later: &[Op]) -> Received {
+        let Self { document, pending, history, cursors, .. } = self;
+        let ((), changes) = document.watch_for(!cursors.is_empty(), |document| {
+            pending.roll_back(document);
+            if history.minds_foreign() {
+                pending.hear_news(document, history, &fresh);
+            }
+            pending.reload(document, history, fresh);
+            pending.replay(document);
+            take_in(document, pending, history, later);
+        });
+        Received::new(changes, Vec::new())
     }
 
     /// Takes over what the server ordered.
@@ -478,7 +489,7 @@ impl Client {
         let ((), changes) = document.watch_for(!cursors.is_empty(), |document| {
             take_in(document, pending, history, ops);
         });
-        Received { changes: changes.with_origin(Origin::Remote), rejected: Vec::new() }
+        Received::new(changes, Vec::new())
     }
 
     /// Drops ops that the server rejected.
@@ -494,7 +505,7 @@ impl Client {
             dropped
         });
         let rejected = dropped.into_iter().map(|op_id| (op_id, reason.to_owned())).collect();
-        Received { changes: changes.with_origin(Origin::Remote), rejected }
+        Received::new(changes, rejected)
     }
 
     /// Which shortcuts [`receive`](Self::receive) takes; with all that are right the result is the same.
