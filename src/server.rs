@@ -5,6 +5,7 @@
 //! it came before, and who must hear of it.
 
 mod answered;
+mod batch;
 mod fetch;
 mod positions;
 mod repeat;
@@ -21,12 +22,11 @@ pub use session::{Access, Protocol, SessionOptions};
 use crate::document::NodeIx;
 use crate::log::OpLog;
 use crate::message::{ClientMessage, MessageError, ServerMessage, lone_update};
-use crate::op::{Intent, NodeContent, NodeKind, OpKind, Sender, UpdateText};
+use crate::op::{NodeContent, NodeKind, OpKind, Sender, UpdateText};
 use crate::patch::{PatchError, Patched};
-use crate::position::Position;
-use crate::text::History;
 use crate::{Actor, Document, FileMeta, IdSource, Limits, NodeId, Op, OpId, Outcome};
 use answered::{Answer, Answered};
+use batch::{Batch, Effort};
 use session::Session;
 
 /// How a [`Server`] behaves.
@@ -454,7 +454,7 @@ impl Server {
         I: ExactSizeIterator<Item = Op>,
     {
         let ops = ops.into_iter();
-        let mut batch = Batch { effort: *effort, ..Batch::default() };
+        let mut batch = Batch::of(*effort);
         if let Err(limit) = self.options.limits.check_number(ops.len()) {
             for op in ops {
                 if let Some(op_id) = op.op_id.clone() {
@@ -463,7 +463,7 @@ impl Server {
             }
             return batch.reply();
         }
-        batch.accepted.reserve_exact(ops.len());
+        batch.reserve(ops.len());
         for op in ops {
             self.take(from, op, now, &mut batch);
         }
@@ -475,9 +475,9 @@ impl Server {
     /// Everybody is to hear of an op.
     fn accept(&self, op: Op, batch: &mut Batch) {
         if self.gives_long_position(&op) {
-            batch.long.push(op.id.clone());
+            batch.note_long(op.id.clone());
         }
-        batch.accepted.push(op);
+        batch.accept(op);
     }
 
     /// The list, or other container, whose items an op adds to, moves or takes out.
@@ -502,17 +502,12 @@ impl Server {
         match outcome {
             Outcome::Ignored => {
                 self.answered.insert(op_id.clone(), Answer::Ignored);
-                batch.replies.push(Op::acknowledgement(op_id));
+                batch.acknowledge(op_id);
             }
             Outcome::Rectified { op, fix } => {
                 self.answered.insert(op_id, Answer::Accepted);
-                // It says where the node is by now.
                 let list = self.document.parent_of(&op.id);
-                if fix.is_some() && list.is_some_and(|list| batch.lists.contains_key(&list)) {
-                    batch.say();
-                }
-                batch.replies.push(*op);
-                batch.replies.extend(fix.map(|fix| *fix));
+                batch.rectify(*op, fix.map(|fix| *fix), list.as_ref());
             }
             Outcome::Rejected(rejection) => {
                 // An update that hangs on a version out of reach may come again on another.
@@ -536,7 +531,7 @@ impl Server {
                 self.note_id(&op);
                 self.log.append(from, now, || (op.clone(), received));
                 if let Some(list) = list {
-                    *batch.lists.entry(list).or_default() |= may_vacate(&op);
+                    batch.note_change(list, &op);
                 }
                 self.accept(op, batch);
             }
@@ -559,7 +554,7 @@ impl Server {
                 if matches!(op.kind, OpKind::UpdateText(_))
                     && self.document.kind(&op.id) == Some(NodeKind::Text) =>
             {
-                batch.reply.repaired = true;
+                batch.set_repaired();
                 true
             }
             Some(answer) => {
@@ -593,14 +588,10 @@ impl Server {
     fn reject(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
         let take_back =
             self.options.take_back_rejected && !matches!(op.kind, OpKind::UpdateText(_));
-        if take_back && batch.effort.fixes < MOST_FIXES {
+        if take_back && !batch.effort.is_spent() {
             return batch.repair(self.document.echo_again(op));
         }
-        // One message for neighbours with one reason.
-        match batch.rejected.last_mut() {
-            Some((op_ids, last)) if last == reason => op_ids.push(op_id),
-            _ => batch.rejected.push((vec![op_id], reason.to_owned())),
-        }
+        batch.reject(op_id, reason);
     }
 
     /// Whether the session may send an op with this in it, whoever named it; if not, why. `target` is the
@@ -675,112 +666,6 @@ impl Server {
     }
 }
 
-/// What one message of a client comes to.
-#[derive(Default)]
-struct Batch {
-    /// What is to be said already.
-    reply: Reply,
-    /// Acknowledgements of what changed nothing, and fixes.
-    replies: Vec<Op>,
-    rejected: Vec<(Vec<OpId>, String)>,
-    /// What everybody hears, in order.
-    accepted: Vec<Op>,
-    /// Lists that accepted ops changed, and whether they may have freed a place there.
-    lists: BTreeMap<NodeId, bool>,
-    /// Items that got a long position.
-    long: Vec<NodeId>,
-    effort: Effort,
-}
-
-/// What a frame has taken so far. Both are bounded, since a few bytes could ask for any amount.
-#[derive(Clone, Copy)]
-struct Effort {
-    /// About how many bytes the ops have that lead the sender back to how things are.
-    fixes: usize,
-    /// How many steps are left to carry updates of texts over others.
-    steps: usize,
-}
-
-/// About how many bytes there may be of ops that lead the sender of one frame back to how things
-/// are, before no more are begun. To take one op back may need all that the document holds.
-const MOST_FIXES: usize = 16 << 20;
-
-impl Default for Effort {
-    fn default() -> Self {
-        Self { fixes: 0, steps: History::MOST_STEPS }
-    }
-}
-
-impl Batch {
-    /// The echo of an op that is not carried out now, and what leads back to how things are, after
-    /// what was accepted before.
-    fn repair(&mut self, (echo, fixes): (Op, Vec<Op>)) {
-        if !self.accepted.is_empty() {
-            self.say();
-        }
-        self.replies.push(echo);
-        self.effort.fixes += fixes.iter().map(repeat::size_of_fix).sum::<usize>();
-        self.replies.extend(fixes);
-        self.reply.repaired = true;
-    }
-
-    /// A fix for the sender of `op`.
-    ///
-    /// It goes out ahead of what was accepted before it. Where it moves an item that the sender has
-    /// already, it would come too early: the item would be in the way of those that came to the
-    /// list before, or at a place that is not free yet.
-    fn fix(&mut self, fix: Op, op: &Op, list: Option<&NodeId>) {
-        let changed = list.and_then(|list| self.lists.get(list));
-        let early = match (&fix.kind, &op.kind) {
-            (OpKind::SetParentKey { .. }, OpKind::SetParentKey { .. }) => changed.is_some(),
-            // An item that is new is not there to be moved, unless it was there before.
-            (OpKind::SetParentKey { .. }, _) => changed == Some(&true),
-            // A place next to one that is spelt oddly is itself, and only as long as that is there.
-            (_, OpKind::Create(create)) => {
-                changed.is_some() && !Position::verbatim(create.parent_key.clone()).is_canonical()
-            }
-            _ => false,
-        };
-        if early {
-            self.say();
-        }
-        self.replies.push(fix);
-    }
-
-    /// Replies and fixes come first, then rejections, then what was accepted.
-    fn say(&mut self) {
-        let Reply { sender, others, .. } = &mut self.reply;
-        if !self.replies.is_empty() {
-            let ops = std::mem::take(&mut self.replies);
-            add(sender, ServerMessage::UpdateStorage { ops });
-        }
-        for (op_ids, reason) in self.rejected.drain(..) {
-            sender.push(ServerMessage::RejectOps { op_ids, reason });
-        }
-        if !self.accepted.is_empty() {
-            let accepted = std::mem::take(&mut self.accepted);
-            let ops = accepted.iter().map(Op::for_others).collect();
-            add(others, ServerMessage::UpdateStorage { ops });
-            add(sender, ServerMessage::UpdateStorage { ops: accepted });
-        }
-        self.lists.clear();
-    }
-
-    fn reply(mut self) -> Reply {
-        self.say();
-        self.reply
-    }
-}
-
-/// Appends a message to a list that is nearly always of one: there is no room beside the first.
-fn add(messages: &mut Vec<ServerMessage>, message: ServerMessage) {
-    if messages.is_empty() {
-        *messages = vec![message];
-    } else {
-        messages.push(message);
-    }
-}
-
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server")
@@ -788,13 +673,5 @@ impl std::fmt::Debug for Server {
             .field("sessions", &self.sessions)
             .field("next_actor", &self.next_actor)
             .finish_non_exhaustive()
-    }
-}
-
-/// Whether an op may free a place in a list for others to take.
-fn may_vacate(op: &Op) -> bool {
-    match &op.kind {
-        OpKind::Create(create) => create.intent == Intent::Set,
-        _ => true,
     }
 }

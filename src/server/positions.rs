@@ -1,19 +1,20 @@
 //! Keeping list positions short: when a client makes a long one, the server [spreads out](crate::spread) the items
 //! around.
 
-use super::{Batch, Server};
+use super::Server;
+use super::batch::Batch;
 use crate::{Actor, Op};
 
 impl Server {
     /// Spreads out the neighbourhoods of the items that `batch` gave long positions.
     pub(super) fn keep_positions_short(&mut self, batch: &mut Batch, from: Actor, now: u64) {
-        for id in std::mem::take(&mut batch.long) {
+        for id in batch.take_long() {
             // It may be short by now, or gone.
             for op in self.document.spread_around(&id, self.options.longest_position) {
                 let outcome = self.document.apply(&op);
                 debug_assert!(outcome.is_accepted(), "the places are free");
                 self.log.append(from, now, || (op.clone(), None));
-                batch.accepted.push(op);
+                batch.accept(op);
             }
         }
     }

@@ -3,9 +3,10 @@
 //! It is not applied again. An op that had been accepted is echoed, and after it come ops that
 //! take a replica which carries the echo out back to how things are now.
 
+use super::Server;
 use super::answered::Answer;
+use super::batch::Batch;
 use super::fetch::{size_of_content, size_of_fields};
-use super::{Batch, MOST_FIXES, Server};
 use crate::Op;
 use crate::document::NodeIx;
 use crate::op::{Create, Intent, NodeKind, OpKind};
@@ -15,12 +16,12 @@ impl Server {
     /// Answers `op` as before.
     pub(super) fn answer_again(&self, op: &Op, op_id: OpId, answer: Answer, batch: &mut Batch) {
         match answer {
-            Answer::Ignored => batch.replies.push(Op::acknowledgement(op_id)),
+            Answer::Ignored => batch.acknowledge(op_id),
             Answer::Rejected => {
                 self.reject(op, op_id, "the operation was rejected before", batch);
             }
             // A sender that takes it back has the document as it was told, with the op in it.
-            Answer::Accepted if batch.effort.fixes >= MOST_FIXES => {
+            Answer::Accepted if batch.effort.is_spent() => {
                 self.reject(op, op_id, "the operation was accepted before", batch);
             }
             Answer::Accepted => batch.repair(self.document.echo_again(op)),
