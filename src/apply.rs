@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::document::NodeIx;
 use crate::json::JsonObject;
 use crate::op::{ContentError, NodeKind, Op, OpKind, check_fields};
-use crate::text::{History, UpdateError};
+use crate::text::{Budget, UpdateError};
 use crate::{Document, SmallStr};
 
 /// What became of an op that was applied.
@@ -93,7 +93,7 @@ impl Document {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn apply(&mut self, op: &Op) -> Outcome {
-        self.apply_to(self.target(op), op)
+        self.apply_to(self.target(op), op, &mut Budget::default())
     }
 
     /// The node that an op acts on: its own, but of one that creates a node the parent.
@@ -104,18 +104,13 @@ impl Document {
         }
     }
 
-    /// As [`apply`](Self::apply), given the op's [`target`](Self::target).
-    pub(crate) fn apply_to(&mut self, target: Option<NodeIx>, op: &Op) -> Outcome {
-        self.apply_within(target, op, &mut History::MOST_STEPS.clone())
-    }
-
-    /// As [`apply_to`](Self::apply_to), if to carry the update of a text over others takes no more than so many
-    /// steps, which are deducted.
-    pub(crate) fn apply_within(
+    /// As [`apply`](Self::apply), given the op's [`target`](Self::target) and what it may take to carry the update of a
+    /// text over others.
+    pub(crate) fn apply_to(
         &mut self,
         target: Option<NodeIx>,
         op: &Op,
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Outcome {
         debug_assert_eq!(target, self.target(op));
         let outcome = match (&op.kind, target) {
@@ -125,7 +120,7 @@ impl Document {
                 self.apply_set_parent_key(op, node, parent_key)
             }
             (OpKind::UpdateText(update), Some(node)) => {
-                self.apply_update_text(op, node, update, steps)
+                self.apply_update_text(op, node, update, budget)
             }
             (OpKind::UpdateObject { data }, Some(node))
                 if self.kind_at(node) == NodeKind::Object =>

@@ -27,6 +27,7 @@ use crate::json::error::push_key;
 use crate::op::{NodeKind, OpKind};
 use crate::patch::pointer::{Pointer, index_of, prefix};
 use crate::prediction::Prediction;
+use crate::text::Budget;
 use crate::{Actor, Changes, Document, LimitError, NodeId, Op, OpId, Outcome, Rejection, SmallStr};
 
 /// Names for new nodes and ops: `"<actor>:<clock>"`, each given out once.
@@ -373,7 +374,7 @@ impl Session<'_> {
         if let Some(predictions) = &mut self.trail.predictions {
             predictions.push(Prediction::of(self.document, &op));
         }
-        let outcome = self.document.apply_to(target, &op);
+        let outcome = self.document.apply_to(target, &op, &mut Budget::default());
         if let Some(predictions) = &mut self.trail.predictions {
             let last = predictions.last_mut();
             if !last.is_some_and(|last| last.came_true(self.document, &outcome)) {

@@ -578,9 +578,9 @@ impl Server {
         }
         Some(match &op.kind {
             OpKind::UpdateText(update) if comes_again => {
-                self.document.apply_text_again(op, op_id, update, &mut batch.effort.steps)
+                self.document.apply_text_again(op, op_id, update, &mut batch.effort.budget)
             }
-            _ => self.document.apply_within(target, op, &mut batch.effort.steps),
+            _ => self.document.apply_to(target, op, &mut batch.effort.budget),
         })
     }
 

@@ -4,6 +4,7 @@
 //! documents, clients or servers: a [`Text`] is content, operations are values.
 
 mod anchor;
+mod budget;
 mod buffer;
 mod compose;
 mod difference;
@@ -20,6 +21,7 @@ mod transform;
 mod units;
 
 pub use anchor::{Anchor, Bias, transform_index};
+pub(crate) use budget::Budget;
 pub(crate) use buffer::{Splice, Splices};
 pub use buffer::{Text, TextUndo};
 pub(crate) use compose::compose_onto;

@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::document::{NodeIx, TextNode};
 use crate::op::{Op, OpKind, UpdateText};
-use crate::text;
+use crate::text::{self, Budget};
 use crate::{Document, OpId};
 
 impl Document {
@@ -12,9 +12,9 @@ impl Document {
         op: &Op,
         node: NodeIx,
         update: &UpdateText,
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Outcome {
-        self.take_update(op, node, update, |text| text.update(op.op_id.as_ref(), update, steps))
+        self.take_update(op, node, update, |text| text.update(op.op_id.as_ref(), update, budget))
     }
 
     /// Applies an op that an authority has accepted, as a replica hears of it.
@@ -29,16 +29,16 @@ impl Document {
     }
 
     /// Applies a text update that may have been accepted before: only what is new in it, so that
-    /// nothing is lost and nothing doubled. In so many steps, as [`apply_within`](Self::apply_within).
+    /// nothing is lost and nothing doubled. For the budget see [`apply_to`](Self::apply_to).
     pub(crate) fn apply_text_again(
         &mut self,
         op: &Op,
         op_id: &OpId,
         update: &UpdateText,
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Outcome {
         let Some(node) = self.find(&op.id) else { return Outcome::Ignored };
-        self.take_update(op, node, update, |text| text.update_again(op_id, update, steps))
+        self.take_update(op, node, update, |text| text.update_again(op_id, update, budget))
     }
 
     /// Applies a text update as an authority applied it earlier, and remembers what was received.

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::OpId;
 use crate::op::UpdateText;
 use crate::text::{
-    History, Incarnation, LAST_VERSION, Outcome, Revert, Segment, Splices, Text, UpdateError,
+    Budget, History, Incarnation, LAST_VERSION, Outcome, Revert, Segment, Splices, Text,
+    UpdateError,
 };
 
 /// The body of a text node.
@@ -66,7 +67,7 @@ impl TextNode {
         &mut self,
         op_id: Option<&OpId>,
         update: &UpdateText,
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Outcome {
         let Self { text, version, history } = self;
         // An authority names the version of what it orders, also of an update that was left with
@@ -84,14 +85,14 @@ impl TextNode {
                 undo,
             ));
         }
-        history.receive_within(text, version, op_id, update.base_version, &update.ops, steps)
+        history.receive_within(text, version, op_id, update.base_version, &update.ops, budget)
     }
 
     /// Takes an update that an authority has ordered, also one of which nothing is left: there is a
     /// new version of the same text.
     pub(crate) fn hear(&mut self, update: &UpdateText) -> Outcome {
         if !update.ops.is_empty() || update.version <= Some(update.base_version) {
-            return self.update(None, update, &mut History::MOST_STEPS.clone());
+            return self.update(None, update, &mut Budget::default());
         }
         if self.version >= LAST_VERSION {
             return Outcome::Rejected(UpdateError::NoVersionLeft);
@@ -126,7 +127,7 @@ impl TextNode {
         &mut self,
         op_id: &OpId,
         update: &UpdateText,
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Outcome {
         let Self { text, version, history } = self;
         if history.of_op(op_id).is_none() {
@@ -137,7 +138,7 @@ impl TextNode {
                 ops: [].into(),
             };
         }
-        history.rectify_within(text, version, op_id, update.base_version, &update.ops, steps)
+        history.rectify_within(text, version, op_id, update.base_version, &update.ops, budget)
     }
 
     pub(crate) fn take_back(&mut self, revert: Revert) -> Splices {

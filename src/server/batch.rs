@@ -7,7 +7,7 @@ use super::repeat::size_of_fix;
 use crate::message::ServerMessage;
 use crate::op::{Intent, OpKind};
 use crate::position::Position;
-use crate::text::History;
+use crate::text::Budget;
 use crate::{NodeId, Op, OpId};
 
 /// What one message of a client comes to.
@@ -28,23 +28,17 @@ pub(super) struct Batch {
 }
 
 /// What a frame has taken so far. Both are bounded, since a few bytes could ask for any amount.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Effort {
     /// About how many bytes the ops have that lead the sender back to how things are.
     fixes: usize,
-    /// How many steps are left to carry updates of texts over others.
-    pub(super) steps: usize,
+    /// What is left to carry updates of texts over others.
+    pub(super) budget: Budget,
 }
 
 /// About how many bytes there may be of ops that lead the sender of one frame back to how things
 /// are, before no more are begun. To take one op back may need all that the document holds.
 const MOST_FIXES: usize = 16 << 20;
-
-impl Default for Effort {
-    fn default() -> Self {
-        Self { fixes: 0, steps: History::MOST_STEPS }
-    }
-}
 
 impl Effort {
     /// Whether the sender is not to be led back from any more ops.

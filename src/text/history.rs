@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::buffer::{Splices, Text, TextUndo};
 use super::op::TextOp;
 use super::op_index::OpIndex;
@@ -223,11 +224,6 @@ impl History {
     /// How many updates are kept unless said otherwise.
     pub const DEFAULT_LIMIT: usize = 1000;
 
-    /// How many times one operation is carried over another for an update, at most. That takes the
-    /// part of a second, and is a thousand times what the longest absences need. Without a bound two
-    /// messages of a few megabytes would keep a server busy for an hour.
-    pub(crate) const MOST_STEPS: usize = 1 << 24;
-
     /// An empty history that keeps the latest `limit` updates.
     pub fn with_limit(limit: usize) -> Self {
         Self { limit, kept: None }
@@ -291,11 +287,10 @@ impl History {
         base_version: u64,
         ops: &[TextOp],
     ) -> Outcome {
-        let mut steps = Self::MOST_STEPS;
-        self.receive_within(text, version, op_id, base_version, ops, &mut steps)
+        self.receive_within(text, version, op_id, base_version, ops, &mut Budget::default())
     }
 
-    /// As [`receive`](Self::receive), in at most so many steps, those taken being deducted.
+    /// As [`receive`](Self::receive), within a budget.
     pub(crate) fn receive_within(
         &mut self,
         text: &mut Text,
@@ -303,7 +298,7 @@ impl History {
         op_id: Option<&OpId>,
         base_version: u64,
         ops: &[TextOp],
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Outcome {
         if let Some(known) = op_id.and_then(|op_id| self.of_op(op_id)) {
             return Outcome::Rectified {
@@ -326,10 +321,10 @@ impl History {
                 Err(error) => return Outcome::Rejected(error),
             };
             let over = since.flat_map(|entry| entry.ops.iter());
-            let Some(ops) = transform_within(ops, over, Order::After, steps) else {
-                return Outcome::Rejected(UpdateError::TooOld);
-            };
-            text.apply_normalized(&ops)
+            match transform_within(ops, over, Order::After, budget) {
+                Ok(ops) => text.apply_normalized(&ops),
+                Err(error) => return Outcome::Rejected(error),
+            }
         };
         Outcome::Accepted(self.record(version, op_id, base_version, ops, applied, undo))
     }

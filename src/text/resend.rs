@@ -11,6 +11,7 @@
 //! latter. This holds however often acknowledgements were lost, even where the client took a
 //! snapshot for a text without its own edits, applied them on top and so shows them twice.
 
+use super::budget::Budget;
 use super::buffer::Text;
 use super::history::{Entry, History, LAST_VERSION, Outcome, UpdateError};
 use super::op::TextOp;
@@ -63,11 +64,10 @@ impl History {
         base_version: u64,
         ops: &[TextOp],
     ) -> Outcome {
-        let mut steps = Self::MOST_STEPS;
-        self.rectify_within(text, version, op_id, base_version, ops, &mut steps)
+        self.rectify_within(text, version, op_id, base_version, ops, &mut Budget::default())
     }
 
-    /// As [`rectify_resent`](Self::rectify_resent), in at most so many steps, those taken being deducted.
+    /// As [`rectify_resent`](Self::rectify_resent), within a budget.
     pub(crate) fn rectify_within(
         &mut self,
         text: &mut Text,
@@ -75,10 +75,10 @@ impl History {
         op_id: &OpId,
         base_version: u64,
         ops: &[TextOp],
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Outcome {
         let Some(latest) = self.of_op(op_id) else {
-            return self.receive_within(text, version, Some(op_id), base_version, ops, steps);
+            return self.receive_within(text, version, Some(op_id), base_version, ops, budget);
         };
         let nothing =
             Outcome::Rectified { base_version: *version, version: *version, ops: [].into() };
@@ -88,13 +88,13 @@ impl History {
         if late || base_version > *version {
             return nothing;
         }
-        let known = match self.recognize(latest, base_version, ops, steps) {
+        let known = match self.recognize(latest, base_version, ops, budget) {
             Ok(Some(known)) => known,
             // Too much of the history is gone, or the author changed what it had sent before.
             Ok(None) => return nothing,
             Err(error) => return Outcome::Rejected(error),
         };
-        let new = match self.translate(latest, text.len_utf16(), &known, ops, steps) {
+        let new = match self.translate(latest, text.len_utf16(), &known, ops, budget) {
             Ok(new) => new,
             Err(error) => return Outcome::Rejected(error),
         };
@@ -117,14 +117,14 @@ impl History {
         latest: &Entry,
         base_version: u64,
         ops: &[TextOp],
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Result<Option<Known>, UpdateError> {
         let mut longest: Option<Known> = None;
         for sent in self.same_op(latest).flat_map(Entry::sent) {
             let mut best: Option<Known> = None;
             let mut head = sent.ops.to_vec();
             for at in sent.base_version.. {
-                spend(steps, head.len() / SCANNED_AT_ONCE)?;
+                budget.spend(head.len() / SCANNED_AT_ONCE)?;
                 // What comes late may be less than is known.
                 let all = at == base_version && head.starts_with(ops);
                 let some = ops.starts_with(&head).then_some(head.len());
@@ -144,8 +144,7 @@ impl History {
                     }
                 }
                 let Some(entry) = self.at(at).filter(|_| at < sent.until) else { break };
-                head = transform_within(&head, entry.ops().iter(), Order::After, steps)
-                    .ok_or(UpdateError::TooOld)?;
+                head = transform_within(&head, entry.ops().iter(), Order::After, budget)?;
             }
             // Messages of a connection that was lost may come late, after what builds on them.
             let head = |known: &Option<Known>| known.as_ref().map_or(0, |known| known.head + 1);
@@ -169,7 +168,7 @@ impl History {
         length: usize,
         known: &Known,
         ops: &[TextOp],
-        steps: &mut usize,
+        budget: &mut Budget,
     ) -> Result<Vec<TextOp>, UpdateError> {
         let (head, rest) = ops.split_at_checked(known.head).unwrap_or((ops, &[]));
         let known = known.version;
@@ -184,7 +183,7 @@ impl History {
         let mut client = real.clone();
         let mut others = 1 + inserts(head) + inserts(rest);
         for entry in since() {
-            spend(steps, real.cost(entry.ops()))?;
+            budget.spend(real.cost(entry.ops()))?;
             if entry.op_id() == latest.op_id() {
                 // The part that was new then stands at the end of what was received.
                 let before = inserts(entry.received_ops()).saturating_sub(inserts(entry.ops()));
@@ -197,16 +196,16 @@ impl History {
                 client = real.clone();
             }
         }
-        spend(steps, client.cost(head))?;
+        budget.spend(client.cost(head))?;
         client.apply(head, 1);
         let mut own = 1 + inserts(head);
         let mut new = Vec::new();
         for op in rest {
             let range = client.clip(op);
-            spend(steps, real.cost(std::slice::from_ref(op)))?;
+            budget.spend(real.cost(std::slice::from_ref(op)))?;
             match op {
                 TextOp::Insert { text, attributes, .. } => {
-                    let at = real.after(&client, range.0, steps)?;
+                    let at = real.after(&client, range.0, budget)?;
                     let units = utf16_len(text);
                     client.insert(range.0, Piece { source: own, offset: 0, units });
                     real.insert(at, Piece { source: own, offset: 0, units });
@@ -216,7 +215,7 @@ impl History {
                 }
                 TextOp::Delete { .. } => {
                     let gone = client.remove(range.0, range.1);
-                    spend(steps, gone.len().saturating_mul(client.scan() + real.scan()))?;
+                    budget.spend(gone.len().saturating_mul(client.scan() + real.scan()))?;
                     // What the client shows twice is gone when its second copy is.
                     let gone: Vec<Piece> =
                         gone.into_iter().flat_map(|piece| client.without(piece)).collect();
@@ -228,7 +227,7 @@ impl History {
                 }
                 TextOp::Format { attributes, .. } => {
                     let there = client.slice(range.0, range.1);
-                    spend(steps, there.len().saturating_mul(real.scan()))?;
+                    budget.spend(there.len().saturating_mul(real.scan()))?;
                     for (start, end) in real.find(&there) {
                         let (index, length) = (signed(start), signed(end - start));
                         let attributes = attributes.clone();
@@ -244,12 +243,6 @@ impl History {
 /// How many operations or pieces are looked at in the time that it takes to carry one operation over
 /// another.
 const SCANNED_AT_ONCE: usize = 16;
-
-/// Deducts steps from those that are left; there may be none left.
-fn spend(steps: &mut usize, number: usize) -> Result<(), UpdateError> {
-    *steps = steps.checked_sub(number).ok_or(UpdateError::TooOld)?;
-    Ok(())
-}
 
 /// Transforming and fitting drop no insert and keep their order, so they can be told by number.
 fn inserts(ops: &[TextOp]) -> usize {
@@ -345,10 +338,10 @@ impl Sketch {
 
     /// Where in this text to insert what was inserted at `at` in the other one: right behind the
     /// nearest character before it that both have.
-    fn after(&self, other: &Self, at: usize, steps: &mut usize) -> Result<usize, UpdateError> {
-        spend(steps, other.scan())?;
+    fn after(&self, other: &Self, at: usize, budget: &mut Budget) -> Result<usize, UpdateError> {
+        budget.spend(other.scan())?;
         for piece in other.slice(0, at).iter().rev() {
-            spend(steps, self.scan())?;
+            budget.spend(self.scan())?;
             if let Some((_, end)) = self.find(&[*piece]).pop() {
                 return Ok(end);
             }

@@ -14,6 +14,8 @@
 
 use smallvec::SmallVec;
 
+use super::budget::Budget;
+use super::history::UpdateError;
 use super::op::TextOp;
 use super::segment::Attributes;
 use super::units::signed_len;
@@ -60,7 +62,7 @@ impl Order {
 #[must_use]
 pub fn transform(a: &[TextOp], b: &[TextOp], order: Order) -> (Vec<TextOp>, Vec<TextOp>) {
     let items = |ops: &[TextOp]| ops.iter().cloned().map(Item::new).collect();
-    let (a, b) = grid(items(a), items(b), order, &mut usize::MAX.clone()).unwrap_or_default();
+    let (a, b) = grid(items(a), items(b), order, &mut Budget::unlimited()).unwrap_or_default();
     let ops = |items: Vec<Item>| items.into_iter().map(|item| item.op).collect();
     (ops(a), ops(b))
 }
@@ -73,38 +75,37 @@ pub fn transform_over<'a>(
     b: impl IntoIterator<Item = &'a TextOp>,
     order: Order,
 ) -> Vec<TextOp> {
-    transform_within(a, b, order, &mut usize::MAX.clone()).unwrap_or_default()
+    transform_within(a, b, order, &mut Budget::unlimited()).unwrap_or_default()
 }
 
-/// As [`transform_over`], in at most so many steps, those taken being deducted. `None` if they do not
-/// suffice.
+/// As [`transform_over`], within a budget.
 pub(crate) fn transform_within<'a>(
     a: &[TextOp],
     b: impl IntoIterator<Item = &'a TextOp>,
     order: Order,
-    steps: &mut usize,
-) -> Option<Vec<TextOp>> {
+    budget: &mut Budget,
+) -> Result<Vec<TextOp>, UpdateError> {
     let mut out = Vec::with_capacity(a.len());
     let mut row = b.into_iter();
     if let [single] = a {
         // Nothing follows that would need `b` carried over this operation, unless it splits.
         let mut item = Item::new(single.clone());
         while let Some(over) = row.next() {
-            *steps = steps.checked_sub(1)?;
+            budget.spend(1)?;
             if let Some(pieces) = item.carry(&Footprint::of(over), order) {
                 let rest = row.cloned().map(Item::new).collect();
-                let (pieces, _) = grid(pieces, rest, order, steps)?;
+                let (pieces, _) = grid(pieces, rest, order, budget)?;
                 out.extend(pieces.into_iter().map(|item| item.op));
-                return Some(out);
+                return Ok(out);
             }
         }
         out.push(item.op);
     } else if !a.is_empty() {
         let items = a.iter().cloned().map(Item::new).collect();
-        let (items, _) = grid(items, row.cloned().map(Item::new).collect(), order, steps)?;
+        let (items, _) = grid(items, row.cloned().map(Item::new).collect(), order, budget)?;
         out.extend(items.into_iter().map(|item| item.op));
     }
-    Some(out)
+    Ok(out)
 }
 
 /// Expresses one operation over one concurrent operation; the result is up to three operations.
@@ -277,20 +278,20 @@ fn cut_format(
 }
 
 /// Carries two lists over each other, row by row: each operation of `a` over all of `b`, which is
-/// thereby carried over that operation. `None` if that takes more than so many steps.
+/// thereby carried over that operation.
 fn grid(
     a: Vec<Item>,
     b: Vec<Item>,
     order: Order,
-    steps: &mut usize,
-) -> Option<(Vec<Item>, Vec<Item>)> {
+    budget: &mut Budget,
+) -> Result<(Vec<Item>, Vec<Item>), UpdateError> {
     let mut done = Vec::with_capacity(a.len());
     let mut row = b;
     let mut next_row = Vec::with_capacity(row.len());
     for item in a {
         let mut pieces: SmallVec<[Item; 1]> = SmallVec::from_buf([item]);
         for mut over in row.drain(..) {
-            *steps = steps.checked_sub(1)?;
+            budget.spend(1)?;
             match pieces.as_mut_slice() {
                 [] => next_row.push(over),
                 [single] => {
@@ -309,7 +310,7 @@ fn grid(
                     // of their operation's kind. So either `over` stays in one piece here, or
                     // each of these does, and the call does not come to this point again.
                     let taken = std::mem::take(&mut pieces).into_vec();
-                    let (p, o) = grid(taken, vec![over], order, steps)?;
+                    let (p, o) = grid(taken, vec![over], order, budget)?;
                     pieces = p.into();
                     next_row.extend(o);
                 }
@@ -318,5 +319,5 @@ fn grid(
         done.extend(pieces);
         std::mem::swap(&mut row, &mut next_row);
     }
-    Some((done, row))
+    Ok((done, row))
 }
