@@ -542,10 +542,10 @@ impl Client {
 /// Takes in what the server ordered, and tells `history` what of it others wrote.
 fn take_in(document: &mut Document, pending: &mut Pending, history: &mut History, ops: &[Op]) {
     let minded = history.minds_foreign();
-    let moves = minded.then(|| Moves::heard_with(ops, document, pending, history));
+    let moves = minded.then(|| Moves::before_message(ops, document, pending, history));
     pending.receive(document, history, ops);
     if let Some(moves) = moves {
-        moves.heard(document, history);
+        moves.after_message(document, history);
     }
 }
 

@@ -311,7 +311,7 @@ impl History {
     /// Takes a step: makes the edit that takes back what it is of.
     pub(crate) fn run(&self, step: &Step, session: &mut Session<'_>) {
         let mut left_out = BTreeSet::new();
-        for (InverseOp { op, anchor, .. }, made_at) in step.ops() {
+        for (InverseOp { op, neighbours, .. }, made_at) in step.ops() {
             let mut op = Cow::Borrowed(op);
             if let OpKind::Create(create) = &op.kind {
                 // What lies in a node that does not come back, because it is there, does not come back either: it
@@ -331,7 +331,7 @@ impl History {
                 None => Some(op.into_owned()),
             };
             if let Some(op) = permitted {
-                session.apply_inverse(op, anchor.as_ref());
+                session.apply_inverse(op, neighbours.as_ref());
             }
         }
     }

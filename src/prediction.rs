@@ -4,16 +4,16 @@
 //! is applied under a savepoint of its own, and what it will take to take it back, or to tell that another op does
 //! not meet it, is noted at that moment.
 
-pub(crate) mod anchor;
 mod footprint;
+pub(crate) mod neighbours;
 
 use std::collections::BTreeSet;
 use std::mem;
 
 use smallvec::SmallVec;
 
-pub(crate) use self::anchor::Anchor;
 pub(crate) use self::footprint::{Footprint, Touches};
+pub(crate) use self::neighbours::Neighbours;
 use crate::document::Savepoint;
 use crate::op::OpKind;
 use crate::{Document, Op, OpId, Outcome};
@@ -28,15 +28,15 @@ pub(crate) struct InverseOp {
     /// What it takes back.
     pub(crate) of: Option<OpId>,
     pub(crate) op: Op,
-    pub(crate) anchor: Option<Anchor>,
+    pub(crate) neighbours: Option<Neighbours>,
 }
 
 /// What takes `op` back, were it applied now.
 pub(crate) fn inverse_of(document: &Document, op: &Op) -> Inverse {
     let ops = document.inverse_of(op).into_iter();
     ops.map(|inverse| {
-        let anchor = Anchor::of(document, &inverse);
-        InverseOp { of: op.op_id.clone(), op: inverse, anchor }
+        let neighbours = Neighbours::of(document, &inverse);
+        InverseOp { of: op.op_id.clone(), op: inverse, neighbours }
     })
     .collect()
 }
@@ -47,7 +47,7 @@ pub(crate) struct Prediction {
     pub(crate) savepoint: Savepoint,
     pub(crate) touches: Touches,
     pub(crate) inverse: Inverse,
-    pub(crate) anchor: Option<Anchor>,
+    pub(crate) neighbours: Option<Neighbours>,
     /// The op as the server is expected to echo it, if that is not as it is.
     pub(crate) corrected: Option<Box<Op>>,
 }
@@ -56,10 +56,10 @@ impl Prediction {
     /// Before `op` is applied: opens its savepoint and notes what will be needed to take it back.
     pub(crate) fn of(document: &mut Document, op: &Op) -> Self {
         let inverse = inverse_of(document, op);
-        let anchor = Anchor::of(document, op);
-        let touches = document.touches(op, anchor.as_ref());
+        let neighbours = Neighbours::of(document, op);
+        let touches = document.touches(op, neighbours.as_ref());
         let savepoint = document.savepoint();
-        Self { savepoint, touches, inverse, anchor, corrected: None }
+        Self { savepoint, touches, inverse, neighbours, corrected: None }
     }
 
     /// After it was applied: whether it had an effect. If not there is nothing to take back.

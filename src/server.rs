@@ -27,7 +27,7 @@ use crate::patch::{PatchError, Patched};
 use crate::{Actor, Document, FileMeta, IdSource, Limits, NodeId, Op, OpId, Outcome};
 use answered::{Answer, Answered};
 use batch::{Batch, Effort};
-use session::Session;
+use session::Seat;
 
 /// How a [`Server`] behaves.
 ///
@@ -167,7 +167,7 @@ type Uploads = Box<dyn FnMut(&FileMeta) -> Result<u64, String> + Send>;
 /// [`replace`](Self::replace). *Read* [`document`](Self::document) and [`log`](Self::log).
 pub struct Server {
     document: Document,
-    sessions: BTreeMap<Actor, Session>,
+    sessions: BTreeMap<Actor, Seat>,
     next_actor: u32,
     /// For patches and the like, once there has been one.
     own: Option<IdSource>,
@@ -352,7 +352,7 @@ impl Server {
     /// If four billion sessions have been opened before.
     pub fn connect(&mut self, options: SessionOptions) -> Result<Actor, ServerError> {
         let actor = self.new_actor()?;
-        self.sessions.insert(actor, Session::new(options));
+        self.sessions.insert(actor, Seat::new(options));
         Ok(actor)
     }
 
@@ -434,7 +434,7 @@ impl Server {
     ) -> Reply {
         match message {
             ClientMessage::FetchStorage => {
-                let protocol = self.sessions.get(&from).map(Session::protocol).unwrap_or_default();
+                let protocol = self.sessions.get(&from).map(Seat::protocol).unwrap_or_default();
                 Reply { sender: self.fetch(protocol), ..Reply::default() }
             }
             ClientMessage::UpdateStorage { ops } => self.update(from, ops, now, effort),

@@ -11,7 +11,7 @@ use crate::{Document, NodeId, Op};
 /// stay where they are.
 pub(super) struct Moves {
     /// Each with the neighbours that the item had.
-    items: Vec<(NodeId, Neighbours)>,
+    items: Vec<(NodeId, Sides)>,
     /// Items that come or go with the message: they are nobody's neighbours, or those beside them would count as moved.
     passing: BTreeSet<NodeId>,
     /// The places that pending ops write, and when the first of those was made.
@@ -21,7 +21,7 @@ pub(super) struct Moves {
 impl Moves {
     /// Before a message is taken in: tells `history` what others write with it. What is overwritten by own ops that
     /// are pending was written before those.
-    pub(super) fn heard_with(
+    pub(super) fn before_message(
         ops: &[Op],
         document: &mut Document,
         pending: &mut Pending,
@@ -33,8 +33,7 @@ impl Moves {
         let passing: BTreeSet<NodeId> = ops.iter().flat_map(passing).cloned().collect();
         let is_passing = |id: &NodeId| passing.contains(id);
         let moved = theirs.iter().copied().filter(|op| is_move(op) && !is_passing(&op.id));
-        let items =
-            moved.map(|op| (op.id.clone(), neighbours(document, &op.id, is_passing))).collect();
+        let items = moved.map(|op| (op.id.clone(), sides(document, &op.id, is_passing))).collect();
         // With an answer come ops that repair the prediction; what they say is foreign only if it is news.
         let repaired = ops.iter().any(|op| pending.is_own(op));
         let is_apart = !repaired && !theirs.iter().any(|op| pending.meets(document, op));
@@ -55,12 +54,11 @@ impl Moves {
     }
 
     /// After it was taken in: tells `history` of the items that have gone elsewhere.
-    pub(super) fn heard(self, document: &Document, history: &mut History) {
+    pub(super) fn after_message(self, document: &Document, history: &mut History) {
         let Self { items, passing, own } = self;
         let is_passing = |id: &NodeId| passing.contains(id);
-        let moved = items
-            .into_iter()
-            .filter(|(id, before)| neighbours(document, id, is_passing) != *before);
+        let moved =
+            items.into_iter().filter(|(id, before)| sides(document, id, is_passing) != *before);
         history.written_by_others(moved.map(|(id, _)| Place::Item(id)), &own);
     }
 }
@@ -76,14 +74,14 @@ fn passing(op: &Op) -> impl Iterator<Item = &NodeId> {
 }
 
 /// The items before and behind one.
-pub(super) type Neighbours = (Option<NodeId>, Option<NodeId>);
+pub(super) type Sides = (Option<NodeId>, Option<NodeId>);
 
 /// Between which items of its list one is, others being passed over.
-pub(super) fn neighbours(
+pub(super) fn sides(
     document: &Document,
     id: &NodeId,
     is_passed_over: impl Fn(&NodeId) -> bool,
-) -> Neighbours {
+) -> Sides {
     let Some(item) = document.find(id) else { return (None, None) };
     let (list, key) = document.link(item);
     let rank = document.rank_in(list, key);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::foreign::neighbours;
+use super::foreign::sides;
 use super::text::is_same;
 use crate::history::{Place, places};
 use crate::json::JsonObject;
@@ -74,8 +74,8 @@ impl News {
 /// Whether an op moves an item that stays between those between which it was: the server has spread them out.
 fn stays(document: &Document, fresh: &Document, op: &Op) -> bool {
     matches!(op.kind, OpKind::SetParentKey { .. })
-        && neighbours(document, &op.id, |id| !fresh.contains(id))
-            == neighbours(fresh, &op.id, |id| !document.contains(id))
+        && sides(document, &op.id, |id| !fresh.contains(id))
+            == sides(fresh, &op.id, |id| !document.contains(id))
 }
 
 /// An op as facts of one place each: every key that it sets, and what a node that it creates holds.

@@ -16,7 +16,7 @@ use super::text::{applied, expected, is_update_of};
 use crate::document::{Savepoint, TextNode};
 use crate::history::{History, Place, places};
 use crate::op::{Intent, OpKind, UpdateText};
-use crate::prediction::{Anchor, Footprint, Inverse, Prediction, Touches, take_inverse};
+use crate::prediction::{Footprint, Inverse, Neighbours, Prediction, Touches, take_inverse};
 use crate::text::{Order, TextOp, compose_onto, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
 pub(super) use saved::SavedPending;
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 /// A pending op.
 #[derive(Debug)]
-struct Entry {
+struct PendingOp {
     /// The op as it is best expressed on top of the ops before it.
     op: Op,
     /// The version that a text update was based on when it was sent.
@@ -33,7 +33,7 @@ struct Entry {
     own_name: Option<OpId>,
     savepoint: Savepoint,
     touches: Touches,
-    anchor: Option<Anchor>,
+    neighbours: Option<Neighbours>,
     corrected: Option<Box<Op>>,
     accepted: bool,
     delivery: Delivery,
@@ -101,7 +101,7 @@ impl Shortcuts {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     /// Each by itself, since they are large and the map moves its entries when one goes.
-    entries: BTreeMap<u64, Box<Entry>>,
+    entries: BTreeMap<u64, Box<PendingOp>>,
     by_id: BTreeMap<OpId, u64>,
     next: u64,
     /// What the ops before [`counted_to`](Self::counted_to) touch. It is needed only when somebody
@@ -150,7 +150,7 @@ impl Pending {
     }
 
     /// The ops on a node that were under way on a lost connection.
-    fn tried_of(&self, id: &NodeId) -> impl Iterator<Item = (u64, &Entry)> {
+    fn tried_of(&self, id: &NodeId) -> impl Iterator<Item = (u64, &PendingOp)> {
         let numbers = self.tried.range((id.clone(), 0)..=(id.clone(), u64::MAX));
         numbers.filter_map(|(_, number)| Some((*number, self.entries.get(number)?.as_ref())))
     }
@@ -165,14 +165,14 @@ impl Pending {
     ) -> Inverse {
         let inverse = take_inverse(ops, &mut predictions);
         for (op, prediction) in ops.iter().zip(predictions) {
-            let Prediction { savepoint, touches, anchor, corrected, .. } = prediction;
-            let mut entry = Entry {
+            let Prediction { savepoint, touches, neighbours, corrected, .. } = prediction;
+            let mut entry = PendingOp {
                 op: op.clone(),
                 sent_base: None,
                 own_name: None,
                 savepoint,
                 touches,
-                anchor,
+                neighbours,
                 corrected,
                 accepted: true,
                 delivery: Delivery::Unsent,
@@ -186,7 +186,7 @@ impl Pending {
         inverse
     }
 
-    fn insert(&mut self, entry: Entry) {
+    fn insert(&mut self, entry: PendingOp) {
         let number = self.next;
         self.next += 1;
         if let Some(op_id) = &entry.op.op_id {
@@ -306,7 +306,7 @@ impl Pending {
             return None;
         };
         // One without operations is not accepted when it is replayed, and goes with any other.
-        let unsent = |entry: &Entry| {
+        let unsent = |entry: &PendingOp| {
             let nothing = matches!(&entry.op.kind, OpKind::UpdateText(u) if u.ops.is_empty());
             entry.delivery == Delivery::Unsent && (entry.accepted || nothing)
         };
@@ -436,7 +436,7 @@ impl Pending {
         arrived.map(|entry| &entry.op)
     }
 
-    fn own(&self, op: &Op) -> Option<&Entry> {
+    fn own(&self, op: &Op) -> Option<&PendingOp> {
         self.entries.get(self.by_id.get(op.op_id.as_ref()?)?).map(Box::as_ref)
     }
 
@@ -510,17 +510,21 @@ impl Pending {
     }
 
     /// As [`replay`](Self::replay), and shows the document before each op and that op.
-    fn replay_watched(&mut self, document: &mut Document, mut seen: impl FnMut(&Document, &Entry)) {
+    fn replay_watched(
+        &mut self,
+        document: &mut Document,
+        mut seen: impl FnMut(&Document, &PendingOp),
+    ) {
         self.merged_to = 0;
         for (number, entry) in &mut self.entries {
             if entry.delivery == Delivery::Unsent {
-                if let Some(anchor) = &entry.anchor {
-                    anchor.place(document, &mut entry.op);
+                if let Some(neighbours) = &entry.neighbours {
+                    neighbours.place(document, &mut entry.op);
                 }
             }
             super::text::rebase(document, &mut entry.op);
             seen(document, entry);
-            let touches = document.touches(&entry.op, entry.anchor.as_ref());
+            let touches = document.touches(&entry.op, entry.neighbours.as_ref());
             if touches != entry.touches {
                 if *number < self.counted_to {
                     self.footprint.remove(&entry.touches);
@@ -591,7 +595,7 @@ impl Pending {
     }
 }
 
-impl Entry {
+impl PendingOp {
     /// Notes down when the op was made, for the places that it writes and none before it does.
     fn note_writes(&self, document: &Document, writes: &mut BTreeMap<Place, u64>) {
         for place in places(document, &self.op) {
@@ -644,9 +648,9 @@ fn is_push(op: &Op) -> bool {
 }
 
 /// Whether an op is expressed in terms of a push whose place is not known yet.
-fn waits(entry: &Entry, pushes: &BTreeSet<NodeId>) -> bool {
+fn waits(entry: &PendingOp, pushes: &BTreeSet<NodeId>) -> bool {
     let waits = |id: &Option<NodeId>| id.as_ref().is_some_and(|id| pushes.contains(id));
-    entry.anchor.as_ref().is_some_and(|anchor| anchor.neighbours().any(waits))
+    entry.neighbours.as_ref().is_some_and(|neighbours| neighbours.items().any(waits))
 }
 
 /// What lies on top of the pending ops follows what has come beneath: undo steps, and whoever is told of the changes.

@@ -10,7 +10,7 @@ use crate::position::Position;
 use crate::{Json, Lson, NodeId, Op, SmallStr};
 
 /// Where a new node goes.
-pub(crate) struct Place {
+pub(crate) struct Destination {
     /// The container, if it is known where it is.
     pub(super) parent: Option<NodeIx>,
     pub(super) parent_id: NodeId,
@@ -27,23 +27,23 @@ impl Session<'_> {
         key: SmallStr,
         value: Lson,
     ) -> Result<(), EditError> {
-        self.create(self.place(parent, key), value)
+        self.create(self.destination(parent, key), value)
     }
 
     /// At a key of an object or map, or a free position of a list.
     #[inline]
-    pub(crate) fn place(&self, parent: NodeIx, key: SmallStr) -> Place {
-        Place { parent: Some(parent), ..Place::at(self.id(parent), key) }
+    pub(crate) fn destination(&self, parent: NodeIx, key: SmallStr) -> Destination {
+        Destination { parent: Some(parent), ..Destination::at(self.id(parent), key) }
     }
 
     #[inline]
     fn create_node(
         &mut self,
         id: NodeId,
-        place: Place,
+        destination: Destination,
         content: NodeContent,
     ) -> Result<(), EditError> {
-        let Place { parent, parent_id, parent_key, intent, deleted_id } = place;
+        let Destination { parent, parent_id, parent_key, intent, deleted_id } = destination;
         let parent = parent.or_else(|| self.document.find(&parent_id));
         let create = Create { parent_id, parent_key, intent, deleted_id, content };
         self.perform(parent, Op::new(id, OpKind::Create(create)))
@@ -51,17 +51,21 @@ impl Session<'_> {
 
     /// Creates a value, and what is in it, as a node. Returns nothing but keeps the order of ops:
     /// a container, then its contents, depth first.
-    pub(crate) fn create(&mut self, place: Place, value: Lson) -> Result<(), EditError> {
+    pub(crate) fn create(
+        &mut self,
+        destination: Destination,
+        value: Lson,
+    ) -> Result<(), EditError> {
         let value = match value {
             Lson::Json(value) => {
                 let id = self.ids.fresh_node_id(self.document);
-                return self.create_node(id, place, NodeContent::Register(value));
+                return self.create_node(id, destination, NodeContent::Register(value));
             }
             live => live,
         };
         let mut stack = Vec::new();
-        let mut next = Some((place, value));
-        while let Some((place, value)) = next {
+        let mut next = Some((destination, value));
+        while let Some((destination, value)) = next {
             let id = self.ids.fresh_node_id(self.document);
             let below = stack.len();
             let content = match value {
@@ -73,25 +77,27 @@ impl Session<'_> {
                     for (key, value) in entries {
                         match value {
                             Lson::Json(value) => fields.push((key, value)),
-                            live => stack.push((Place::at(id.clone(), key), live)),
+                            live => stack.push((Destination::at(id.clone(), key), live)),
                         }
                     }
                     NodeContent::Object(Arc::new(JsonObject::from_iter(fields)))
                 }
                 Lson::Map(entries) => {
                     let places = entries.into_iter();
-                    stack.extend(places.map(|(key, value)| (Place::at(id.clone(), key), value)));
+                    stack.extend(
+                        places.map(|(key, value)| (Destination::at(id.clone(), key), value)),
+                    );
                     NodeContent::Map
                 }
                 Lson::List(items) => {
                     let mut position: Option<Position> = None;
                     for item in items {
                         let next = Position::make(position.as_ref(), None);
-                        let place = Place {
+                        let destination = Destination {
                             intent: Intent::Set,
-                            ..Place::at(id.clone(), next.as_small_str().clone())
+                            ..Destination::at(id.clone(), next.as_small_str().clone())
                         };
-                        stack.push((place, item));
+                        stack.push((destination, item));
                         position = Some(next);
                     }
                     NodeContent::List
@@ -100,15 +106,15 @@ impl Session<'_> {
             if let Some(children) = stack.get_mut(below..) {
                 children.reverse();
             }
-            self.create_node(id, place, content)?;
+            self.create_node(id, destination, content)?;
             next = stack.pop();
         }
         Ok(())
     }
 }
 
-impl Place {
-    /// As [`Session::place`], below a node that is yet to be created.
+impl Destination {
+    /// As [`Session::destination`], below a node that is yet to be created.
     #[inline]
     fn at(parent_id: NodeId, parent_key: SmallStr) -> Self {
         Self { parent: None, parent_id, parent_key, intent: Intent::Insert, deleted_id: None }

@@ -1,6 +1,6 @@
 //! Editing a LiveList.
 
-use super::create::Place;
+use super::create::Destination;
 use super::spread::LONG_POSITION;
 use super::{EditError, MapMut, ObjectMut, Session, TextMut, handle};
 use crate::document::NodeIx;
@@ -173,9 +173,11 @@ impl Session<'_> {
 
     pub(crate) fn push_item(&mut self, list: NodeIx, value: Lson) -> Result<(), EditError> {
         let position = Position::make(self.document.last_position(list), None);
-        let place =
-            Place { intent: Intent::Push, ..self.place(list, position.as_small_str().clone()) };
-        self.create(place, value)
+        let destination = Destination {
+            intent: Intent::Push,
+            ..self.destination(list, position.as_small_str().clone())
+        };
+        self.create(destination, value)
     }
 
     pub(crate) fn insert_item(
@@ -188,7 +190,7 @@ impl Session<'_> {
             return Err(self.past_end(list, index));
         }
         let position = self.position_at(list, index);
-        self.create(self.place(list, position.as_small_str().clone()), value)
+        self.create(self.destination(list, position.as_small_str().clone()), value)
     }
 
     pub(crate) fn move_item(
@@ -218,12 +220,12 @@ impl Session<'_> {
         value: Lson,
     ) -> Result<(), EditError> {
         let item = self.item(list, index)?;
-        let place = Place {
+        let destination = Destination {
             intent: Intent::Set,
             deleted_id: Some(self.id(item)),
-            ..self.place(list, self.document.key(item).as_small_str().clone())
+            ..self.destination(list, self.document.key(item).as_small_str().clone())
         };
-        self.create(place, value)
+        self.create(destination, value)
     }
 
     pub(crate) fn delete_item(&mut self, list: NodeIx, index: usize) -> Result<(), EditError> {

@@ -137,12 +137,13 @@ impl Session<'_> {
             return self.apply(node, OpKind::UpdateText(update));
         }
         let parent = self.document.parent(node);
-        let mut place = self.place(parent, self.document.key(node).as_small_str().clone());
+        let mut destination =
+            self.destination(parent, self.document.key(node).as_small_str().clone());
         if self.document.is_list(parent) {
-            place.intent = Intent::Set;
-            place.deleted_id = Some(self.id(node));
+            destination.intent = Intent::Set;
+            destination.deleted_id = Some(self.id(node));
         }
-        self.create(place, Lson::Text { segments: after, version: 0 })
+        self.create(destination, Lson::Text { segments: after, version: 0 })
     }
 }
 

@@ -6,7 +6,7 @@ use super::place::{Place, places};
 use crate::document::NodeIx;
 use crate::json::JsonObject;
 use crate::op::OpKind;
-use crate::prediction::anchor;
+use crate::prediction::neighbours;
 use crate::{Document, Op, SmallStr};
 
 /// When somebody else last wrote what.
@@ -78,7 +78,7 @@ impl Foreign {
         };
         let own = own_place
             && document
-                .taken_out_by(&anchor::in_place_of(document, op.clone()), document.target(op))
+                .taken_out_by(&neighbours::in_place_of(document, op.clone()), document.target(op))
                 .into_iter()
                 .all(|top| !self.is_foreign_within(document, top, made_at));
         own.then(|| op.clone())

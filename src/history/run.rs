@@ -2,15 +2,15 @@
 
 use crate::edit::Session;
 use crate::op::{Intent, OpKind};
-use crate::prediction::{Anchor, Inverse, Prediction, anchor, inverse_of};
+use crate::prediction::{Inverse, Neighbours, Prediction, inverse_of, neighbours};
 use crate::{Document, Op};
 
 impl Session<'_> {
     /// Applies an op of an undo step, unless it no longer makes sense.
-    pub(super) fn apply_inverse(&mut self, op: Op, anchor: Option<&Anchor>) {
-        let mut op = anchor::in_place_of(self.document, op);
-        if let Some(anchor) = anchor {
-            anchor.place_back(self.document, &mut op);
+    pub(super) fn apply_inverse(&mut self, op: Op, neighbours: Option<&Neighbours>) {
+        let mut op = neighbours::in_place_of(self.document, op);
+        if let Some(neighbours) = neighbours {
+            neighbours.place_back(self.document, &mut op);
         }
         match self.vacate(&mut op) {
             None => self.apply_inverse_alone(op),
@@ -44,7 +44,7 @@ impl Session<'_> {
     }
 
     fn apply_inverse_alone(&mut self, op: Op) {
-        let mut op = anchor::in_free_place(self.document, op);
+        let mut op = neighbours::in_free_place(self.document, op);
         express_now(self.document, &mut op);
         if self.document.would_change(&op) {
             self.name_and_apply(op);

@@ -55,15 +55,15 @@ impl SessionOptions {
     }
 }
 
-/// An open session.
+/// What is known of an open session.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Seat {
     options: SessionOptions,
     /// One more than the highest clock of a node that was created under the session's actor.
     nodes: u32,
 }
 
-impl Session {
+impl Seat {
     pub(super) fn new(options: SessionOptions) -> Self {
         Self { options, nodes: 0 }
     }
@@ -128,7 +128,7 @@ impl Server {
     }
 
     /// The open session of `actor`, if that is not the client `from`.
-    fn rival(&self, from: Actor, actor: Actor) -> Option<&Session> {
+    fn rival(&self, from: Actor, actor: Actor) -> Option<&Seat> {
         if from == actor {
             return None;
         }

@@ -4,8 +4,8 @@ use super::history::UpdateError;
 
 /// How many steps are left. A step is to carry one operation over another, or what takes as long.
 ///
-/// At first there are enough for the part of a second, which is a thousand times what the longest absences need. Without
-/// a bound two messages of a few megabytes would keep a server busy for an hour.
+/// At first there are enough for the part of a second, a thousand times what the longest absences need. Without a bound
+/// two messages of a few megabytes would keep a server busy for an hour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget(usize);
 

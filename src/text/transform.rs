@@ -92,7 +92,7 @@ pub(crate) fn transform_within<'a>(
         let mut item = Item::new(single.clone());
         while let Some(over) = row.next() {
             budget.spend(1)?;
-            if let Some(pieces) = item.carry(&Footprint::of(over), order) {
+            if let Some(pieces) = item.carry(&Extent::of(over), order) {
                 let rest = row.cloned().map(Item::new).collect();
                 let (pieces, _) = grid(pieces, rest, order, budget)?;
                 out.extend(pieces.into_iter().map(|item| item.op));
@@ -124,7 +124,7 @@ pub(crate) fn transform_within<'a>(
 #[must_use]
 pub fn transform_one(op: &TextOp, over: &TextOp, order: Order) -> Vec<TextOp> {
     let mut item = Item::new(op.clone());
-    match item.carry(&Footprint::of(over), order) {
+    match item.carry(&Extent::of(over), order) {
         None => vec![item.op],
         Some(pieces) => pieces.into_iter().map(|item| item.op).collect(),
     }
@@ -138,13 +138,13 @@ struct Item {
 }
 
 /// All that matters of an operation to those carried over it.
-enum Footprint {
+enum Extent {
     Insert { at: i64, length: i64 },
     Delete { start: i64, end: i64 },
     Format { start: i64, end: i64, attributes: Attributes },
 }
 
-impl Footprint {
+impl Extent {
     fn of(op: &TextOp) -> Self {
         let inserted = match op {
             TextOp::Insert { text, .. } => signed_len(text),
@@ -178,48 +178,48 @@ impl Item {
         Self { op, inserted }
     }
 
-    fn footprint(&self) -> Footprint {
-        Footprint::with_length(&self.op, self.inserted)
+    fn extent(&self) -> Extent {
+        Extent::with_length(&self.op, self.inserted)
     }
 
-    /// Carries this operation over the one with footprint `over`. Unless it stays one operation,
+    /// Carries this operation over the one with extent `over`. Unless it stays one operation,
     /// the pieces that take its place, or none.
-    fn carry(&mut self, over: &Footprint, order: Order) -> Option<Vec<Self>> {
+    fn carry(&mut self, over: &Extent, order: Order) -> Option<Vec<Self>> {
         let second = match (&mut self.op, over) {
-            (TextOp::Insert { index, .. }, Footprint::Insert { at, length }) => {
+            (TextOp::Insert { index, .. }, Extent::Insert { at, length }) => {
                 if at < index || (at == index && order == Order::After) {
                     *index = index.saturating_add(*length);
                 }
                 return None;
             }
-            (TextOp::Insert { index, .. }, Footprint::Delete { start, end }) => {
+            (TextOp::Insert { index, .. }, Extent::Delete { start, end }) => {
                 *index = shift(*index, *start, *end);
                 return None;
             }
             (
                 TextOp::Delete { index, length } | TextOp::Format { index, length, .. },
-                Footprint::Delete { start, end },
+                Extent::Delete { start, end },
             ) => {
                 let to = shift(index.saturating_add(*length), *start, *end);
                 *index = shift(*index, *start, *end);
                 *length = to.saturating_sub(*index);
                 return (*length <= 0).then(Vec::new);
             }
-            (TextOp::Delete { index, length }, Footprint::Insert { at, length: added }) => {
+            (TextOp::Delete { index, length }, Extent::Insert { at, length: added }) => {
                 let (_, length) = split(index, length, *at, *added)?;
                 // The second piece counts from where the first has already gone.
                 TextOp::Delete { index: index.saturating_add(*added), length }
             }
             (
                 TextOp::Format { index, length, attributes },
-                Footprint::Insert { at, length: added },
+                Extent::Insert { at, length: added },
             ) => {
                 let (index, length) = split(index, length, *at, *added)?;
                 TextOp::Format { index, length, attributes: attributes.clone() }
             }
             (
                 TextOp::Format { index, length, attributes },
-                Footprint::Format { start, end, attributes: theirs },
+                Extent::Format { start, end, attributes: theirs },
             ) if order == Order::Before => {
                 let range = (*index, index.saturating_add(*length));
                 let overlap = (range.0.max(*start), range.1.min(*end));
@@ -227,7 +227,7 @@ impl Item {
                 let cut = overlap.0 < overlap.1 && attributes.iter().any(|(key, _)| shared(key));
                 return cut.then(|| cut_format(range, overlap, attributes, shared));
             }
-            (_, Footprint::Format { .. }) => return None,
+            (_, Extent::Format { .. }) => return None,
         };
         Some(vec![self.clone(), Self { op: second, inserted: 0 }])
     }
@@ -295,11 +295,11 @@ fn grid(
             match pieces.as_mut_slice() {
                 [] => next_row.push(over),
                 [single] => {
-                    let footprint = single.footprint();
-                    if let Some(split) = single.carry(&over.footprint(), order) {
+                    let extent = single.extent();
+                    if let Some(split) = single.carry(&over.extent(), order) {
                         pieces = split.into();
                     }
-                    match over.carry(&footprint, order.reversed()) {
+                    match over.carry(&extent, order.reversed()) {
                         None => next_row.push(over),
                         Some(split) => next_row.extend(split),
                     }

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::branch::Branches;
-use super::{Arrival, Delivery, Entry, Pending};
-use crate::prediction::Anchor;
+use super::{Arrival, Delivery, Pending, PendingOp};
+use crate::prediction::Neighbours;
 use crate::{Document, Op, OpId};
 
 /// The pending ops, in order, and what is known of the texts that they update.
@@ -24,7 +24,8 @@ struct SavedEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own_name: Option<OpId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    anchor: Option<Anchor>,
+    #[serde(rename = "anchor")]
+    neighbours: Option<Neighbours>,
     delivery: Delivery,
     arrival: Arrival,
     mints: bool,
@@ -37,7 +38,7 @@ impl Pending {
             op: entry.op.clone(),
             sent_base: entry.sent_base,
             own_name: entry.own_name.clone(),
-            anchor: entry.anchor.clone(),
+            neighbours: entry.neighbours.clone(),
             delivery: entry.delivery,
             arrival: entry.arrival,
             mints: entry.mints,
@@ -53,19 +54,20 @@ impl Pending {
     ) -> Result<Self, &'static str> {
         let mut pending = Self { branches: saved.branches, ..Self::default() };
         for saved in saved.entries {
-            let SavedEntry { op, sent_base, own_name, anchor, delivery, arrival, mints } = saved;
+            let SavedEntry { op, sent_base, own_name, neighbours, delivery, arrival, mints } =
+                saved;
             let op_id = op.op_id.as_ref().ok_or("a pending op has no opId")?;
             if pending.by_id.contains_key(op_id) {
                 return Err("two pending ops have one opId");
             }
-            let touches = document.touches(&op, anchor.as_ref());
-            pending.insert(Entry {
+            let touches = document.touches(&op, neighbours.as_ref());
+            pending.insert(PendingOp {
                 op,
                 sent_base,
                 own_name,
                 savepoint: document.savepoint(),
                 touches,
-                anchor,
+                neighbours,
                 corrected: None,
                 accepted: false,
                 delivery,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::branch::Loaded;
 use super::super::text::{created, expected, incarnation, is_update_of, rebase};
-use super::{Arrival, Delivery, Entry, Pending};
+use super::{Arrival, Delivery, Pending, PendingOp};
 use crate::document::TextNode;
 use crate::history::History;
 use crate::op::OpKind;
@@ -112,7 +112,9 @@ impl Pending {
         reason: &str,
     ) -> bool {
         let own = self.by_id.get(op_id).and_then(|number| self.entries.get(number));
-        let Some(Entry { op, sent_base, arrival, .. }) = own.map(Box::as_ref) else { return false };
+        let Some(PendingOp { op, sent_base, arrival, .. }) = own.map(Box::as_ref) else {
+            return false;
+        };
         let (op, sent_base, arrival) = (op.clone(), *sent_base, *arrival);
         let of = incarnation(&op);
         if let Some(of) = of.filter(|_| is_out_of_reach(reason)) {
@@ -234,7 +236,7 @@ impl Pending {
             self.entries.values_mut().map(Box::as_mut).find(|entry| {
                 is_update_of(&entry.op, id, of) && entry.delivery == Delivery::Unknown
             });
-        if let Some(Entry { op: Op { kind: OpKind::UpdateText(update), .. }, .. }) = under_way {
+        if let Some(PendingOp { op: Op { kind: OpKind::UpdateText(update), .. }, .. }) = under_way {
             let mut done = before.text().clone();
             done.apply(&update.ops);
             let with = difference(&done.segments(), &after.segments());

@@ -7,7 +7,7 @@ use super::same::{hash, same};
 use super::{Work, goes_on_as, replacement};
 use crate::change::longest_increasing;
 use crate::document::{NodeIx, ValueRef};
-use crate::edit::create::Place;
+use crate::edit::create::Destination;
 use crate::edit::{EditError, Session};
 use crate::op::{Intent, OpKind};
 use crate::position::Position;
@@ -130,8 +130,8 @@ impl Session<'_> {
                     order.push(ix);
                 } else {
                     let intent = if push { Intent::Push } else { Intent::Insert };
-                    let place = Place { intent, ..self.place(list, parent_key) };
-                    order.extend(self.create_item(place, Lson::live(value))?);
+                    let destination = Destination { intent, ..self.destination(list, parent_key) };
+                    order.extend(self.create_item(destination, Lson::live(value))?);
                 }
                 at += 1;
             }
@@ -145,18 +145,22 @@ impl Session<'_> {
         old: NodeIx,
         value: &Json,
     ) -> Result<Option<NodeIx>, EditError> {
-        let place = Place {
+        let destination = Destination {
             intent: Intent::Set,
             deleted_id: Some(self.id(old)),
-            ..self.place(list, self.document.key(old).as_small_str().clone())
+            ..self.destination(list, self.document.key(old).as_small_str().clone())
         };
         let value = replacement(Some(&self.document.value(old)), value);
-        self.create_item(place, value)
+        self.create_item(destination, value)
     }
 
-    fn create_item(&mut self, place: Place, value: Lson) -> Result<Option<NodeIx>, EditError> {
+    fn create_item(
+        &mut self,
+        destination: Destination,
+        value: Lson,
+    ) -> Result<Option<NodeIx>, EditError> {
         let first = self.trail.ops.len();
-        self.create(place, value)?;
+        self.create(destination, value)?;
         Ok(self.trail.ops.get(first).and_then(|op| self.document.find(&op.id)))
     }
 

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::super::anchor::Anchor;
+use super::super::neighbours::Neighbours;
 use crate::document::NodeIx;
 use crate::op::{Create, Intent, OpKind};
 use crate::position::Position;
@@ -43,8 +43,8 @@ impl Part {
 
 impl Document {
     /// The places that an op would touch if it were applied now. What the op is expressed in terms
-    /// of, if it may be expressed anew, is its anchor.
-    pub(crate) fn touches(&self, op: &Op, anchor: Option<&Anchor>) -> Touches {
+    /// of, if it may be expressed anew, are its neighbours.
+    pub(crate) fn touches(&self, op: &Op, neighbours: Option<&Neighbours>) -> Touches {
         let mut touches = Touches::new();
         match &op.kind {
             OpKind::Create(create) => self.touched_by_create(&op.id, create, &mut touches),
@@ -72,10 +72,10 @@ impl Document {
                 touches.push(Part::Name.of(op.id.clone()));
             }
         }
-        if let Some(anchor) = anchor {
-            let neighbours = anchor.neighbours().flatten();
-            touches.extend(neighbours.map(|item| Part::Place.of(item.clone())));
-            if let Some(list) = anchor.loose_in(self, op) {
+        if let Some(neighbours) = neighbours {
+            let items = neighbours.items().flatten();
+            touches.extend(items.map(|item| Part::Place.of(item.clone())));
+            if let Some(list) = neighbours.loose_in(self, op) {
                 touches.push(Part::All.of(list));
             }
         }

@@ -12,13 +12,13 @@ use crate::{Document, NodeId, Op, SmallStr};
 
 /// The neighbours between which an op puts a list item, when it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Anchor {
+pub(crate) enum Neighbours {
     Between { previous: Option<NodeId>, next: Option<NodeId> },
     InPlaceOf(Option<NodeId>),
 }
 
-impl Anchor {
-    /// The anchor of an op that puts an item in a list at a position.
+impl Neighbours {
+    /// The neighbours of the item that an op puts in a list at a position.
     pub(crate) fn of(document: &Document, op: &Op) -> Option<Self> {
         match &op.kind {
             OpKind::Create(Create {
@@ -48,7 +48,7 @@ impl Anchor {
     }
 
     /// The items whose places the op is expressed in.
-    pub(crate) fn neighbours(&self) -> impl Iterator<Item = &Option<NodeId>> {
+    pub(crate) fn items(&self) -> impl Iterator<Item = &Option<NodeId>> {
         match self {
             Self::Between { previous, next } => [Some(previous), Some(next)],
             Self::InPlaceOf(item) => [Some(item), None],
