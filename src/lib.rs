@@ -44,8 +44,9 @@ pub mod apply;
 pub use apply::{Outcome, Rejection};
 mod diff;
 mod inverse;
-mod prediction;
 mod spread;
+
+mod prediction;
 
 pub mod edit;
 pub use edit::{EditError, Edited, IdSource, ListMut, MapMut, NodeMut, ObjectMut, TextMut};
