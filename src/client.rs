@@ -161,8 +161,8 @@ impl Client {
         &self.document
     }
 
-    /// Sets the limits that edits and patches keep. Messages have no more ops than these allow either, so a client of a
-    /// server that allows fewer than the default has to be told.
+    /// Sets the limits that edits and patches keep. [Messages](Self::poll_message) have no more ops than these allow
+    /// either, so a client of a server that allows fewer than the default has to be told.
     pub fn set_limits(&mut self, limits: crate::Limits) {
         self.document.set_limits(limits);
     }
@@ -208,7 +208,8 @@ impl Client {
         self.link = Link::Offline;
     }
 
-    /// The next message to send; call until `None`.
+    /// The next message to send; call until `None`. Edits that wait go out together, about a mebibyte at a time, and
+    /// each edit in one message.
     #[must_use = "a message that is not sent leaves the server waiting"]
     pub fn poll_message(&mut self) -> Option<ClientMessage> {
         match self.link {

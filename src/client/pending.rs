@@ -12,12 +12,12 @@ use std::mem;
 
 use super::branch::Branches;
 use super::news::{News, Written};
-use super::text::{applied, expected, is_update_of};
+use super::text::{applied, expected, incarnation};
 use crate::document::{Savepoint, TextNode};
 use crate::history::{History, Place, places};
-use crate::op::{Intent, OpKind, UpdateText};
+use crate::op::{Create, Intent, NodeContent, OpKind, UpdateText};
 use crate::prediction::{Footprint, Inverse, Neighbours, Prediction, Touches, take_inverse};
-use crate::text::{Order, TextOp, compose_onto, transform};
+use crate::text::{Incarnation, Order, TextOp, compose_onto, transform};
 use crate::{Document, NodeId, Op, OpId, Outcome};
 pub(super) use saved::SavedPending;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ struct PendingOp {
     mints: bool,
     /// When it was made, by the [clock](History::tick) of history.
     made_at: u64,
+    /// Whether it is of the same edit as the op before it.
+    continues: bool,
 }
 
 /// What lost connections say about whether an op that is not answered has arrived.
@@ -97,6 +99,10 @@ impl Shortcuts {
     }
 }
 
+/// A message to which no more edits are added once it has as many bytes, so that servers need not take very large ones
+/// from clients that were away for long.
+const MESSAGE_BYTES: usize = 1 << 20;
+
 /// The pending ops, in order.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -118,6 +124,8 @@ pub(super) struct Pending {
     unsent_from: u64,
     /// Updates of texts before this one are [merged](Self::merge_text_updates) as far as can be.
     merged_to: u64,
+    /// The ops that create or update a text, by the text.
+    texts: BTreeSet<(NodeId, u64)>,
     /// The ops that were under way on a lost connection, by the nodes that they name.
     tried: BTreeSet<(NodeId, u64)>,
     /// Of all ops before this one it is noted that they have arrived.
@@ -151,8 +159,14 @@ impl Pending {
 
     /// The ops on a node that were under way on a lost connection.
     fn tried_of(&self, id: &NodeId) -> impl Iterator<Item = (u64, &PendingOp)> {
-        let numbers = self.tried.range((id.clone(), 0)..=(id.clone(), u64::MAX));
-        numbers.filter_map(|(_, number)| Some((*number, self.entries.get(number)?.as_ref())))
+        let numbers = numbers_of(&self.tried, id);
+        numbers.filter_map(|number| Some((number, self.entries.get(&number)?.as_ref())))
+    }
+
+    /// The ops that create or update the texts of this id.
+    fn of_text(&self, id: &NodeId) -> impl Iterator<Item = &PendingOp> {
+        let numbers = numbers_of(&self.texts, id);
+        numbers.filter_map(|number| self.entries.get(&number).map(Box::as_ref))
     }
 
     /// Takes over ops that an edit has applied; returns what takes them back.
@@ -164,7 +178,7 @@ impl Pending {
         made_at: u64,
     ) -> Inverse {
         let inverse = take_inverse(ops, &mut predictions);
-        for (op, prediction) in ops.iter().zip(predictions) {
+        for (at, (op, prediction)) in ops.iter().zip(predictions).enumerate() {
             let Prediction { savepoint, touches, neighbours, corrected, .. } = prediction;
             let mut entry = PendingOp {
                 op: op.clone(),
@@ -179,6 +193,7 @@ impl Pending {
                 arrival: Arrival::Untried,
                 mints: made == Made::Anew && matches!(op.kind, OpKind::Create(_)),
                 made_at,
+                continues: at > 0,
             };
             entry.fit();
             self.insert(entry);
@@ -195,6 +210,9 @@ impl Pending {
         if is_push(&entry.op) {
             self.pushes.insert(entry.op.id.clone());
         }
+        if is_about_text(&entry.op) {
+            self.texts.insert((entry.op.id.clone(), number));
+        }
         self.entries.insert(number, Box::new(entry));
     }
 
@@ -207,6 +225,9 @@ impl Pending {
             }
             if is_push(&entry.op) {
                 self.pushes.remove(&entry.op.id);
+            }
+            if is_about_text(&entry.op) {
+                self.texts.remove(&(entry.op.id.clone(), number));
             }
             if entry.arrival != Arrival::Untried {
                 self.tried.remove(&(entry.op.id.clone(), number));
@@ -238,19 +259,16 @@ impl Pending {
         }
     }
 
-    /// The ops to send now, in order: as many as one message may have. One that hangs on a push whose
+    /// The ops to send now, in order: as many as fit into a message. One that hangs on a push whose
     /// place is not known yet waits for it, and all behind it wait too.
     ///
     /// While the document is `loading`, texts wait for it: it says how far the server has gone on
     /// from the version that an update hangs on.
     pub(super) fn take_unsent(&mut self, document: &mut Document, loading: bool) -> Vec<Op> {
         let mut ops = Vec::new();
-        let most = document.limits().most_ops();
         self.merge_text_updates(document);
-        for (number, entry) in self.entries.range_mut(self.unsent_from..) {
-            if ops.len() == most {
-                break;
-            }
+        let end = self.end_of_message(document.limits().most_ops());
+        for (number, entry) in self.entries.range_mut(self.unsent_from..end) {
             let text = is_text_update(&entry.op);
             match entry.delivery {
                 Delivery::Sent => {}
@@ -278,6 +296,28 @@ impl Pending {
             self.unsent_from = number + 1;
         }
         ops
+    }
+
+    /// The number before which a message ends that has all ops from the first unsent one on. An edit goes out in one
+    /// message, if that may have as many ops.
+    fn end_of_message(&self, most_ops: usize) -> u64 {
+        let (mut ops, mut bytes, mut end) = (0, 0, None);
+        let mut previous: Option<&Op> = None;
+        for (number, pending) in self.entries.range(self.unsent_from..) {
+            // Most messages have one op, the length of which does not matter.
+            bytes += previous.replace(&pending.op).map_or(0, written_len);
+            if ops > 0 && !pending.continues {
+                end = Some(*number);
+                if bytes >= MESSAGE_BYTES {
+                    return *number;
+                }
+            }
+            if ops == most_ops {
+                return end.unwrap_or(*number);
+            }
+            ops += 1;
+        }
+        u64::MAX
     }
 
     /// Makes one update of neighbouring ones of the same text that were never sent: what was typed
@@ -454,11 +494,10 @@ impl Pending {
         }
         let Some(of) = document.find_text(id).map(TextNode::incarnation) else { return };
         let mut beneath = ops.to_vec();
-        for entry in self.entries.values_mut().filter(|entry| is_update_of(&entry.op, id, of)) {
-            if let OpKind::UpdateText(update) = &mut entry.op.kind {
-                let (update_ops, above) = transform(&update.ops, &beneath, Order::After);
-                update.ops = update_ops;
-                beneath = above;
+        for number in numbers_of(&self.texts, id) {
+            let pending = self.entries.get_mut(&number);
+            if let Some(update) = pending.and_then(|pending| pending.update_of(of)) {
+                (update.ops, beneath) = transform(&update.ops, &beneath, Order::After);
             }
         }
         carry_on(document, history, id, beneath);
@@ -596,6 +635,15 @@ impl Pending {
 }
 
 impl PendingOp {
+    /// The update of this incarnation of its text, if it is one.
+    fn update_of(&mut self, of: Incarnation) -> Option<&mut UpdateText> {
+        let is_of = incarnation(&self.op) == Some(of);
+        match &mut self.op.kind {
+            OpKind::UpdateText(update) if is_of => Some(update),
+            _ => None,
+        }
+    }
+
     /// Notes down when the op was made, for the places that it writes and none before it does.
     fn note_writes(&self, document: &Document, writes: &mut BTreeMap<Place, u64>) {
         for place in places(document, &self.op) {
@@ -641,6 +689,26 @@ impl PendingOp {
 
 fn is_text_update(op: &Op) -> bool {
     matches!(op.kind, OpKind::UpdateText(_))
+}
+
+/// How many bytes an op has on the wire.
+fn written_len(op: &Op) -> usize {
+    let mut written = Vec::with_capacity(256);
+    op.write(&mut written);
+    written.len()
+}
+
+fn is_about_text(op: &Op) -> bool {
+    let creates = |create: &Create| matches!(create.content, NodeContent::Text { .. });
+    is_text_update(op) || matches!(&op.kind, OpKind::Create(create) if creates(create))
+}
+
+/// The numbers of the ops on a node.
+fn numbers_of<'a>(
+    ops: &'a BTreeSet<(NodeId, u64)>,
+    id: &NodeId,
+) -> impl Iterator<Item = u64> + use<'a> {
+    ops.range((id.clone(), 0)..=(id.clone(), u64::MAX)).map(|(_, number)| *number)
 }
 
 fn is_push(op: &Op) -> bool {

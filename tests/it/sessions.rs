@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use livetree::server::{Access, Protocol, Reply, ServerError, ServerOptions, SessionOptions};
 use livetree::testing::generate::{self, Dice};
 use livetree::{
-    Actor, Client, ClientMessage, Document, IdSource, Limits, NodeId, Op, OpId, Outcome, Server,
-    ServerMessage, lson, patch,
+    Actor, Client, ClientMessage, Document, IdSource, Limits, NodeId, ObjectMut, Op, OpId, Outcome,
+    Server, ServerMessage, lson, patch,
 };
 use proptest::prelude::*;
 
@@ -110,6 +110,54 @@ fn any_number_of_edits_is_taken_when_a_client_is_back() {
     room.reconnect(0, SessionOptions::default());
     assert!(room.settle().iter().all(|received| received.rejected.is_empty()));
     assert_eq!(room.server.document().root().len(), 25);
+}
+
+/// How many ops each message has that a client sends when it is back, the app having been closed meanwhile or not.
+fn sent_when_back(limits: &Limits, edits: usize, edit: impl Fn(&mut Client)) -> Vec<usize> {
+    let mut room = Room::of(server("{}", ServerOptions::default().limits(limits.clone())));
+    room.join(SessionOptions::default());
+    room.client(0).set_limits(limits.clone());
+    room.cut(0);
+    (0..edits).for_each(|_| edit(room.client(0)));
+    let actor = room.server.connect(SessionOptions::default()).unwrap();
+    let restored = Client::restore(&room.client(0).save()).unwrap();
+    let clients = [restored, std::mem::take(room.client(0))];
+    let [restored, sent] = clients.map(|mut client| {
+        client.set_limits(limits.clone());
+        client.connected(actor);
+        assert_eq!(client.poll_message(), Some(ClientMessage::FetchStorage));
+        let messages = std::iter::from_fn(|| client.poll_message());
+        let ops = messages.map(|message| match message {
+            ClientMessage::UpdateStorage { ops } => ops.len(),
+            other => panic!("{other:?}"),
+        });
+        ops.collect::<Vec<_>>()
+    });
+    assert_eq!(restored, sent);
+    sent
+}
+
+#[test]
+fn edits_go_out_whole_and_not_too_many_at_once() {
+    let limits = Limits::default();
+    let three = |client: &mut Client| {
+        let edited = client.edit(|root| root.set("o", lson!({ "a": {}, "b": {} }))).unwrap();
+        assert_eq!(edited.ops.len(), 3);
+    };
+    assert_eq!(sent_when_back(&limits, 5, three), [15]);
+    assert_eq!(sent_when_back(&limits.clone().ops(10), 5, three), [9, 6]);
+    assert_eq!(sent_when_back(&limits.clone().ops(3), 3, three), [3, 3, 3]);
+    let large = "x".repeat(100_000);
+    let set = |client: &mut Client| drop(client.edit(|root| root.set("k", &*large)).unwrap());
+    assert_eq!(sent_when_back(&limits, 12, set), [11, 1]);
+    let set = |client: &mut Client| {
+        let push_all = |root: &mut ObjectMut<'_>| {
+            root.set("k", lson!([]))?;
+            (0..12).try_for_each(|_| root.list("k")?.push(&*large))
+        };
+        client.edit(push_all).unwrap();
+    };
+    assert_eq!(sent_when_back(&limits, 3, set), [13, 13, 13]);
 }
 
 #[test]

@@ -24,11 +24,12 @@ struct SavedEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own_name: Option<OpId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(rename = "anchor")]
     neighbours: Option<Neighbours>,
     delivery: Delivery,
     arrival: Arrival,
     mints: bool,
+    #[serde(default)]
+    continues: bool,
 }
 
 impl Pending {
@@ -42,6 +43,7 @@ impl Pending {
             delivery: entry.delivery,
             arrival: entry.arrival,
             mints: entry.mints,
+            continues: entry.continues,
         });
         SavedPending { entries: entries.collect(), branches: self.branches.clone() }
     }
@@ -54,8 +56,7 @@ impl Pending {
     ) -> Result<Self, &'static str> {
         let mut pending = Self { branches: saved.branches, ..Self::default() };
         for saved in saved.entries {
-            let SavedEntry { op, sent_base, own_name, neighbours, delivery, arrival, mints } =
-                saved;
+            let SavedEntry { op, sent_base, own_name, neighbours, .. } = saved;
             let op_id = op.op_id.as_ref().ok_or("a pending op has no opId")?;
             if pending.by_id.contains_key(op_id) {
                 return Err("two pending ops have one opId");
@@ -70,10 +71,11 @@ impl Pending {
                 neighbours,
                 corrected: None,
                 accepted: false,
-                delivery,
-                arrival,
-                mints,
+                delivery: saved.delivery,
+                arrival: saved.arrival,
+                mints: saved.mints,
                 made_at: 0,
+                continues: saved.continues,
             });
         }
         pending.roll_back(document);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::branch::Loaded;
-use super::super::text::{created, expected, incarnation, is_update_of, rebase};
-use super::{Arrival, Delivery, Pending, PendingOp};
+use super::super::text::{created, expected, incarnation, rebase};
+use super::{Arrival, Delivery, Pending, PendingOp, numbers_of};
 use crate::document::TextNode;
 use crate::history::History;
 use crate::op::OpKind;
@@ -52,7 +52,7 @@ impl Pending {
         id: &NodeId,
         of: Incarnation,
     ) {
-        let is_used = || self.entries.values().any(|entry| is_update_of(&entry.op, id, of));
+        let is_used = || self.of_text(id).any(|pending| incarnation(&pending.op) == Some(of));
         if self.branches.contains(id) && !is_used() {
             self.rejoin(document, history, id, of);
         }
@@ -81,9 +81,12 @@ impl Pending {
     /// The updates of a text that are under way have come to nothing, and go by their own names.
     /// One that the server may know by its own name is not made one with what follows it.
     fn go_by_own_names(&mut self, id: &NodeId, of: Incarnation) {
-        let updates = self.entries.iter_mut();
-        for (number, entry) in updates.filter(|(_, entry)| is_update_of(&entry.op, id, of)) {
-            self.unsent_from = self.unsent_from.min(*number);
+        for number in numbers_of(&self.texts, id) {
+            let pending = self.entries.get_mut(&number);
+            let Some(entry) = pending.filter(|pending| incarnation(&pending.op) == Some(of)) else {
+                continue;
+            };
+            self.unsent_from = self.unsent_from.min(number);
             self.merged_to = 0;
             if entry.delivery == Delivery::Sent {
                 self.updating.remove(id);
@@ -95,7 +98,7 @@ impl Pending {
                 entry.delivery = Delivery::Unsent;
                 let name = entry.op.op_id.replace(own.clone());
                 name.map(|name| self.by_id.remove(&name));
-                self.by_id.insert(own, *number);
+                self.by_id.insert(own, number);
             }
         }
     }
@@ -205,10 +208,7 @@ impl Pending {
         of: Incarnation,
     ) -> bool {
         let Some(after) = after else { return false };
-        let of_id = self.entries.values().filter(|entry| entry.op.id == *id);
-        let behind = of_id.skip_while(|entry| incarnation(&entry.op) != Some(of));
-        let mut behind = behind.map(|entry| &entry.op.kind);
-        if behind.any(|kind| matches!(kind, OpKind::Create(_))) {
+        if self.is_created_anew_behind(id, of) {
             return false;
         }
         let ops = match before {
@@ -218,6 +218,13 @@ impl Pending {
         self.express_on(history, after, ops, id, of);
         self.go_by_own_names(id, after.incarnation());
         true
+    }
+
+    /// Whether an own op behind an update of a text creates a text of that id.
+    fn is_created_anew_behind(&self, id: &NodeId, of: Incarnation) -> bool {
+        let ops = self.of_text(id).map(|pending| &pending.op);
+        let mut behind = ops.skip_while(|op| incarnation(op) != Some(of));
+        behind.any(|op| matches!(op.kind, OpKind::Create(_)))
     }
 
     /// What leads from the one text to the other, without what is pending.
@@ -232,11 +239,14 @@ impl Pending {
         of: Incarnation,
     ) -> Vec<TextOp> {
         let without = difference(&before.segments(), &after.segments());
-        let under_way =
-            self.entries.values_mut().map(Box::as_mut).find(|entry| {
-                is_update_of(&entry.op, id, of) && entry.delivery == Delivery::Unknown
-            });
-        if let Some(PendingOp { op: Op { kind: OpKind::UpdateText(update), .. }, .. }) = under_way {
+        let is_under_way = |number: &u64| {
+            self.entries.get(number).is_some_and(|pending| {
+                incarnation(&pending.op) == Some(of) && pending.delivery == Delivery::Unknown
+            })
+        };
+        let under_way = numbers_of(&self.texts, id).find(is_under_way);
+        let under_way = under_way.and_then(|number| self.entries.get_mut(&number));
+        if let Some(update) = under_way.and_then(|pending| pending.update_of(of)) {
             let mut done = before.text().clone();
             done.apply(&update.ops);
             let with = difference(&done.segments(), &after.segments());
@@ -254,8 +264,11 @@ impl Pending {
     fn cut(&self, after: &TextNode, id: &NodeId, of: Incarnation) -> Vec<TextOp> {
         // By how much it has become longer, and how long it must have been.
         let (mut more, mut least) = (0_i64, 0_i64);
-        for entry in self.entries.values().filter(|entry| is_update_of(&entry.op, id, of)) {
-            let OpKind::UpdateText(update) = &entry.op.kind else { continue };
+        for PendingOp { op, .. } in self.of_text(id) {
+            let OpKind::UpdateText(update) = &op.kind else { continue };
+            if incarnation(op) != Some(of) {
+                continue;
+            }
             for op in &update.ops {
                 let end = match op {
                     TextOp::Insert { index, .. } => *index,
@@ -284,14 +297,13 @@ impl Pending {
     ) {
         let mut beneath = ops;
         let mut come = Vec::new();
-        for entry in self.entries.values_mut().filter(|entry| entry.op.id == *id) {
-            let this = incarnation(&entry.op);
-            let OpKind::UpdateText(update) = &mut entry.op.kind else { continue };
-            if this == Some(of) {
+        for number in numbers_of(&self.texts, id) {
+            let Some(pending) = self.entries.get_mut(&number) else { continue };
+            if let Some(update) = pending.update_of(of) {
                 (update.ops, beneath) = transform(&update.ops, &beneath, Order::After);
                 update.base_version = after.version();
                 come.extend(update.ops.iter().cloned());
-            } else if this == Some(after.incarnation()) {
+            } else if let Some(update) = pending.update_of(after.incarnation()) {
                 (update.ops, come) = transform(&update.ops, &come, Order::After);
             }
         }
