@@ -91,6 +91,9 @@ pub struct Room {
 /// How many actor numbers are reserved at once. A restart skips those that were not used.
 const ACTORS_AT_ONCE: u32 = 256;
 
+/// How many bytes a frame of answers has before the next begins.
+const LARGE_FRAME: usize = 1 << 20;
+
 impl Room {
     /// A room whose storage was loaded into `server`.
     pub fn new(server: Server, config: Arc<Config>, metrics: Arc<Metrics>) -> Self {
@@ -234,20 +237,11 @@ impl Room {
                 return self.expel(from, Close::new(Close::MALFORMED, reason));
             }
         };
-        let (mut to_sender, mut to_others) = (Vec::new(), Messages::default());
-        let (mut unsure, mut fetched) = (false, false);
+        let (mut storage, mut to_others) = (Vec::new(), Messages::default());
         for message in messages {
             match message {
-                Incoming::Storage(ClientMessage::FetchStorage) if !may_read || fetched => {}
-                Incoming::Storage(message) => {
-                    // Once is enough: what happens from then on is told in any case.
-                    fetched |= message == ClientMessage::FetchStorage;
-                    unsure |= message::is_late(&message, from);
-                    let reply = self.storage(from, message);
-                    to_sender.extend(reply.sender);
-                    unsure |= reply.repaired;
-                    reply.others.iter().for_each(|message| to_others.push(message));
-                }
+                Incoming::Storage(ClientMessage::FetchStorage) if !may_read => {}
+                Incoming::Storage(message) => storage.push(message),
                 Incoming::Presence { data, target } => {
                     to_others.push_json(message::presence(from, data, target));
                 }
@@ -255,20 +249,24 @@ impl Room {
                 Incoming::Unsupported => {}
             }
         }
+        let late = storage.iter().any(|message| message::is_late(message, from));
+        let reply = self.storage(from, storage);
+        reply.others.iter().for_each(|message| to_others.push(message));
         if !to_others.is_empty() {
             self.tell_others(from, to_others.take());
         }
-        self.answer(from, &to_sender);
-        self.heard(from, unsure);
+        self.answer(from, &reply.sender);
+        self.heard(from, late || reply.repaired);
     }
 
-    /// Sends a member the answers to its frame. Parts of the document may be large, so each gets a
+    /// Sends a member the answers to its frame. What is large, as parts of the document are, gets a
     /// frame of its own.
     fn answer(&mut self, to: Actor, messages: &[ServerMessage]) {
         let mut frame = Messages::default();
         for message in messages {
             frame.push(message);
-            if matches!(message, ServerMessage::StorageChunk { .. }) {
+            let is_part = matches!(message, ServerMessage::StorageChunk { .. });
+            if is_part || frame.len() >= LARGE_FRAME {
                 self.tell(to, frame.take());
             }
         }
@@ -277,9 +275,10 @@ impl Room {
         }
     }
 
-    /// Has the server take a message about the storage, and notes what it accepted.
-    fn storage(&mut self, from: Actor, message: ClientMessage) -> Reply {
-        match self.server.receive(from, message, now()) {
+    /// Has the server take the messages of a frame that are about the storage, under one bound, and
+    /// notes what it accepted.
+    fn storage(&mut self, from: Actor, messages: Vec<ClientMessage>) -> Reply {
+        match self.server.receive_all(from, messages, now()) {
             Ok(reply) => {
                 self.note();
                 reply

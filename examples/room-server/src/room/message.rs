@@ -107,6 +107,11 @@ impl Messages {
         self.push(&ServerMessage::Other(message));
     }
 
+    /// How many bytes there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }

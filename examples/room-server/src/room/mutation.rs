@@ -55,16 +55,13 @@ impl Room {
         messages: Vec<ClientMessage>,
     ) -> Result<Vec<ServerMessage>, ServerError> {
         let backend = self.backend()?;
-        let (mut answers, mut to_all) = (Vec::new(), Messages::default());
-        for message in messages {
-            let reply = self.storage(backend, message);
-            answers.extend(reply.sender);
-            reply.others.iter().for_each(|message| to_all.push(message));
-        }
+        let reply = self.storage(backend, messages);
+        let mut to_all = Messages::default();
+        reply.others.iter().for_each(|message| to_all.push(message));
         if !to_all.is_empty() {
             self.tell_all(to_all.take());
         }
-        Ok(answers)
+        Ok(reply.sender)
     }
 
     fn backend(&mut self) -> Result<Actor, ServerError> {

@@ -41,7 +41,7 @@ impl Room {
             }
         }
         for actor in due {
-            let document = self.storage(actor, ClientMessage::FetchStorage).sender;
+            let document = self.storage(actor, vec![ClientMessage::FetchStorage]).sender;
             self.answer(actor, &document);
         }
     }

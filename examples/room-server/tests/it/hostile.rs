@@ -244,3 +244,29 @@ async fn a_thousand_connects_do_not_disturb() {
     one_is_left(&server).await;
     still_works(&mut bystander, 100).await;
 }
+
+#[tokio::test]
+async fn a_frame_is_taken_under_one_bound() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--max-queue", "1000000000"]);
+    let mut ann = server.join("r").await;
+    let map = format!("{}:0", ann.actor);
+    let mut ops =
+        vec![json!({ "type": 7, "opId": map, "id": map, "parentId": "root", "parentKey": "m" })];
+    for n in 1..=4 {
+        let id = format!("{}:{n}", ann.actor);
+        ops.push(json!({ "type": 8, "opId": id, "id": id, "parentId": map,
+            "parentKey": id, "data": "x".repeat(1 << 20) }));
+    }
+    ann.ops(ops.into()).await;
+    ann.answer(&format!("{}:4", ann.actor)).await;
+    // Each of these takes the whole map to be taken back.
+    let reader = access(&server, "rob", &json!({ "r": ["*:read"] }));
+    let mut rob = server.join_with("r", &reader).await.unwrap();
+    let delete = |n| json!({ "type": 5, "opId": format!("{}:{n}", rob.actor), "id": map });
+    let frame: Vec<_> = (0..20).map(|n| json!({ "type": 201, "ops": [delete(n)] })).collect();
+    rob.send(Value::from(frame).to_string()).await;
+    let rejected = rob.answer(&format!("{}:19", rob.actor)).await;
+    assert_eq!(rejected["type"], 299);
+    assert!(server.metric("bytes_sent_total") < 40 << 20);
+}
