@@ -52,6 +52,12 @@ struct Member {
     refresh: Option<Instant>,
 }
 
+impl Member {
+    fn may_read_storage(&self) -> bool {
+        self.entry.scopes.can_read_storage()
+    }
+}
+
 /// Something that leaves the room.
 pub enum Delivery {
     /// A frame for some of its members.
@@ -229,7 +235,7 @@ impl Room {
     pub fn receive(&mut self, from: Actor, frame: &[u8]) {
         // What arrives after a member was sent away does not count.
         let Some(member) = self.members.get(&from) else { return };
-        let may_read = member.entry.scopes.can_read_storage();
+        let may_read = member.may_read_storage();
         let messages = match message::read(frame) {
             Ok(messages) => messages,
             Err(reason) => {
@@ -240,7 +246,6 @@ impl Room {
         let (mut storage, mut to_others) = (Vec::new(), Messages::default());
         for message in messages {
             match message {
-                Incoming::Storage(ClientMessage::FetchStorage) if !may_read => {}
                 Incoming::Storage(message) => storage.push(message),
                 Incoming::Presence { data, target } => {
                     to_others.push_json(message::presence(from, data, target));
@@ -249,12 +254,14 @@ impl Room {
                 Incoming::Unsupported => {}
             }
         }
+        if !may_read {
+            self.tell_update(Some(from), to_others, &[]);
+            // Any real answer would tell of the storage.
+            return self.answer(from, &message::acknowledge(storage));
+        }
         let late = storage.iter().any(|message| message::is_late(message, from));
         let reply = self.storage(from, storage);
-        reply.others.iter().for_each(|message| to_others.push(message));
-        if !to_others.is_empty() {
-            self.tell_others(from, to_others.take());
-        }
+        self.tell_update(Some(from), to_others, &reply.others);
         self.answer(from, &reply.sender);
         self.heard(from, late || reply.repaired);
     }
@@ -323,16 +330,31 @@ impl Room {
 
     /// Sends a message to everybody but one.
     fn tell_others(&mut self, but: Actor, text: String) {
-        self.tell_members(|actor| actor != but, text);
+        self.tell_members(|actor, _| actor != but, text);
     }
 
     /// Sends a message to everybody.
     fn tell_all(&mut self, text: String) {
-        self.tell_members(|_| true, text);
+        self.tell_members(|_, _| true, text);
     }
 
-    fn tell_members(&mut self, whom: impl Fn(Actor) -> bool, text: String) {
-        let to = self.members.iter().filter(|(actor, _)| whom(**actor));
+    /// Sends a frame to everybody but one, if there is anything in it. What it says of the storage
+    /// is for those alone who may read that.
+    fn tell_update(&mut self, but: Option<Actor>, frame: Messages, storage: &[ServerMessage]) {
+        let mut whole = frame.clone();
+        storage.iter().for_each(|message| whole.push(message));
+        for (mut frame, may_read) in [(frame, false), (whole, true)] {
+            if !frame.is_empty() {
+                let whom = |actor, member: &Member| {
+                    Some(actor) != but && member.may_read_storage() == may_read
+                };
+                self.tell_members(whom, frame.take());
+            }
+        }
+    }
+
+    fn tell_members(&mut self, whom: impl Fn(Actor, &Member) -> bool, text: String) {
+        let to = self.members.iter().filter(|(actor, member)| whom(**actor, member));
         let to: Vec<_> = to.map(|(actor, member)| (*actor, member.outbox.clone())).collect();
         if !to.is_empty() {
             self.out.push(Delivery::Frame(to, Frame::Text(text.into())));

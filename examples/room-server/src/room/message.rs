@@ -1,6 +1,6 @@
 //! The messages of a room that do not concern its storage: presence and events.
 
-use livetree::{Actor, ClientMessage, Json, OpId, ServerMessage};
+use livetree::{Actor, ClientMessage, Json, Op, OpId, ServerMessage};
 
 const UPDATE_PRESENCE: u64 = 100;
 /// Tells that somebody came.
@@ -70,6 +70,18 @@ pub(super) fn is_late(message: &ClientMessage, from: Actor) -> bool {
     })
 }
 
+/// Answers ops without carrying them out, or telling anything of the storage.
+pub(super) fn acknowledge(messages: Vec<ClientMessage>) -> Vec<ServerMessage> {
+    let mut answers = Vec::new();
+    for message in messages {
+        let ClientMessage::UpdateStorage { ops } = message else { continue };
+        let named = ops.into_iter().filter_map(|op| op.op_id);
+        answers
+            .push(ServerMessage::UpdateStorage { ops: named.map(Op::acknowledgement).collect() });
+    }
+    answers
+}
+
 /// Tells of somebody's presence.
 pub(super) fn presence(actor: Actor, data: Json, target: Option<Json>) -> Json {
     let target = target.map(|target| ("targetActor".into(), target));
@@ -92,7 +104,7 @@ pub(super) fn event(actor: Option<Actor>, event: Json) -> Json {
 }
 
 /// A frame under construction: an array of messages.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Messages {
     text: Vec<u8>,
 }

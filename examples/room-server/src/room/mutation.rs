@@ -13,20 +13,16 @@ use crate::journal;
 use crate::record::now;
 
 impl Room {
-    /// Applies a JSON Patch; everybody hears of it.
+    /// Applies a JSON Patch; everybody hears of it who may.
     pub fn patch(&mut self, patch: &[PatchOperation]) -> Result<(), PatchError> {
         let (_, reply) = self.server.patch(patch, now())?;
         self.note();
         self.metrics.patches.add(1);
-        let mut messages = Messages::default();
-        reply.others.iter().for_each(|message| messages.push(message));
-        if !messages.is_empty() {
-            self.tell_all(messages.take());
-        }
+        self.tell_update(None, Messages::default(), &reply.others);
         Ok(())
     }
 
-    /// Makes the storage that of a plain LSON object, new nodes throughout; everybody hears of it.
+    /// Makes the storage that of a plain LSON object, new nodes throughout; everybody hears of it who may.
     pub fn replace(&mut self, content: Value) -> Result<(), PatchError> {
         let path = PointerBuf::default();
         self.patch(&[PatchOperation::Replace(json_patch::ReplaceOperation {
@@ -56,11 +52,7 @@ impl Room {
     ) -> Result<Vec<ServerMessage>, ServerError> {
         let backend = self.backend()?;
         let reply = self.storage(backend, messages);
-        let mut to_all = Messages::default();
-        reply.others.iter().for_each(|message| to_all.push(message));
-        if !to_all.is_empty() {
-            self.tell_all(to_all.take());
-        }
+        self.tell_update(None, Messages::default(), &reply.others);
         Ok(reply.sender)
     }
 

@@ -270,3 +270,45 @@ async fn a_frame_is_taken_under_one_bound() {
     assert_eq!(rejected["type"], 299);
     assert!(server.metric("bytes_sent_total") < 40 << 20);
 }
+
+#[tokio::test]
+async fn who_may_not_read_the_storage_hears_nothing_of_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut ann = server.join("r").await;
+    let secret = |n: u64| json!([{ "type": 3, "id": "root", "opId": format!("0:{n}"), "data": { "k": "secret" } }]);
+    ann.ops(secret(0)).await;
+    ann.answer("0:0").await;
+    let blind = access(&server, "eve", &json!({ "r": ["*:read", "storage:none"] }));
+    let mut eve = server.join_with("r", &blind).await.unwrap();
+    let reader = access(&server, "rob", &json!({ "r": ["*:read"] }));
+    let mut rob = server.join_with("r", &reader).await.unwrap();
+
+    // Of a frame, and of what a backend does, she hears what is not about the storage.
+    let presence = json!({ "type": 100, "data": { "x": 1 } });
+    let update = json!({ "type": 201, "ops": secret(1) });
+    ann.send(json!([presence, update]).to_string()).await;
+    let patch = json!([{ "op": "add", "path": "/k2", "value": "secret" }]);
+    server.rest("PATCH", "/v2/rooms/r/storage/json-patch", &patch);
+    let mutation = json!({ "messages": [{ "type": 201, "ops": [
+        { "type": 3, "id": "root", "opId": "900:0", "data": { "k3": "secret" } }] }] });
+    server.rest("POST", "/v2/rooms/r/send-message", &mutation);
+    server.rest("POST", "/v2/rooms/r/broadcast-event", &json!("first"));
+    // Her own ops are acknowledged, and that is all.
+    let op = format!("{}:0", eve.actor);
+    let ops = json!([{ "type": 3, "id": "root", "opId": op, "data": { "k": 0 } }]);
+    eve.send(json!([{ "type": 200 }, { "type": 201, "ops": ops }]).to_string()).await;
+    // As long as it takes until others are told the storage after a refusal.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    server.rest("POST", "/v2/rooms/r/broadcast-event", &json!("last"));
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|message: &Value| message["event"] != "last") {
+        heard.extend(eve.messages().await.unwrap());
+    }
+    let types: Vec<_> = heard.iter().map(|message| message["type"].as_u64().unwrap()).collect();
+    assert_eq!(types, [101, 100, 103, 201, 103], "{heard:?}");
+    assert_eq!(heard[3]["ops"], json!([{ "type": 5, "id": "ACK", "opId": op }]));
+    // Who may read hears all of a frame in one.
+    while rob.messages().await.unwrap().len() < 2 {}
+    assert_eq!(server.storage("r")["k"], "secret");
+}
