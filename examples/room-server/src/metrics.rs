@@ -77,10 +77,8 @@ metrics! {
 impl Metrics {
     /// Counts a frame for some clients.
     pub fn count_out(&self, clients: usize, frame: &Frame) {
-        if let Frame::Text(text) = frame {
-            self.frames_out.add(clients);
-            self.bytes_out.add(clients * text.len());
-        }
+        self.frames_out.add(clients * frame.texts().len());
+        self.bytes_out.add(clients * frame.bytes());
     }
 
     /// Counts a transaction.

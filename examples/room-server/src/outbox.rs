@@ -1,7 +1,8 @@
 //! What waits to be sent to one client, and the bound on it.
 //!
 //! A room never waits for a client. What a client does not read in time piles up here; beyond a
-//! bound it is cut off, and the others in the room do not notice.
+//! bound it is cut off, and the others in the room do not notice. The storage of a room may be larger
+//! than any bound: it does not count, and a room tells it to nobody who is still reading it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,15 +54,35 @@ impl Close {
 pub enum Frame {
     /// A text frame.
     Text(Utf8Bytes),
+    /// Text frames by which a client is told the storage.
+    Storage(Arc<Vec<Utf8Bytes>>),
     /// The last frame.
     Close(Close),
 }
 
+/// What a frame takes up in a queue besides its text, about.
+const OVERHEAD: usize = 64;
+
 impl Frame {
+    /// The texts to send.
+    pub fn texts(&self) -> &[Utf8Bytes] {
+        match self {
+            Self::Text(text) => std::slice::from_ref(text),
+            Self::Storage(texts) => texts,
+            Self::Close(_) => &[],
+        }
+    }
+
+    /// How many bytes they have.
+    pub fn bytes(&self) -> usize {
+        self.texts().iter().map(|text| text.len()).sum()
+    }
+
+    /// What counts for the bound.
     fn size(&self) -> usize {
         match self {
-            Self::Text(text) => text.len(),
-            Self::Close(_) => 0,
+            Self::Text(text) => OVERHEAD + text.len(),
+            Self::Storage(_) | Self::Close(_) => OVERHEAD,
         }
     }
 }
@@ -95,17 +116,23 @@ pub fn outbox(limit: usize) -> (Outbox, Outgoing) {
 }
 
 impl Outbox {
-    /// Puts a frame behind those that wait. Returns whether the client keeps up.
-    #[must_use = "a client that does not keep up must be cut off"]
+    /// Puts a frame behind those that wait, or cuts off a client that does not keep up. Returns
+    /// whether it does.
+    #[must_use = "a client that does not keep up must leave its room"]
     pub fn put(&self, frame: Frame) -> bool {
-        let before = self.shared.queued.fetch_add(frame.size(), Ordering::Relaxed);
-        // A connection that has ended takes no frames; its session is about to go.
-        let _ = self.frames.send(frame);
-        before <= self.shared.limit
+        let keeps_up = self.shared.queued.load(Ordering::Relaxed) <= self.shared.limit;
+        if keeps_up {
+            self.shared.queued.fetch_add(frame.size(), Ordering::Relaxed);
+            // A connection that has ended takes no frames; its session is about to go.
+            let _ = self.frames.send(frame);
+        } else {
+            self.cut();
+        }
+        keeps_up
     }
 
     /// Ends the connection without sending what waits.
-    pub fn cut(&self) {
+    fn cut(&self) {
         self.shared.cut.notify_one();
     }
 }
@@ -126,7 +153,7 @@ impl Outgoing {
         self.shared.queued.fetch_sub(frame.size(), Ordering::Relaxed);
     }
 
-    /// A handle by which [`Outbox::cut`] is noticed while a frame is being sent.
+    /// Ready when the client is cut off; waited for while a frame is being sent.
     pub fn cut_off(&self) -> impl Future<Output = ()> + Send + 'static {
         let shared = self.shared.clone();
         async move { shared.cut.notified().await }
@@ -145,7 +172,23 @@ mod tests {
         assert!(!outbox.put(frame(1)));
         let first = outgoing.try_next().unwrap();
         outgoing.sent(&first);
+        assert!(outgoing.try_next().is_none(), "what is too much is not kept");
         assert!(outbox.put(frame(1)));
+    }
+
+    #[test]
+    fn small_frames_add_up() {
+        let (outbox, _outgoing) = outbox(1_000);
+        let taken = (0..1_000).take_while(|_| outbox.put(Frame::Text("pong".into()))).count();
+        assert!((1..100).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn the_storage_may_be_larger_than_the_bound() {
+        let (outbox, _outgoing) = outbox(1_000);
+        let part = Utf8Bytes::from("x".repeat(900));
+        assert!(outbox.put(Frame::Storage(Arc::new(vec![part; 50]))));
+        assert!(outbox.put(Frame::Text("what happens meanwhile".into())));
     }
 
     #[test]

@@ -11,9 +11,10 @@ mod presence;
 mod refresh;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use axum::extract::ws::Utf8Bytes;
 use livetree::server::{Access, Protocol, Reply, SessionOptions};
 use livetree::{Actor, ClientMessage, Server, ServerMessage};
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ pub use load::load;
 use message::{Incoming, Messages};
 use presence::Ghost;
 pub use presence::SetPresence;
+use refresh::Refresh;
 
 /// Who may enter, and as whom.
 #[derive(Clone, Debug)]
@@ -48,13 +50,19 @@ pub struct Entry {
 struct Member {
     entry: Entry,
     outbox: Outbox,
-    /// When to tell the storage again, unasked.
-    refresh: Option<Instant>,
+    /// The storage as it was told last, until it has been read.
+    reading: Weak<Vec<Utf8Bytes>>,
+    refresh: Refresh,
 }
 
 impl Member {
     fn may_read_storage(&self) -> bool {
         self.entry.scopes.can_read_storage()
+    }
+
+    /// Whether the storage, as it was told last, has not been read yet.
+    fn is_reading(&self) -> bool {
+        self.reading.strong_count() > 0
     }
 }
 
@@ -163,7 +171,8 @@ impl Room {
             joined.insert("actor".to_owned(), actor.0.into());
         }
         self.tell_others(actor, joined.to_string());
-        self.members.insert(actor, Member { entry, outbox, refresh: None });
+        let (reading, refresh) = (Weak::new(), Refresh::default());
+        self.members.insert(actor, Member { entry, outbox, reading, refresh });
         self.tell(actor, state.to_string());
         self.introduce_ghosts(actor);
         Ok(actor)
@@ -222,11 +231,11 @@ impl Room {
         }
     }
 
-    /// Somebody does not read what is sent.
-    pub fn cut_off(&mut self, actor: Actor) {
-        if let Some(member) = self.members.remove(&actor) {
+    /// Somebody does not read what is sent, and is cut off.
+    pub fn is_slow(&mut self, actor: Actor) {
+        if self.members.remove(&actor).is_some() {
+            tracing::info!(%actor, "a slow reader is cut off");
             self.metrics.slow.add(1);
-            member.outbox.cut();
             self.left(actor);
         }
     }
@@ -259,6 +268,7 @@ impl Room {
             // Any real answer would tell of the storage.
             return self.answer(from, &message::acknowledge(storage));
         }
+        self.put_off_fetch(from, &mut storage);
         let late = storage.iter().any(|message| message::is_late(message, from));
         let reply = self.storage(from, storage);
         self.tell_update(Some(from), to_others, &reply.others);
@@ -266,19 +276,18 @@ impl Room {
         self.heard(from, late || reply.repaired);
     }
 
-    /// Sends a member the answers to its frame. What is large, as parts of the document are, gets a
-    /// frame of its own.
+    /// Sends a member the answers to its frame.
     fn answer(&mut self, to: Actor, messages: &[ServerMessage]) {
-        let mut frame = Messages::default();
-        for message in messages {
-            frame.push(message);
-            let is_part = matches!(message, ServerMessage::StorageChunk { .. });
-            if is_part || frame.len() >= LARGE_FRAME {
-                self.tell(to, frame.take());
+        let texts = frames(messages);
+        let Some(member) = self.members.get_mut(&to) else { return };
+        if messages.iter().any(ends_storage) {
+            let texts = Arc::new(texts);
+            member.reading = Arc::downgrade(&texts);
+            self.send(to, Frame::Storage(texts));
+        } else {
+            for text in texts {
+                self.send(to, Frame::Text(text));
             }
-        }
-        if !frame.is_empty() {
-            self.tell(to, frame.take());
         }
     }
 
@@ -322,9 +331,12 @@ impl Room {
 
     /// Sends a message to one member.
     fn tell(&mut self, to: Actor, text: String) {
+        self.send(to, Frame::Text(text.into()));
+    }
+
+    fn send(&mut self, to: Actor, frame: Frame) {
         if let Some(member) = self.members.get(&to) {
-            let to = vec![(to, member.outbox.clone())];
-            self.out.push(Delivery::Frame(to, Frame::Text(text.into())));
+            self.out.push(Delivery::Frame(vec![(to, member.outbox.clone())], frame));
         }
     }
 
@@ -342,7 +354,9 @@ impl Room {
     /// is for those alone who may read that.
     fn tell_update(&mut self, but: Option<Actor>, frame: Messages, storage: &[ServerMessage]) {
         let mut whole = frame.clone();
-        storage.iter().for_each(|message| whole.push(message));
+        for message in storage {
+            whole.push(message);
+        }
         for (mut frame, may_read) in [(frame, false), (whole, true)] {
             if !frame.is_empty() {
                 let whom = |actor, member: &Member| {
@@ -360,6 +374,27 @@ impl Room {
             self.out.push(Delivery::Frame(to, Frame::Text(text.into())));
         }
     }
+}
+
+/// The frames of an answer: what is large, as parts of the storage are, has one of its own.
+fn frames(messages: &[ServerMessage]) -> Vec<Utf8Bytes> {
+    let (mut frames, mut frame) = (Vec::new(), Messages::default());
+    for message in messages {
+        frame.push(message);
+        let is_part = matches!(message, ServerMessage::StorageChunk { .. });
+        if is_part || frame.len() >= LARGE_FRAME {
+            frames.push(frame.take().into());
+        }
+    }
+    if !frame.is_empty() {
+        frames.push(frame.take().into());
+    }
+    frames
+}
+
+/// Whether a message is the last by which the storage is told.
+fn ends_storage(message: &ServerMessage) -> bool {
+    matches!(message, ServerMessage::StorageEnd | ServerMessage::StorageState { .. })
 }
 
 /// A user as others are told.

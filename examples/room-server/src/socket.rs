@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use livetree::Actor;
 use livetree::server::Protocol;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 use crate::App;
 use crate::auth::{self, Join};
 use crate::outbox::{Close, Frame, Outgoing, outbox};
+use crate::room::Room;
 use crate::room::actor::Command;
 
 /// How long a client may take to read one frame.
@@ -95,16 +97,13 @@ async fn serve(app: &App, socket: WebSocket, join: &Join, protocol: Protocol) {
     let writer = tokio::spawn(write(sink, outgoing));
     let abort = writer.abort_handle();
     read(app, &mut stream, &seat, &outbox, writer).await;
-    let actor = seat.actor;
-    let gone = Command::Run(Box::new(move |room| room.leave(actor)));
-    // A room that has ended has no members.
-    let _ = seat.commands.send(gone).await;
+    tell(&seat, Room::leave).await;
     abort.abort();
 }
 
 /// A place in a room.
 struct Seat {
-    actor: livetree::Actor,
+    actor: Actor,
     commands: mpsc::Sender<Command>,
 }
 
@@ -152,8 +151,9 @@ async fn read(
             Message::Ping(_) | Message::Pong(_) => continue,
         };
         if frame.as_str() == "ping" {
-            // A client that does not keep up is found out by its room.
-            let _ = outbox.put(Frame::Text("pong".into()));
+            if !outbox.put(Frame::Text("pong".into())) {
+                tell(seat, Room::is_slow).await;
+            }
             continue;
         }
         app.rooms.metrics().frames_in.add(1);
@@ -180,9 +180,14 @@ async fn read(
 }
 
 async fn expel(seat: &Seat, close: Close) {
+    tell(seat, |room, actor| room.expel(actor, close)).await;
+}
+
+/// Has the room do something about its member.
+async fn tell(seat: &Seat, what: impl FnOnce(&mut Room, Actor) + Send + 'static) {
     let actor = seat.actor;
-    // A room that has ended has sent everybody away.
-    let _ = seat.commands.send(Command::Run(Box::new(move |room| room.expel(actor, close)))).await;
+    // A room that has ended has no members.
+    let _ = seat.commands.send(Command::Run(Box::new(move |room| what(room, actor)))).await;
 }
 
 /// Sends what the room says, until it says to close, or the client does not read.
@@ -191,13 +196,14 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut outgoing: Outgoing) 
     tokio::pin!(cut_off);
     let sending = async {
         while let Some(frame) = outgoing.next().await {
-            let text = match &frame {
-                Frame::Text(text) => text.clone(),
-                Frame::Close(close) => return Some(close.clone()),
-            };
-            let sent = timeout(SEND_TIME, sink.send(Message::Text(text))).await;
-            if !matches!(sent, Ok(Ok(()))) {
-                return None;
+            if let Frame::Close(close) = frame {
+                return Some(close);
+            }
+            for text in frame.texts() {
+                let sent = timeout(SEND_TIME, sink.send(Message::Text(text.clone()))).await;
+                if !matches!(sent, Ok(Ok(()))) {
+                    return None;
+                }
             }
             outgoing.sent(&frame);
         }

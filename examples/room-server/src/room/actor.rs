@@ -256,8 +256,7 @@ impl Task {
             }
             let slow = deliver(delivery);
             for actor in slow {
-                tracing::info!(key = self.key, %actor, "a slow reader is cut off");
-                self.room.cut_off(actor);
+                self.room.is_slow(actor);
             }
             self.queue();
         }
