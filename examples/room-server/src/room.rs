@@ -74,6 +74,16 @@ pub enum Delivery {
     Answer(Box<dyn FnOnce() + Send>),
 }
 
+impl Delivery {
+    /// How many bytes of frames it has.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Frame(_, frame) => frame.bytes(),
+            Self::Answer(_) => 0,
+        }
+    }
+}
+
 /// What has been accepted and is not written down yet.
 #[derive(Debug, Default)]
 pub struct Unwritten {

@@ -25,8 +25,14 @@ pub const MAX_COMMANDS: usize = 128;
 /// How many commands one write may cover.
 const COMMANDS_AT_ONCE: usize = 64;
 
+/// How many bytes may be said before they go out, or wait for a write.
+const BYTES_AT_ONCE: usize = 16 << 20;
+
 /// How much may wait for writes before no more commands are taken.
 const MAX_WAITING: usize = 4_096;
+
+/// How many bytes may.
+const MAX_WAITING_BYTES: usize = 4 * BYTES_AT_ONCE;
 
 /// The least size of the log at which a snapshot is renewed before its number of ops demands it.
 const MIN_LOG_BYTES: usize = 4 << 20;
@@ -64,6 +70,7 @@ struct Task {
     report: mpsc::UnboundedSender<Written>,
     /// What leaves the room, with the number of the write that it waits for.
     waiting: VecDeque<(u64, Delivery)>,
+    waiting_bytes: usize,
     submitted: u64,
     on_disk: u64,
     /// The number of the latest op.
@@ -104,6 +111,7 @@ pub async fn run(key: Key, rooms: Arc<Rooms>, commands: mpsc::Receiver<Command>)
                 written,
                 report,
                 waiting: VecDeque::new(),
+                waiting_bytes: 0,
                 submitted: 0,
                 on_disk: 0,
                 last,
@@ -151,11 +159,12 @@ impl Task {
     /// Waits for something to do, and does it. Returns why that was the last time.
     async fn turn(&mut self) -> Option<End> {
         let idle = self.room.is_empty() && self.waiting.is_empty();
+        let may_go_on = self.waiting.len() < MAX_WAITING && self.waiting_bytes < MAX_WAITING_BYTES;
         let deadline = self.room.next_deadline().map(tokio::time::Instant::from_std);
         tokio::select! {
             biased;
             Some(written) = self.written.recv() => return self.written(written),
-            command = self.commands.recv(), if self.waiting.len() < MAX_WAITING => match command {
+            command = self.commands.recv(), if may_go_on => match command {
                 Some(Command::Run(command)) => command(&mut self.room),
                 Some(Command::Stop(close, done)) => return Some(self.stop(&close, done).await),
                 // The server itself is gone.
@@ -168,6 +177,9 @@ impl Task {
             }
         }
         for _ in 1..COMMANDS_AT_ONCE {
+            if bytes(&self.room.out) > BYTES_AT_ONCE {
+                break;
+            }
             match self.commands.try_recv() {
                 Ok(Command::Run(command)) => command(&mut self.room),
                 Ok(Command::Stop(close, done)) => return Some(self.stop(&close, done).await),
@@ -244,6 +256,7 @@ impl Task {
 
     fn queue(&mut self) {
         let ticket = self.submitted;
+        self.waiting_bytes += bytes(&self.room.out);
         self.waiting.extend(self.room.out.drain(..).map(|delivery| (ticket, delivery)));
     }
 
@@ -251,6 +264,7 @@ impl Task {
     fn release(&mut self) {
         while self.waiting.front().is_some_and(|(ticket, _)| *ticket <= self.on_disk) {
             let Some((_, delivery)) = self.waiting.pop_front() else { return };
+            self.waiting_bytes -= delivery.bytes();
             if let Delivery::Frame(to, frame) = &delivery {
                 self.rooms.metrics().count_out(to.len(), frame);
             }
@@ -261,6 +275,10 @@ impl Task {
             self.queue();
         }
     }
+}
+
+fn bytes(deliveries: &[Delivery]) -> usize {
+    deliveries.iter().map(Delivery::bytes).sum()
 }
 
 /// Hands something to those for whom it is. Returns who does not keep up.
