@@ -74,7 +74,7 @@ impl Rooms {
         metrics: Arc<Metrics>,
     ) -> Self {
         let mut directory = Directory::default();
-        let next_key = contents.records.iter().map(|(key, _)| key + 1).max().unwrap_or(1);
+        let next_key = contents.next_key.max(1);
         for (key, record) in contents.records {
             directory.put(key, Arc::new(record));
         }

@@ -90,6 +90,8 @@ pub struct Stored {
 pub struct Contents {
     /// The rooms' records.
     pub records: Vec<(Key, Record)>,
+    /// The first key under which there is nothing, not even of rooms whose records are damaged.
+    pub next_key: Key,
     /// The key that signs tokens.
     pub token_key: Vec<u8>,
 }
@@ -214,8 +216,18 @@ fn open(path: &Path) -> Result<(Database, Contents), redb::Error> {
             Err(error) => tracing::error!(key, error, "a room is left out: its record is damaged"),
         }
     }
+    let next_key = last_key(&transaction)?.map_or(1, |key| key + 1);
     transaction.commit()?;
-    Ok((database, Contents { records, token_key }))
+    Ok((database, Contents { records, next_key, token_key }))
+}
+
+/// The highest key under which there is anything.
+fn last_key(transaction: &WriteTransaction) -> Result<Option<Key>, redb::Error> {
+    let record = transaction.open_table(ROOMS)?.last()?.map(|(key, _)| key.value());
+    let actors = transaction.open_table(ACTORS)?.last()?.map(|(key, _)| key.value());
+    let snapshot = transaction.open_table(SNAPSHOTS)?.last()?.map(|(at, _)| at.value().0);
+    let batch = transaction.open_table(LOG)?.last()?.map(|(at, _)| at.value().0);
+    Ok(record.max(actors).max(snapshot).max(batch))
 }
 
 fn read(database: &Database, key: Key) -> Result<Stored, redb::Error> {

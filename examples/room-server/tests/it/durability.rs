@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -183,6 +184,36 @@ async fn idle_rooms_are_unloaded_and_come_back() {
     assert_eq!(server.storage("r"), json!({ LIST: ["0", "1", "2"] }));
 }
 
+/// Damages some bytes wherever the database has them.
+fn damage(data: &Path, needle: &[u8]) {
+    let file = data.join("rooms.redb");
+    let mut bytes = fs::read(&file).unwrap();
+    let places: Vec<usize> =
+        (0..bytes.len() - needle.len()).filter(|at| bytes[*at..].starts_with(needle)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at] ^= 1;
+    }
+    fs::write(&file, bytes).unwrap();
+}
+
+#[test]
+fn a_new_room_has_nothing_of_one_whose_record_is_damaged() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    room_with_list(&server, "other");
+    room_with_list(&server, "private");
+    assert!(server.stop().success());
+    damage(data.path(), br#""id":"private""#);
+
+    let server = Server::start(data.path(), &[]);
+    assert_eq!(server.rest("GET", "/v2/rooms/private", &json!(null)).status, 404);
+    let new = json!({ "id": "new", "defaultAccesses": [] });
+    assert_eq!(server.rest("POST", "/v2/rooms", &new).status, 200);
+    assert_eq!(server.storage("new"), json!({}));
+    assert_eq!(server.storage("other"), json!({ LIST: [] }));
+}
+
 #[test]
 fn damage_in_one_room_leaves_the_others_alone() {
     let data = tempfile::tempdir().unwrap();
@@ -195,16 +226,7 @@ fn damage_in_one_room_leaves_the_others_alone() {
         assert_eq!(patched.status, 200);
     }
     assert!(server.stop().success());
-    let file = data.path().join("rooms.redb");
-    let mut bytes = fs::read(&file).unwrap();
-    let needle = b"content of two";
-    let places: Vec<usize> =
-        (0..bytes.len() - needle.len()).filter(|at| bytes[*at..].starts_with(needle)).collect();
-    assert!(!places.is_empty());
-    for at in places {
-        bytes[at] ^= 1;
-    }
-    fs::write(&file, bytes).unwrap();
+    damage(data.path(), b"content of two");
 
     let server = Server::start(data.path(), &[]);
     for room in ["one", "three"] {
