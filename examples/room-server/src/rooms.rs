@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::config::Config;
 use crate::directory::{Directory, Filter, Key};
@@ -18,7 +18,7 @@ use crate::room::{Delivery, Room};
 use crate::store::{Change, Contents, Store};
 
 /// How many bytes of frames may wait for rooms, in kilobytes. Whoever has more to say waits.
-const INBOUND_KILOBYTES: usize = 256 << 10;
+const INBOUND_KILOBYTES: u32 = 256 << 10;
 
 /// How long to wait for a task to end before asking for the next.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -53,7 +53,7 @@ pub struct Rooms {
     config: Arc<Config>,
     metrics: Arc<Metrics>,
     /// Bounds what waits for rooms.
-    pub inbound: Arc<Semaphore>,
+    inbound: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Rooms {
             store,
             config,
             metrics,
-            inbound: Arc::new(Semaphore::new(INBOUND_KILOBYTES)),
+            inbound: Arc::new(Semaphore::new(INBOUND_KILOBYTES as usize)),
         }
     }
 
@@ -97,6 +97,12 @@ impl Rooms {
     /// What is counted.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// Waits until there is room for a frame that is to wait for a room; it counts until what this
+    /// returns is dropped.
+    pub async fn hold(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        self.inbound.clone().acquire_many_owned(share(bytes)).await.ok()
     }
 
     /// The database.
@@ -338,5 +344,23 @@ impl Rooms {
             live.remove(&key);
         }
         unused
+    }
+}
+
+/// How many kilobytes a frame takes up of those that may wait: at most all, since it would wait for
+/// ever for more.
+fn share(bytes: usize) -> u32 {
+    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(INBOUND_KILOBYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_any_size_finds_room() {
+        assert_eq!((share(0), share(4096)), (1, 5));
+        assert_eq!(share((INBOUND_KILOBYTES as usize) << 11), INBOUND_KILOBYTES);
+        assert_eq!(share(usize::MAX), INBOUND_KILOBYTES);
     }
 }

@@ -163,10 +163,7 @@ async fn read(
             expel(seat, Close::new(Close::MALFORMED, reason)).await;
             continue;
         }
-        let kilobytes = u32::try_from(frame.len() / 1024 + 1).unwrap_or(u32::MAX);
-        let Ok(held) = app.rooms.inbound.clone().acquire_many_owned(kilobytes).await else {
-            return;
-        };
+        let Some(held) = app.rooms.hold(frame.len()).await else { return };
         let actor = seat.actor;
         let command = Command::Run(Box::new(move |room| {
             room.receive(actor, frame.as_bytes());
