@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -50,11 +51,21 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/v2", api)
         .route("/v7", get(socket::v7))
         .route("/v8", get(socket::v8))
-        .route("/health", get(async || Json(json!({ "status": "ok" }))))
+        .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(async || ApiError::no_route())
         .layer(limit)
         .with_state(app)
+}
+
+/// Whether the server can do its work.
+async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let (status, text) = if app.rooms.store().is_open() {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be used")
+    };
+    (status, Json(json!({ "status": text })))
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {

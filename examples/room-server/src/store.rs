@@ -4,12 +4,16 @@
 //! transaction (group commit), so a slow disk makes transactions larger, not the server slower.
 //! Nobody is told that something was accepted before the transaction with it is on the disk.
 //!
+//! After an error of the disk the database takes nothing any more until it is opened anew, so that is
+//! done at once. What was to be written then is lost, and whoever waits for it is told.
+//!
 //! Values carry checksums of their own: damage is found in the record where it is, and keeps
 //! nobody from the others.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -96,10 +100,83 @@ pub struct Contents {
     pub token_key: Vec<u8>,
 }
 
+type Opener = Box<dyn Fn() -> Result<Database, redb::Error> + Send + Sync>;
+
+/// The file of the database, which is opened anew after each error of the disk.
+struct File {
+    opener: Opener,
+    database: RwLock<Option<Database>>,
+}
+
+impl File {
+    /// Does something with the database.
+    fn access<T>(
+        &self,
+        access: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        if !self.is_open() {
+            self.reopen()?;
+        }
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = &*database else { return Err(StoreError::new("it cannot be opened")) };
+        let accessed = guarded(|| access(open));
+        drop(database);
+        accessed.map_err(|failure| {
+            let error = failure.to_error();
+            if failure.stays()
+                && let Err(error) = self.reopen()
+            {
+                tracing::error!(%error, "the database cannot be opened again");
+            }
+            error
+        })
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // Nobody else may have it open, not even this server.
+        *database = None;
+        *database = Some(guarded(&self.opener).map_err(|failure| failure.to_error())?);
+        Ok(())
+    }
+
+    fn is_open(&self) -> bool {
+        self.database.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+/// Why an access to the database failed.
+enum Failure {
+    Error(redb::Error),
+    /// The database's own code may panic on bytes that it never wrote.
+    Panic,
+}
+
+impl Failure {
+    /// Whether all that follows would fail, too.
+    fn stays(&self) -> bool {
+        matches!(self, Self::Error(redb::Error::Io(_) | redb::Error::PreviousIo) | Self::Panic)
+    }
+
+    fn to_error(&self) -> StoreError {
+        match self {
+            Self::Error(error) => StoreError::new(error.to_string()),
+            Self::Panic => StoreError::new("it is damaged"),
+        }
+    }
+}
+
+fn guarded<T>(access: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Failure> {
+    match std::panic::catch_unwind(AssertUnwindSafe(access)) {
+        Ok(result) => result.map_err(Failure::Error),
+        Err(_) => Err(Failure::Panic),
+    }
+}
+
 /// The open database.
 #[derive(Clone)]
 pub struct Store {
-    database: Arc<Database>,
+    file: Arc<File>,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -118,21 +195,39 @@ impl Store {
             StoreError::new(format!("the database {} cannot be used: {error}", path.display()))
         };
         std::fs::create_dir_all(directory).map_err(|error| explained(error.to_string()))?;
-        // The database's own code may panic on bytes that it never wrote.
-        let opened = std::panic::catch_unwind(|| open(&path));
-        let (database, contents) = match opened {
-            Ok(opened) => opened.map_err(|error| explained(error.to_string()))?,
-            Err(_) => return Err(explained("it is damaged".to_owned())),
+        let cached = || {
+            let mut builder = Database::builder();
+            builder.set_cache_size(CACHE_BYTES);
+            builder
         };
-        let database = Arc::new(database);
+        let create = || Ok(cached().create(&path)?);
+        // Once it is there, no other may be made in its place.
+        let file = path.clone();
+        let opener = Box::new(move || Ok(cached().open(&file)?));
+        Self::on(create, opener, metrics).map_err(|error| explained(error.to_string()))
+    }
+
+    /// The database that `create` gives, and `opener` once more.
+    fn on(
+        create: impl FnOnce() -> Result<Database, redb::Error>,
+        opener: Opener,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Self, Contents, JoinHandle<()>), StoreError> {
+        let database = guarded(create).map_err(|failure| failure.to_error())?;
+        let file = Arc::new(File { opener, database: RwLock::new(Some(database)) });
+        let contents = file.access(begin)?;
         let (jobs, queue) = mpsc::channel();
-        let broken = BTreeSet::new();
-        let writer = Writer { database: database.clone(), queue, metrics, broken };
+        let writer = Writer { file: file.clone(), queue, metrics, broken: BTreeSet::new() };
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| StoreError::new(error.to_string()))?;
-        Ok((Self { database, jobs }, contents, thread))
+        Ok((Self { file, jobs }, contents, thread))
+    }
+
+    /// Whether the database can be used. It may be false for the moment in which it is opened anew.
+    pub fn is_open(&self) -> bool {
+        self.file.database.try_read().is_ok_and(|database| database.is_some())
     }
 
     /// Writes changes, all or none, and calls `done` when they are on the disk.
@@ -164,7 +259,7 @@ impl Store {
     pub fn read(&self, key: Key) -> Result<Stored, StoreError> {
         let opened = self.write(vec![Change::Open(key)]).blocking_recv();
         opened.unwrap_or_else(|error| Err(StoreError::new(error.to_string())))?;
-        read(&self.database, key).map_err(|error| StoreError::new(error.to_string()))
+        self.file.access(|database| read(database, key))
     }
 }
 
@@ -174,9 +269,8 @@ impl std::fmt::Debug for Store {
     }
 }
 
-fn open(path: &Path) -> Result<(Database, Contents), redb::Error> {
-    let mut builder = Database::builder();
-    let database = builder.set_cache_size(CACHE_BYTES).create(path)?;
+/// Makes what is missing in a database, and reads what is needed of all rooms.
+fn begin(database: &Database) -> Result<Contents, redb::Error> {
     let transaction = database.begin_write()?;
     let token_key = {
         for table in [SNAPSHOTS, LOG] {
@@ -218,7 +312,7 @@ fn open(path: &Path) -> Result<(Database, Contents), redb::Error> {
     }
     let next_key = last_key(&transaction)?.map_or(1, |key| key + 1);
     transaction.commit()?;
-    Ok((database, Contents { records, next_key, token_key }))
+    Ok(Contents { records, next_key, token_key })
 }
 
 /// The highest key under which there is anything.
@@ -249,7 +343,7 @@ fn read(database: &Database, key: Key) -> Result<Stored, redb::Error> {
 
 /// The thread that writes.
 struct Writer {
-    database: Arc<Database>,
+    file: Arc<File>,
     queue: mpsc::Receiver<Job>,
     metrics: Arc<Metrics>,
     /// Rooms of which a batch was lost: those that follow it must not be written, until the room
@@ -296,7 +390,7 @@ impl Writer {
             return Ok(());
         }
         let start = Instant::now();
-        let written = self.transact(changes);
+        let written = self.file.access(|database| transact(database, changes));
         self.metrics.committed(start.elapsed());
         written.map_err(|error| {
             tracing::error!(%error, "a transaction failed");
@@ -305,17 +399,17 @@ impl Writer {
                 _ => None,
             });
             self.broken.extend(lost);
-            StoreError::new(error.to_string())
+            error
         })
     }
+}
 
-    fn transact(&self, changes: &[Change]) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        for change in changes {
-            apply(&transaction, change)?;
-        }
-        Ok(transaction.commit()?)
+fn transact(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    for change in changes {
+        apply(&transaction, change)?;
     }
+    Ok(transaction.commit()?)
 }
 
 fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Error> {
@@ -354,4 +448,108 @@ fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Er
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use redb::StorageBackend;
+
+    use super::*;
+    use crate::scopes::Scopes;
+
+    /// A disk in memory that may fail.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct Disk {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        is_full: Arc<AtomicBool>,
+        is_gone: Arc<AtomicBool>,
+    }
+
+    impl Disk {
+        pub(crate) fn set_full(&self, is_full: bool) {
+            self.is_full.store(is_full, Ordering::SeqCst);
+        }
+
+        pub(crate) fn store(&self) -> (Store, Contents) {
+            let disk = self.clone();
+            let opener = move || Ok(Database::builder().create_with_backend(disk.clone())?);
+            let store = Store::on(opener.clone(), Box::new(opener), Arc::default());
+            let (store, contents, _thread) = store.unwrap();
+            (store, contents)
+        }
+
+        fn check(&self, failing: &AtomicBool) -> io::Result<()> {
+            let fails = failing.load(Ordering::SeqCst) || self.is_gone.load(Ordering::SeqCst);
+            if fails { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.check(&self.is_gone)?;
+            Ok(self.bytes.lock().unwrap().len() as u64)
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.check(&self.is_gone)?;
+            let at = usize::try_from(offset).unwrap();
+            out.copy_from_slice(&self.bytes.lock().unwrap()[at..at + out.len()]);
+            Ok(())
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.check(&self.is_full)?;
+            self.bytes.lock().unwrap().resize(usize::try_from(len).unwrap(), 0);
+            Ok(())
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.check(&self.is_full)
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.check(&self.is_full)?;
+            let at = usize::try_from(offset).unwrap();
+            self.bytes.lock().unwrap()[at..at + data.len()].copy_from_slice(data);
+            Ok(())
+        }
+    }
+
+    fn write(store: &Store, key: Key) -> bool {
+        let record = Arc::new(Record::new(&key.to_string(), Scopes::default()));
+        store.write(vec![Change::Record(key, record)]).blocking_recv().unwrap().is_ok()
+    }
+
+    #[test]
+    fn a_disk_that_was_full_is_written_again() {
+        let disk = Disk::default();
+        let (store, _) = disk.store();
+        assert!(write(&store, 1));
+        disk.set_full(true);
+        assert!(!write(&store, 2));
+        assert!(!write(&store, 3));
+        disk.set_full(false);
+        assert!(write(&store, 4));
+        assert!(store.is_open());
+        assert!(store.read(1).is_ok());
+        drop(store);
+        let keys: Vec<Key> = disk.store().1.records.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys, [1, 4]);
+    }
+
+    #[test]
+    fn a_disk_that_is_gone_is_noticed() {
+        let disk = Disk::default();
+        let (store, _) = disk.store();
+        disk.is_gone.store(true, Ordering::SeqCst);
+        assert!(!write(&store, 1));
+        assert!(!store.is_open());
+        disk.is_gone.store(false, Ordering::SeqCst);
+        assert!(write(&store, 2));
+        assert!(store.is_open());
+    }
 }
