@@ -41,18 +41,18 @@ impl Filter {
 }
 
 impl Directory {
-    /// Adds a room, or takes a new state of one.
+    /// Adds a room, or takes a new state of one. If another has its id, that stays to be found.
     pub fn put(&mut self, key: Key, record: Arc<Record>) {
-        let id = record.id.clone();
-        if let Some(before) = self.by_key.insert(key, record) {
-            self.keys.remove(&before.id);
-        }
-        self.keys.insert(id, key);
+        self.remove(key);
+        self.keys.entry(record.id.clone()).or_insert(key);
+        self.by_key.insert(key, record);
     }
 
     /// Removes a room.
     pub fn remove(&mut self, key: Key) {
-        if let Some(record) = self.by_key.remove(&key) {
+        if let Some(record) = self.by_key.remove(&key)
+            && self.keys.get(&record.id) == Some(&key)
+        {
             self.keys.remove(&record.id);
         }
     }

@@ -1,6 +1,7 @@
 //! All rooms: their records, and the tasks of those that are in memory.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::outbox::Close;
 use crate::record::{Record, RecordUpdate, now};
 use crate::room::actor::{self, Command, MAX_COMMANDS};
 use crate::room::{Delivery, Room};
-use crate::store::{Change, Contents, Store};
+use crate::store::{Change, Contents, Store, StoreError};
 
 /// How many bytes of frames may wait for rooms, in kilobytes. Whoever has more to say waits.
 const INBOUND_KILOBYTES: u32 = 256 << 10;
@@ -46,7 +47,7 @@ pub enum RoomError {
 /// All rooms.
 #[derive(Debug)]
 pub struct Rooms {
-    records: Mutex<Records>,
+    records: Arc<Mutex<Records>>,
     live: Mutex<HashMap<Key, mpsc::Sender<Command>>>,
     stopping: AtomicBool,
     store: Store,
@@ -56,14 +57,65 @@ pub struct Rooms {
     inbound: Arc<Semaphore>,
 }
 
+/// Records as they will be when everything is written down.
 #[derive(Debug)]
 struct Records {
     directory: Directory,
     next_key: Key,
+    /// What of that is not on the disk yet.
+    unsaved: HashMap<Key, Unsaved>,
+}
+
+/// A record that is being written down.
+#[derive(Debug)]
+struct Unsaved {
+    /// As it is on the disk, if it is there.
+    saved: Option<Arc<Record>>,
+    /// How many writes of it are under way.
+    writes: usize,
+}
+
+impl Records {
+    /// Changes a record, or removes it; [`settle`](Self::settle) is to follow.
+    fn change(&mut self, key: Key, record: Option<Arc<Record>>) {
+        let saved = self.directory.get(key);
+        let unsaved = self.unsaved.entry(key);
+        unsaved.or_insert_with(|| Unsaved { saved: saved.cloned(), writes: 0 }).writes += 1;
+        self.set(key, record);
+    }
+
+    /// A change of a record has been written down, or was lost. Then it is taken back, unless
+    /// another has followed it.
+    fn settle(&mut self, key: Key, record: Option<&Arc<Record>>, is_saved: bool) {
+        let Entry::Occupied(mut unsaved) = self.unsaved.entry(key) else { return };
+        unsaved.get_mut().writes -= 1;
+        if is_saved {
+            unsaved.get_mut().saved = record.cloned();
+        }
+        let saved = unsaved.get().saved.clone();
+        if unsaved.get().writes == 0 {
+            unsaved.remove();
+        }
+        let is_latest = self.directory.get(key).map(Arc::as_ptr) == record.map(Arc::as_ptr);
+        if is_latest && !is_saved {
+            self.set(key, saved);
+        }
+    }
+
+    fn set(&mut self, key: Key, record: Option<Arc<Record>>) {
+        match record {
+            Some(record) => self.directory.put(key, record),
+            None => self.directory.remove(key),
+        }
+    }
 }
 
 /// What a write will come to.
-type Written = oneshot::Receiver<Result<(), crate::store::StoreError>>;
+type Written = oneshot::Receiver<Result<(), StoreError>>;
+
+fn lock(records: &Mutex<Records>) -> MutexGuard<'_, Records> {
+    records.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Rooms {
     /// The rooms of a database.
@@ -79,7 +131,7 @@ impl Rooms {
             directory.put(key, Arc::new(record));
         }
         Self {
-            records: Mutex::new(Records { directory, next_key }),
+            records: Arc::new(Mutex::new(Records { directory, next_key, unsaved: HashMap::new() })),
             live: Mutex::default(),
             stopping: AtomicBool::new(false),
             store,
@@ -111,7 +163,7 @@ impl Rooms {
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.records)
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<Key, mpsc::Sender<Command>>> {
@@ -170,11 +222,9 @@ impl Rooms {
     }
 
     fn add(&self, records: &mut Records, record: Record) -> (Arc<Record>, Written) {
-        let (key, record) = (records.next_key, Arc::new(record));
+        let key = records.next_key;
         records.next_key += 1;
-        records.directory.put(key, record.clone());
-        let written = self.store.write(vec![Change::Record(key, record.clone())]);
-        (record, written)
+        self.put(records, key, record)
     }
 
     async fn on_disk(&self, written: Written) -> Result<(), RoomError> {
@@ -211,9 +261,22 @@ impl Rooms {
 
     fn put(&self, records: &mut Records, key: Key, record: Record) -> (Arc<Record>, Written) {
         let record = Arc::new(record);
-        records.directory.put(key, record.clone());
-        let written = self.store.write(vec![Change::Record(key, record.clone())]);
+        records.change(key, Some(record.clone()));
+        let written = self.save(key, Some(record.clone()));
         (record, written)
+    }
+
+    /// Writes down that a record has changed, or is removed with all that belongs to it.
+    fn save(&self, key: Key, record: Option<Arc<Record>>) -> Written {
+        let change = record.clone();
+        let change = change.map_or(Change::Remove(key), |record| Change::Record(key, record));
+        let (records, (done, written)) = (self.records.clone(), oneshot::channel());
+        self.store.submit(vec![change], move |result| {
+            lock(&records).settle(key, record.as_ref(), result.is_ok());
+            // Who asked may have lost interest.
+            let _ = done.send(result);
+        });
+        written
     }
 
     /// Gives a room another id. Who is in it must come back under the new one.
@@ -237,10 +300,15 @@ impl Rooms {
 
     /// Removes a room with all that is in it.
     pub async fn delete(&self, id: &str) -> Result<(), RoomError> {
-        let (key, _) = self.find(id)?;
-        self.records().directory.remove(key);
+        let key = {
+            let mut records = self.records();
+            let found = records.directory.find(id);
+            let (key, _) = found.ok_or_else(|| RoomError::Missing(id.to_owned()))?;
+            records.change(key, None);
+            key
+        };
         self.stop(key, Close::new(Close::NOT_ALLOWED, "The room was deleted")).await;
-        self.on_disk(self.store.write(vec![Change::Remove(key)])).await
+        self.on_disk(self.save(key, None)).await
     }
 
     /// Notes that somebody joined; nobody waits for that to be on the disk.
@@ -356,11 +424,55 @@ fn share(bytes: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scopes::Scopes;
+    use crate::store::tests::Disk;
 
     #[test]
     fn a_frame_of_any_size_finds_room() {
         assert_eq!((share(0), share(4096)), (1, 5));
         assert_eq!(share((INBOUND_KILOBYTES as usize) << 11), INBOUND_KILOBYTES);
         assert_eq!(share(usize::MAX), INBOUND_KILOBYTES);
+    }
+
+    #[tokio::test]
+    async fn changes_that_cannot_be_written_down_are_taken_back() {
+        let disk = Disk::default();
+        let (store, contents) = disk.store();
+        let rooms = Rooms::new(store, contents, Arc::default(), Arc::default());
+        let new = |id: &str| Record::new(id, Scopes::default());
+        rooms.create(new("old")).await.unwrap();
+        disk.set_full(true);
+        assert_eq!(rooms.create(new("new")).await, Err(RoomError::Failed));
+        assert_eq!(rooms.rename("old", "other").await, Err(RoomError::Failed));
+        assert_eq!(rooms.delete("old").await, Err(RoomError::Failed));
+        let found = |id| rooms.find(id).is_ok();
+        assert_eq!((found("new"), found("other"), found("old")), (false, false, true));
+        disk.set_full(false);
+        rooms.create(new("new")).await.unwrap();
+        rooms.rename("old", "other").await.unwrap();
+        assert_eq!((found("new"), found("other"), found("old")), (true, true, false));
+        rooms.delete("other").await.unwrap();
+        assert!(rooms.records().unsaved.is_empty());
+        assert_eq!(disk.store().1.records.len(), 1);
+    }
+
+    #[test]
+    fn only_the_latest_change_is_taken_back() {
+        let mut records =
+            Records { directory: Directory::default(), next_key: 1, unsaved: HashMap::new() };
+        let [a, b, c] = ["a", "b", "c"].map(|id| Arc::new(Record::new(id, Scopes::default())));
+        let id = |records: &Records| records.directory.get(1).map(|record| record.id.clone());
+        for record in [&a, &b, &c] {
+            records.change(1, Some(record.clone()));
+        }
+        records.settle(1, Some(&a), true);
+        records.settle(1, Some(&b), false);
+        assert_eq!(id(&records).as_deref(), Some("c"));
+        records.settle(1, Some(&c), false);
+        assert_eq!(id(&records).as_deref(), Some("a"));
+        records.change(1, None);
+        assert_eq!(id(&records), None);
+        records.settle(1, None, false);
+        assert_eq!(id(&records).as_deref(), Some("a"));
     }
 }

@@ -238,7 +238,9 @@ impl Store {
     ) {
         let job = Job { changes, done: Box::new(done) };
         if let Err(mpsc::SendError(job)) = self.jobs.send(job) {
-            (job.done)(Err(StoreError::new("the database's thread has ended")));
+            let error = StoreError::new("the database's thread has ended");
+            // Not here: who asks may hold what is needed to take it in.
+            std::thread::spawn(move || (job.done)(Err(error)));
         }
     }
 
