@@ -356,24 +356,35 @@ impl Rooms {
         command: impl FnOnce(&mut Room) -> T + Send + 'static,
     ) -> Result<(mpsc::Sender<Command>, T), RoomError> {
         let (reply, answer) = oneshot::channel();
-        let mut command = Command::Run(Box::new(move |room| {
+        let rooms = self.clone();
+        let command = Command::Run(Box::new(move |room| {
             let value = command(room);
+            // The task that does this is the live one.
+            let commands = rooms.live().get(&key).cloned();
             room.out.push(Delivery::Answer(Box::new(move || {
                 // Who asked may have gone.
-                let _ = reply.send(value);
+                let _ = reply.send((commands, value));
             })));
         }));
-        let commands = loop {
-            let commands = self.task(key)?;
-            match commands.send(command).await {
-                Ok(()) => break commands,
+        self.send(key, command).await?;
+        let (commands, value) = answer.await.map_err(|_| RoomError::Failed)?;
+        Ok((commands.ok_or(RoomError::Failed)?, value))
+    }
+
+    /// Sends a command to the task of a room, which is started if need be.
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        key: Key,
+        mut command: Command,
+    ) -> Result<(), RoomError> {
+        loop {
+            match self.task(key)?.send(command).await {
+                Ok(()) => return Ok(()),
                 // The task is about to end, and will not see the command: the next one will.
                 Err(mpsc::error::SendError(unsent)) => command = unsent,
             }
             tokio::time::sleep(PAUSE).await;
-        };
-        let value = answer.await.map_err(|_| RoomError::Failed)?;
-        Ok((commands, value))
+        }
     }
 
     /// Sends everybody in a room away, and unloads it.
@@ -405,11 +416,12 @@ impl Rooms {
     }
 
     /// Forgets a task that nobody needs, unless there is something for it to do after all.
-    pub(crate) fn retire(&self, key: Key, commands: &mpsc::Receiver<Command>) -> bool {
+    pub(crate) fn retire(&self, key: Key, commands: &mut mpsc::Receiver<Command>) -> bool {
         let mut live = self.live();
         let unused = commands.is_empty();
         if unused {
             live.remove(&key);
+            commands.close();
         }
         unused
     }

@@ -88,7 +88,7 @@ enum End {
 }
 
 /// Loads a room, and runs it until nobody needs it any more.
-pub async fn run(key: Key, rooms: Arc<Rooms>, commands: mpsc::Receiver<Command>) {
+pub async fn run(key: Key, rooms: Arc<Rooms>, mut commands: mpsc::Receiver<Command>) {
     let reader = rooms.clone();
     let loading = tokio::task::spawn_blocking(move || {
         let stored = reader.store().read(key).map_err(|error| error.to_string())?;
@@ -125,8 +125,29 @@ pub async fn run(key: Key, rooms: Arc<Rooms>, commands: mpsc::Receiver<Command>)
             rooms.metrics().damaged.add(1);
             tracing::error!(key, error, "a room cannot be loaded; nothing of it was changed");
             rooms.forget(key);
+            drop_all(&mut commands).await;
         }
     }
+}
+
+/// Leaves to the next task of a room what was asked too late.
+async fn hand_on(key: Key, rooms: &Arc<Rooms>, mut commands: mpsc::Receiver<Command>) {
+    commands.close();
+    // Who was about to send something when the queue was closed still does.
+    while let Some(command) = commands.recv().await {
+        match command {
+            // If there can be no next task, who asked hears that.
+            Command::Run(_) => drop(rooms.send(key, command).await),
+            // Everybody has gone already.
+            Command::Stop(..) => {}
+        }
+    }
+}
+
+/// Lets those who asked for something know that it will not be done.
+async fn drop_all(commands: &mut mpsc::Receiver<Command>) {
+    commands.close();
+    while commands.recv().await.is_some() {}
 }
 
 impl Task {
@@ -138,20 +159,28 @@ impl Task {
             }
         };
         self.rooms.metrics().rooms.sub(1);
+        let Self { key, mut room, rooms, mut commands, .. } = self;
         match end {
-            End::Idle => tracing::debug!(key = self.key, "room unloaded"),
+            End::Idle => {
+                tracing::debug!(key, "room unloaded");
+                drop(room);
+                hand_on(key, &rooms, commands).await;
+            }
             End::Stopped(done) => {
-                self.rooms.forget(self.key);
+                drop(room);
+                rooms.forget(key);
                 // Who asked may have gone.
                 let _ = done.send(());
+                hand_on(key, &rooms, commands).await;
             }
             End::Failed => {
-                self.rooms.forget(self.key);
-                self.room.out.clear();
-                self.room.expel_all(&Close::new(Close::FAILED, "The room could not be saved"));
-                for delivery in std::mem::take(&mut self.room.out) {
+                rooms.forget(key);
+                room.out.clear();
+                room.expel_all(&Close::new(Close::FAILED, "The room could not be saved"));
+                for delivery in std::mem::take(&mut room.out) {
                     let _ = deliver(delivery);
                 }
+                drop_all(&mut commands).await;
             }
         }
     }
@@ -173,7 +202,7 @@ impl Task {
             () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)),
                 if deadline.is_some() => self.room.pass_time(Instant::now()),
             () = tokio::time::sleep(self.rooms.config().idle), if idle => {
-                return self.rooms.retire(self.key, &self.commands).then_some(End::Idle);
+                return self.rooms.retire(self.key, &mut self.commands).then_some(End::Idle);
             }
         }
         for _ in 1..COMMANDS_AT_ONCE {
@@ -292,5 +321,41 @@ fn deliver(delivery: Delivery) -> Vec<livetree::Actor> {
             answer();
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Record;
+    use crate::scopes::Scopes;
+    use crate::store::tests::Disk;
+
+    #[tokio::test]
+    async fn what_meets_a_room_that_is_being_unloaded_is_done_by_the_next_task() {
+        let (store, contents) = Disk::default().store();
+        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        rooms.create(Record::new("r", Scopes::default())).await.unwrap();
+        let (key, _) = rooms.find("r").unwrap();
+        let (sender, mut queue) = mpsc::channel(2);
+        let late = sender.reserve().await.unwrap();
+        assert!(rooms.retire(key, &mut queue));
+        assert!(sender.send(Command::Run(Box::new(|_| ()))).await.is_err());
+        let (reply, answer) = oneshot::channel();
+        late.send(Command::Run(Box::new(move |room| reply.send(room.is_empty()).unwrap())));
+        hand_on(key, &rooms, queue).await;
+        assert_eq!(answer.await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn what_meets_a_room_that_is_gone_is_told_so() {
+        let (store, contents) = Disk::default().store();
+        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let (sender, queue) = mpsc::channel(1);
+        let (reply, answer) = oneshot::channel();
+        let ask = Command::Run(Box::new(move |room| reply.send(room.is_empty()).unwrap()));
+        sender.send(ask).await.unwrap();
+        hand_on(7, &rooms, queue).await;
+        assert!(answer.await.is_err());
     }
 }
