@@ -280,7 +280,16 @@ impl Rooms {
     }
 
     /// Gives a room another id. Who is in it must come back under the new one.
-    pub async fn rename(&self, id: &str, new_id: &str) -> Result<Arc<Record>, RoomError> {
+    pub async fn rename(
+        self: &Arc<Self>,
+        id: &str,
+        new_id: &str,
+    ) -> Result<Arc<Record>, RoomError> {
+        let (rooms, id, new_id) = (self.clone(), id.to_owned(), new_id.to_owned());
+        to_the_end(async move { rooms.rename_now(&id, &new_id).await }).await
+    }
+
+    async fn rename_now(&self, id: &str, new_id: &str) -> Result<Arc<Record>, RoomError> {
         let (key, record, written) = {
             let mut records = self.records();
             let found = records.directory.find(id);
@@ -299,7 +308,12 @@ impl Rooms {
     }
 
     /// Removes a room with all that is in it.
-    pub async fn delete(&self, id: &str) -> Result<(), RoomError> {
+    pub async fn delete(self: &Arc<Self>, id: &str) -> Result<(), RoomError> {
+        let (rooms, id) = (self.clone(), id.to_owned());
+        to_the_end(async move { rooms.delete_now(&id).await }).await
+    }
+
+    async fn delete_now(&self, id: &str) -> Result<(), RoomError> {
         let key = {
             let mut records = self.records();
             let found = records.directory.find(id);
@@ -427,6 +441,13 @@ impl Rooms {
     }
 }
 
+/// Does something to its end, even if whoever asked for it goes away meanwhile.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, RoomError>> + Send + 'static,
+) -> Result<T, RoomError> {
+    tokio::spawn(work).await.unwrap_or(Err(RoomError::Failed))
+}
+
 /// How many kilobytes a frame takes up of those that may wait: at most all, since it would wait for
 /// ever for more.
 fn share(bytes: usize) -> u32 {
@@ -450,7 +471,7 @@ mod tests {
     async fn changes_that_cannot_be_written_down_are_taken_back() {
         let disk = Disk::default();
         let (store, contents) = disk.store();
-        let rooms = Rooms::new(store, contents, Arc::default(), Arc::default());
+        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
         let new = |id: &str| Record::new(id, Scopes::default());
         rooms.create(new("old")).await.unwrap();
         disk.set_full(true);
@@ -466,6 +487,35 @@ mod tests {
         rooms.delete("other").await.unwrap();
         assert!(rooms.records().unsaved.is_empty());
         assert_eq!(disk.store().1.records.len(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_removal_that_is_given_up_half_way_is_carried_out() {
+        let disk = Disk::default();
+        let (store, contents) = disk.store();
+        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        rooms.create(Record::new("r", Scopes::default())).await.unwrap();
+        let (key, _) = rooms.find("r").unwrap();
+        let (busy, idle) = std::sync::mpsc::channel::<()>();
+        let occupy = Command::Run(Box::new(move |_| assert!(idle.recv().is_err())));
+        rooms.send(key, occupy).await.unwrap();
+        // The room is busy when whoever asks goes away.
+        let given_up = tokio::spawn({
+            let rooms = rooms.clone();
+            async move { rooms.delete("r").await }
+        });
+        while rooms.find("r").is_ok() {
+            tokio::task::yield_now().await;
+        }
+        given_up.abort();
+        drop(busy);
+        let saved = async {
+            while !rooms.records().unsaved.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), saved).await.unwrap();
+        assert!(disk.store().1.records.is_empty());
     }
 
     #[test]
