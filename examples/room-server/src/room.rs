@@ -28,6 +28,7 @@ use crate::scopes::Scopes;
 use crate::tokens::random_name;
 pub use load::load;
 use message::{Incoming, Messages};
+pub use mutation::MutationError;
 use presence::Ghost;
 pub use presence::SetPresence;
 use refresh::Refresh;

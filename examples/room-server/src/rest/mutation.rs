@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{ApiResult, parse};
 use crate::App;
 use crate::error::ApiError;
-use crate::room::Room;
+use crate::room::{MutationError, Room};
 
 /// `POST /v2/rooms/{id}/request-storage-mutation`. The content type must be this one to the letter.
 pub(super) async fn request(
@@ -37,7 +37,7 @@ pub(super) async fn send(
     let messages = read(&body)?;
     let answers = app.rooms.run(key, |room| {
         let answers = room.receive_from_backend(messages)?;
-        Ok::<_, livetree::server::ServerError>(answers.iter().map(to_json).collect::<Vec<_>>())
+        Ok::<_, MutationError>(answers.iter().map(to_json).collect::<Vec<_>>())
     });
     let answers = answers.await?.map_err(|error| ApiError::bad_mutation(error.to_string()))?;
     Ok(Json(json!({ "messages": [answers] })))

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{ApiResult, parse};
 use crate::App;
 use crate::error::ApiError;
+use crate::room::MutationError;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -61,7 +62,7 @@ pub(super) async fn initialize(
         if !room.is_storage_empty() {
             return Err(ApiError::storage_exists());
         }
-        room.replace(content).map_err(|error| ApiError::unprocessable(error.to_string()))?;
+        room.replace(content).map_err(|error| refused(&error))?;
         Ok(room.document().to_plain_lson())
     });
     Ok(as_json(text.await??))
@@ -81,7 +82,10 @@ pub(super) async fn patch(
     body: Bytes,
 ) -> ApiResult<()> {
     let (key, _) = app.rooms.find(&id)?;
-    let refused = |error: patch::PatchError| ApiError::unprocessable(error.to_string());
-    let patch = patch::from_slice(&body).map_err(refused)?;
-    app.rooms.run(key, move |room| room.patch(&patch)).await?.map_err(refused)
+    let patch = patch::from_slice(&body).map_err(|error| refused(&error.into()))?;
+    app.rooms.run(key, move |room| room.patch(&patch)).await?.map_err(|error| refused(&error))
+}
+
+fn refused(error: &MutationError) -> ApiError {
+    ApiError::unprocessable(error.to_string())
 }

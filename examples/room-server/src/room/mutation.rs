@@ -2,19 +2,39 @@
 
 use json_patch::PatchOperation;
 use json_patch::jsonptr::PointerBuf;
+use livetree::op::OpKind;
 use livetree::patch::PatchError;
 use livetree::server::{ServerError, SessionOptions};
-use livetree::{ClientMessage, ServerMessage};
+use livetree::{ClientMessage, IdSource, Op, ServerMessage};
 use serde_json::Value;
+use thiserror::Error;
 
 use super::message::Messages;
 use super::{Actor, Room};
 use crate::journal;
 use crate::record::now;
 
+/// Why a backend's change of the storage is not carried out.
+#[derive(Debug, Error)]
+pub enum MutationError {
+    /// The JSON Patch cannot be applied.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// No actor number is left.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// There would be too much in the room.
+    #[error("the room may hold {0} nodes, and would hold more")]
+    Full(usize),
+    /// Some of the ops cannot be carried out; the others are.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
 impl Room {
     /// Applies a JSON Patch; everybody hears of it who may.
-    pub fn patch(&mut self, patch: &[PatchOperation]) -> Result<(), PatchError> {
+    pub fn patch(&mut self, patch: &[PatchOperation]) -> Result<(), MutationError> {
+        self.check_room_for_patch(patch)?;
         let (_, reply) = self.server.patch(patch, now())?;
         self.note();
         self.metrics.patches.add(1);
@@ -23,12 +43,44 @@ impl Room {
     }
 
     /// Makes the storage that of a plain LSON object, new nodes throughout; everybody hears of it who may.
-    pub fn replace(&mut self, content: Value) -> Result<(), PatchError> {
+    pub fn replace(&mut self, content: Value) -> Result<(), MutationError> {
         let path = PointerBuf::default();
         self.patch(&[PatchOperation::Replace(json_patch::ReplaceOperation {
             path,
             value: content,
         })])
+    }
+
+    /// Whether all nodes fit in that a patch may lead to. They are counted exactly only if it is a
+    /// near thing, since that takes a copy of the document.
+    fn check_room_for_patch(&self, patch: &[PatchOperation]) -> Result<(), MutationError> {
+        let now = self.document().node_count();
+        let most = patch.iter().fold(now, |nodes, operation| match operation {
+            PatchOperation::Add(add) => nodes.saturating_add(values(&add.value)),
+            PatchOperation::Replace(replace) => nodes.saturating_add(values(&replace.value)),
+            PatchOperation::Copy(_) => nodes.saturating_mul(2),
+            _ => nodes,
+        });
+        if most <= self.config.max_nodes {
+            return Ok(());
+        }
+        let mut copy = self.document().clone();
+        copy.patch(&mut IdSource::new(self.server.next_actor()), patch)?;
+        // Who is beyond the limit already may still take something away.
+        self.check_nodes(if copy.node_count() > now { copy.node_count() } else { 0 })
+    }
+
+    /// How many nodes a message may make. Those that it makes again are there already.
+    fn creations(&self, message: &ClientMessage) -> usize {
+        let ClientMessage::UpdateStorage { ops } = message else { return 0 };
+        let is_new =
+            |op: &&Op| matches!(op.kind, OpKind::Create(_)) && !self.document().contains(&op.id);
+        ops.iter().filter(is_new).count()
+    }
+
+    fn check_nodes(&self, nodes: usize) -> Result<(), MutationError> {
+        let limit = self.config.max_nodes;
+        if nodes <= limit { Ok(()) } else { Err(MutationError::Full(limit)) }
     }
 
     /// Whether there is nothing in the storage.
@@ -49,11 +101,18 @@ impl Room {
     pub fn receive_from_backend(
         &mut self,
         messages: Vec<ClientMessage>,
-    ) -> Result<Vec<ServerMessage>, ServerError> {
+    ) -> Result<Vec<ServerMessage>, MutationError> {
+        let new = messages.iter().map(|message| self.creations(message)).sum();
+        if new > 0 {
+            self.check_nodes(self.document().node_count().saturating_add(new))?;
+        }
         let backend = self.backend()?;
         let reply = self.storage(backend, messages);
         self.tell_update(None, Messages::default(), &reply.others);
-        Ok(reply.sender)
+        match reply.sender.iter().find_map(refusal) {
+            Some(reason) => Err(MutationError::Refused(reason.clone())),
+            None => Ok(reply.sender),
+        }
     }
 
     fn backend(&mut self) -> Result<Actor, ServerError> {
@@ -64,4 +123,17 @@ impl Room {
         self.backend = Some(backend);
         Ok(backend)
     }
+}
+
+/// How many values there are in one; no more nodes come of it.
+fn values(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(values).sum(),
+        Value::Object(fields) => fields.values().map(values).sum(),
+        _ => 0,
+    }
+}
+
+fn refusal(message: &ServerMessage) -> Option<&String> {
+    if let ServerMessage::RejectOps { reason, .. } = message { Some(reason) } else { None }
 }

@@ -291,7 +291,8 @@ async fn who_may_not_read_the_storage_hears_nothing_of_it() {
     let patch = json!([{ "op": "add", "path": "/k2", "value": "secret" }]);
     server.rest("PATCH", "/v2/rooms/r/storage/json-patch", &patch);
     let mutation = json!({ "messages": [{ "type": 201, "ops": [
-        { "type": 3, "id": "root", "opId": "900:0", "data": { "k3": "secret" } }] }] });
+        { "type": 3, "id": "root", "opId": format!("{}:0", server.mutate("r")),
+            "data": { "k3": "secret" } }] }] });
     server.rest("POST", "/v2/rooms/r/send-message", &mutation);
     server.rest("POST", "/v2/rooms/r/broadcast-event", &json!("first"));
     // Her own ops are acknowledged, and that is all.
@@ -310,7 +311,7 @@ async fn who_may_not_read_the_storage_hears_nothing_of_it() {
     assert_eq!(heard[3]["ops"], json!([{ "type": 5, "id": "ACK", "opId": op }]));
     // Who may read hears all of a frame in one.
     while rob.messages().await.unwrap().len() < 2 {}
-    assert_eq!(server.storage("r")["k"], "secret");
+    assert_eq!(server.storage("r"), json!({ "k": "secret", "k2": "secret", "k3": "secret" }));
 }
 
 #[tokio::test]

@@ -109,6 +109,14 @@ impl Server {
         self.rest("GET", &format!("/v2/rooms/{room}/storage?format=json"), &json!(null)).json()
     }
 
+    /// Begins to change a room's storage as a backend; returns its actor number.
+    pub(crate) fn mutate(&self, room: &str) -> Value {
+        let path = format!("/v2/rooms/{room}/request-storage-mutation");
+        let lines = self.rest("POST", &path, &json!({})).body;
+        let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        first["actor"].clone()
+    }
+
     /// The value of a metric.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.rest_with("GET", "/metrics", "", None).body;

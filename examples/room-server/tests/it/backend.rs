@@ -1,0 +1,60 @@
+//! What backends may do, and hear of it.
+
+use serde_json::{Value, json};
+
+use crate::support::Server;
+
+#[test]
+fn a_room_takes_no_more_nodes_from_backends_than_from_others() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--max-nodes", "6"]);
+    server.rest("POST", "/v2/rooms", &json!({ "id": "r", "defaultAccesses": ["*:write"] }));
+    let list = |items: Vec<u64>| {
+        let list = json!({ "liveblocksType": "LiveList", "data": items });
+        json!({ "liveblocksType": "LiveObject", "data": { "l": list } })
+    };
+    let init = |items| server.rest("POST", "/v2/rooms/r/storage", &list(items)).status;
+    let patch =
+        |patch| server.rest("PATCH", "/v2/rooms/r/storage/json-patch", &json!([patch])).status;
+    let send = |ops: Value| {
+        let body = json!({ "messages": [{ "type": 201, "ops": ops }] });
+        let answer = server.rest("POST", "/v2/rooms/r/send-message", &body);
+        (answer.status, answer.json()["error"].clone())
+    };
+    let full = (422, json!("INVALID_STORAGE_MUTATION_REQUEST"));
+    assert_eq!(init(vec![1, 2, 3, 4, 5]), 422);
+    assert_eq!(server.storage("r"), json!({}));
+    assert_eq!(init(vec![1, 2, 3]), 200);
+    assert_eq!(patch(json!({ "op": "copy", "from": "/l", "path": "/copy" })), 422);
+    assert_eq!(patch(json!({ "op": "add", "path": "/l/-", "value": 4 })), 200);
+    assert_eq!(patch(json!({ "op": "add", "path": "/l/-", "value": 5 })), 422);
+    assert_eq!(patch(json!({ "op": "replace", "path": "/l/0", "value": 0 })), 200);
+    let actor = server.mutate("r");
+    let id = format!("{actor}:0");
+    let map = json!({ "type": 7, "opId": id, "id": id, "parentId": "root", "parentKey": "m" });
+    assert_eq!(send(json!([map])), full);
+    let set = json!({ "type": 3, "opId": format!("{actor}:1"), "id": "root", "data": { "k": 1 } });
+    assert_eq!(send(json!([set])).0, 200);
+    assert_eq!(server.storage("r"), json!({ "k": 1, "l": [0, 2, 3, 4] }));
+}
+
+#[test]
+fn a_backend_hears_that_an_edit_of_a_text_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    server.rest("POST", "/v2/rooms", &json!({ "id": "r", "defaultAccesses": ["*:write"] }));
+    let send = |op| {
+        let body = json!({ "messages": [{ "type": 201, "ops": [op] }] });
+        server.rest("POST", "/v2/rooms/r/send-message", &body).status
+    };
+    let actor = server.mutate("r");
+    let id = format!("{actor}:0");
+    let create = json!({ "type": 9, "opId": id, "id": id, "parentId": "root",
+        "parentKey": "t", "data": [["ab"]], "version": 0 });
+    assert_eq!(send(create), 200);
+    let insert = json!([{ "type": "insert", "index": 0, "text": "x" }]);
+    let ahead = json!({ "type": 10, "opId": format!("{actor}:1"), "id": id, "baseVersion": 5,
+        "ops": insert });
+    assert_eq!(send(ahead), 422);
+    assert_eq!(server.storage("r"), json!({ "t": [["ab"]] }));
+}
