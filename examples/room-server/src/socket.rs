@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
@@ -30,37 +31,35 @@ const SEND_TIME: Duration = Duration::from_secs(60);
 /// How long a connection is kept for its closing handshake.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 
+/// How a client says as whom and where it joins.
+type JoinQuery = Result<Query<Join>, QueryRejection>;
+
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
 /// `GET /v8`
-pub async fn v8(
-    app: State<Arc<App>>,
-    join: Query<Join>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Response {
+pub async fn v8(app: State<Arc<App>>, join: JoinQuery, upgrade: Upgrade) -> Response {
     connect(app, join, upgrade, Protocol::V8)
 }
 
 /// `GET /v7`
-pub async fn v7(
-    app: State<Arc<App>>,
-    join: Query<Join>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Response {
+pub async fn v7(app: State<Arc<App>>, join: JoinQuery, upgrade: Upgrade) -> Response {
     connect(app, join, upgrade, Protocol::V7)
 }
 
 fn connect(
     State(app): State<Arc<App>>,
-    Query(join): Query<Join>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    join: JoinQuery,
+    upgrade: Upgrade,
     protocol: Protocol,
 ) -> Response {
     let Ok(upgrade) = upgrade else {
         return (StatusCode::UPGRADE_REQUIRED, "This is a WebSocket").into_response();
     };
-    // Frames a little too large are still read, to tell the client what is wrong.
+    // Frames a little too large are still read: of larger ones not even the reason for closing may
+    // reach the client, which then comes back with them.
     let limit = app.rooms.config().max_message.saturating_mul(2);
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
-    upgrade.on_upgrade(move |socket| async move { serve(&app, socket, &join, protocol).await })
+    upgrade.on_upgrade(move |socket| async move { serve(&app, socket, join, protocol).await })
 }
 
 /// Counts a connection for as long as it is open.
@@ -79,7 +78,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-async fn serve(app: &App, socket: WebSocket, join: &Join, protocol: Protocol) {
+async fn serve(app: &App, socket: WebSocket, join: JoinQuery, protocol: Protocol) {
     let _counted = Counted::new(app);
     let (mut sink, mut stream) = socket.split();
     let (outbox, outgoing) = outbox(app.rooms.config().max_queue);
@@ -109,15 +108,17 @@ struct Seat {
 
 async fn enter(
     app: &App,
-    join: &Join,
+    join: JoinQuery,
     protocol: Protocol,
     outbox: crate::outbox::Outbox,
 ) -> Result<Seat, Close> {
+    let Query(join) =
+        join.map_err(|rejection| Close::new(Close::NOT_ALLOWED, rejection.body_text()))?;
     let config = app.rooms.config();
     if app.rooms.metrics().connections.get() > config.max_connections as u64 {
         return Err(Close::new(Close::TRY_LATER, "The server is full"));
     }
-    let (key, entry) = auth::admit(&app.rooms, &app.tokens, join, protocol).await?;
+    let (key, entry) = auth::admit(&app.rooms, &app.tokens, &join, protocol).await?;
     let entered = app.rooms.run_on(key, move |room| room.enter(entry, outbox)).await;
     let (commands, actor) = entered.map_err(|error| auth::closing(&error))?;
     app.rooms.touch(key);
@@ -138,17 +139,23 @@ async fn read(
             message = timeout(config.silence, stream.next()) => message,
             _ = &mut writer => return linger(stream).await,
         };
-        // Silence, an end, an error and a closing handshake are all the end of it.
-        let Ok(Some(Ok(message))) = message else { return };
+        // Silence and an end are both the end of it.
+        let Ok(Some(message)) = message else { return };
         let frame = match message {
-            Message::Text(frame) => frame,
-            Message::Binary(_) => {
+            Ok(Message::Text(frame)) => frame,
+            // Too large, or against the rules; no more can be read. Or the client is gone.
+            Err(error) => {
+                expel(seat, Close::new(Close::MALFORMED, error.to_string())).await;
+                let _ = timeout(CLOSE_TIME, &mut writer).await;
+                return;
+            }
+            Ok(Message::Binary(_)) => {
                 let close = Close::new(Close::MALFORMED, "frames must be text");
                 expel(seat, close).await;
                 continue;
             }
-            Message::Close(_) => return,
-            Message::Ping(_) | Message::Pong(_) => continue,
+            Ok(Message::Close(_)) => return linger(stream).await,
+            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
         };
         if frame.as_str() == "ping" {
             if !outbox.put(Frame::Text("pong".into())) {
@@ -216,7 +223,7 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut outgoing: Outgoing) 
     }
 }
 
-/// Waits for the client's part of the closing handshake.
+/// Waits for the client's part of the closing handshake, or sends this server's.
 async fn linger(stream: &mut SplitStream<WebSocket>) {
     let _ = timeout(CLOSE_TIME, async { while let Some(Ok(_)) = stream.next().await {} }).await;
 }

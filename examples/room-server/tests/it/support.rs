@@ -188,7 +188,8 @@ impl Raw {
             match frame.expect("an answer in time") {
                 Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
                 Some(Ok(Message::Close(Some(frame)))) => return Err(frame.code.into()),
-                Some(Ok(Message::Close(None)) | Err(_)) | None => return Err(1006),
+                Some(Ok(Message::Close(None))) => return Err(1005),
+                Some(Err(_)) | None => return Err(1006),
                 Some(Ok(_)) => {}
             }
         }
