@@ -72,6 +72,12 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error, message)
     }
 
+    /// The request is none that there is, or too large.
+    pub fn unreadable(status: StatusCode) -> Self {
+        let reason = status.canonical_reason().unwrap_or("Bad Request");
+        Self::new(status, "INVALID_REQUEST", format!("The request is not taken: {reason}"))
+    }
+
     /// There is no such address.
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address")

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
@@ -46,6 +46,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/authorize-user", post(tokens::authorize))
         .route("/identify-user", post(tokens::identify))
         .fallback(async || ApiError::no_route())
+        .layer(middleware::map_response(with_reason))
         .layer(middleware::from_fn_with_state(app.clone(), require_secret_key));
     Router::new()
         .nest("/v2", api)
@@ -86,6 +87,17 @@ async fn require_secret_key(
     }
     app.rooms.metrics().requests.add(1);
     Ok(next.run(request).await)
+}
+
+/// Gives a refusal the body of all errors, if it comes from the framework and has another.
+async fn with_reason(response: Response) -> Response {
+    let status = response.status();
+    let is_json =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if status.is_client_error() && !is_json {
+        return ApiError::unreadable(status).into_response();
+    }
+    response
 }
 
 /// Reads a body.

@@ -231,8 +231,9 @@ impl Rooms {
         written.await.ok().and_then(Result::ok).ok_or(RoomError::Failed)
     }
 
-    /// Changes a record.
+    /// Changes a record. The organisation stays: that is only for new rooms.
     pub async fn update(&self, id: &str, update: RecordUpdate) -> Result<Arc<Record>, RoomError> {
+        let update = RecordUpdate { organization_id: None, ..update };
         self.change(id, |record| {
             record.update(update);
             Ok(())

@@ -58,3 +58,36 @@ fn a_backend_hears_that_an_edit_of_a_text_is_refused() {
     assert_eq!(send(ahead), 422);
     assert_eq!(server.storage("r"), json!({ "t": [["ab"]] }));
 }
+
+#[test]
+fn errors_have_one_shape() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--max-message", "1000"]);
+    server.rest("POST", "/v2/rooms", &json!({ "id": "r", "defaultAccesses": [] }));
+    let ask = |method, path, body: &Value| {
+        let answer = server.rest(method, path, body);
+        (answer.status, answer.json()["error"].clone())
+    };
+    let large = json!("x".repeat(2_000));
+    assert_eq!(ask("GET", "/v2/rooms/r/storage?format=nope", &json!(null)).0, 400);
+    assert_eq!(ask("GET", "/v2/rooms/%ff", &json!(null)), (400, json!("INVALID_REQUEST")));
+    assert_eq!(ask("PUT", "/v2/rooms/r", &json!(null)).0, 405);
+    assert_eq!(ask("POST", "/v2/rooms", &large), (413, json!("INVALID_REQUEST")));
+}
+
+#[test]
+fn an_organisation_is_for_a_new_room() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let is = |path: &str, body: &Value| {
+        server.rest("POST", path, body).json()["organizationId"].as_str().map(str::to_owned)
+    };
+    let of = |organization: &str| json!({ "organizationId": organization });
+    let upsert = json!({ "update": {}, "create": of("one") });
+    assert_eq!(is("/v2/rooms/r/upsert", &upsert).as_deref(), Some("one"));
+    let upsert = json!({ "update": of("two"), "create": of("two") });
+    assert_eq!(is("/v2/rooms/r/upsert", &upsert).as_deref(), Some("one"));
+    assert_eq!(is("/v2/rooms/r", &of("two")).as_deref(), Some("one"));
+    let change = json!({ "fromOrganizationId": "one", "toOrganizationId": "two" });
+    assert_eq!(is("/v2/rooms/r/update-organization-id", &change).as_deref(), Some("two"));
+}
