@@ -79,7 +79,7 @@ pub async fn admit(
         Some(Claims { uid, ui, .. }) => (Some(uid), ui),
         None => (None, None),
     };
-    Ok((key, Entry { user, info, scopes, protocol }))
+    Ok((key, Entry { room: join.room.clone(), user, info, scopes, protocol }))
 }
 
 async fn make(

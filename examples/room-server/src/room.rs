@@ -36,6 +36,8 @@ use refresh::Refresh;
 /// Who may enter, and as whom.
 #[derive(Clone, Debug)]
 pub struct Entry {
+    /// The id of the room.
+    pub room: String,
     /// The user's id; nobody knows who an anonymous user is.
     pub user: Option<String>,
     /// What others are told about the user.
@@ -229,6 +231,15 @@ impl Room {
             let to = vec![(actor, member.outbox)];
             self.out.push(Delivery::Frame(to, Frame::Close(close)));
             self.left(actor);
+        }
+    }
+
+    /// The room has another id now: who entered under the old one must come back.
+    pub fn rename(&mut self, id: &str) {
+        let late = self.members.iter().filter(|(_, member)| member.entry.room != id);
+        let late: Vec<Actor> = late.map(|(actor, _)| *actor).collect();
+        for actor in late {
+            self.expel(actor, Close::new(Close::ROOM_ID_CHANGED, "The room has another id now"));
         }
     }
 

@@ -290,7 +290,11 @@ impl Rooms {
         to_the_end(async move { rooms.rename_now(&id, &new_id).await }).await
     }
 
-    async fn rename_now(&self, id: &str, new_id: &str) -> Result<Arc<Record>, RoomError> {
+    async fn rename_now(
+        self: &Arc<Self>,
+        id: &str,
+        new_id: &str,
+    ) -> Result<Arc<Record>, RoomError> {
         let (key, record, written) = {
             let mut records = self.records();
             let found = records.directory.find(id);
@@ -304,7 +308,13 @@ impl Rooms {
             (key, record, written)
         };
         self.on_disk(written).await?;
-        self.stop(key, Close::new(Close::ROOM_ID_CHANGED, "The room has another id now")).await;
+        // Nobody is in a room that is not in memory.
+        let is_live = self.live().contains_key(&key);
+        if is_live {
+            let new_id = new_id.to_owned();
+            // From a task that fails meanwhile, everybody is sent away as well.
+            let _ = self.run(key, move |room| room.rename(&new_id)).await;
+        }
         Ok(record)
     }
 

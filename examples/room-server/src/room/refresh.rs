@@ -120,8 +120,13 @@ mod tests {
     #[test]
     fn the_storage_is_not_told_to_who_is_still_reading_it() {
         let mut room = load(&Stored::default(), &Arc::default(), &Arc::default()).unwrap().room;
-        let entry =
-            Entry { user: None, info: None, scopes: Scopes::room_write(), protocol: Protocol::V8 };
+        let entry = Entry {
+            room: "r".to_owned(),
+            user: None,
+            info: None,
+            scopes: Scopes::room_write(),
+            protocol: Protocol::V8,
+        };
         let actor = room.enter(entry, outbox(1_000).0).unwrap();
         for _ in 0..100 {
             room.receive(actor, br#"[{"type":200}]"#);

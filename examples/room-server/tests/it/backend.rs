@@ -91,3 +91,22 @@ fn an_organisation_is_for_a_new_room() {
     let change = json!({ "fromOrganizationId": "one", "toOrganizationId": "two" });
     assert_eq!(is("/v2/rooms/r/update-organization-id", &change).as_deref(), Some("two"));
 }
+
+#[tokio::test]
+async fn a_new_id_sends_away_who_came_under_the_old_one() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut raw = server.join("old").await;
+    let renamed =
+        server.rest("POST", "/v2/rooms/old/update-room-id", &json!({ "newRoomId": "new" }));
+    assert_eq!(renamed.status, 200);
+    assert_eq!(raw.closed().await, 4006);
+    let mut raw = server.join("new").await;
+    let back = json!({ "newRoomId": "new" });
+    assert_eq!(server.rest("POST", "/v2/rooms/new/update-room-id", &back).status, 409);
+    let op = format!("{}:0", raw.actor);
+    raw.ops(json!([{ "type": 3, "id": "root", "opId": op, "data": { "k": 1 } }])).await;
+    raw.answer(&op).await;
+    assert_eq!(server.storage("new"), json!({ "k": 1 }));
+    assert_eq!(server.rest("GET", "/v2/rooms/old", &json!(null)).status, 404);
+}
