@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::document::{NodeIx, field_bytes as field_size};
 use crate::json::JsonObject;
-use crate::op::{NodeContent, OpKind};
+use crate::op::{Create, Intent, NodeContent, OpKind};
 use crate::text::{Segment, Text, TextOp, clip, most_attributes, utf16_len};
 use crate::{Document, Json, NodeId, Op, SmallStr};
 
@@ -28,6 +29,7 @@ pub struct Limits {
     key_len: usize,
     text_len: usize,
     attributes: usize,
+    nodes: usize,
     ops: usize,
 }
 
@@ -103,6 +105,14 @@ pub enum LimitError {
         /// The limit.
         limit: usize,
     },
+    /// The number of nodes of the document.
+    #[error("with {node} the document would have more than {limit} nodes")]
+    Nodes {
+        /// The new node.
+        node: NodeId,
+        /// The limit.
+        limit: usize,
+    },
     /// The number of ops in one message, batch or patch.
     #[error("more than {limit} operations at once")]
     Ops {
@@ -114,7 +124,7 @@ pub enum LimitError {
 impl Default for Limits {
     /// The published limits (128 KiB for the fields of an object and for a value), nesting up to
     /// [`MAX_NODE_DEPTH`](crate::MAX_NODE_DEPTH), positions of 1,024 bytes, keys of 4,096, texts of 4 Mi
-    /// UTF-16 units with 100 attributes anywhere, and 100,000 ops at once.
+    /// UTF-16 units with 100 attributes anywhere, any number of nodes, and 100,000 ops at once.
     fn default() -> Self {
         Self {
             object_size: 128 * 1024,
@@ -124,6 +134,7 @@ impl Default for Limits {
             key_len: 4096,
             text_len: 4 << 20,
             attributes: 100,
+            nodes: usize::MAX,
             ops: 100_000,
         }
     }
@@ -140,6 +151,7 @@ impl Limits {
             key_len: usize::MAX,
             text_len: usize::MAX,
             attributes: usize::MAX,
+            nodes: usize::MAX,
             ops: usize::MAX,
         }
     }
@@ -187,6 +199,12 @@ impl Limits {
         Self { attributes: number, ..self }
     }
 
+    /// Limits the number of nodes of the document, the root included.
+    #[must_use]
+    pub fn nodes(self, number: usize) -> Self {
+        Self { nodes: number, ..self }
+    }
+
     /// Limits the number of ops in one message, batch or patch.
     #[must_use]
     pub fn ops(self, number: usize) -> Self {
@@ -227,6 +245,9 @@ impl Limits {
                 self.check_object(&op.id, size)
             }
             OpKind::Create(create) => {
+                if document.node_count() >= self.nodes {
+                    self.check_nodes(document, target, op)?;
+                }
                 match &create.content {
                     NodeContent::Object(data) => {
                         self.check_keys(&op.id, data)?;
@@ -271,6 +292,27 @@ impl Limits {
             }
             OpKind::DeleteCrdt | OpKind::DeleteObjectKey { .. } => Ok(()),
         }
+    }
+
+    /// Checks the number of nodes, if there are as many as there may be: those that go make room.
+    fn check_nodes(
+        &self,
+        document: &Document,
+        target: Option<NodeIx>,
+        op: &Op,
+    ) -> Result<(), LimitError> {
+        let list = target.is_some_and(|parent| document.is_list(parent));
+        let goes = |create: &Create| !list || create.intent == Intent::Set;
+        let mut tops = match &op.kind {
+            OpKind::Create(create) if goes(create) => document.taken_out_by(op, target),
+            _ => SmallVec::new(),
+        };
+        tops.dedup();
+        let gone: usize = tops.into_iter().map(|top| document.subtree(top).count()).sum();
+        if document.contains(&op.id) || document.node_count().saturating_sub(gone) < self.nodes {
+            return Ok(());
+        }
+        Err(LimitError::Nodes { node: op.id.clone(), limit: self.nodes })
     }
 
     fn check_object(&self, node: &NodeId, size: usize) -> Result<(), LimitError> {

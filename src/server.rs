@@ -110,7 +110,8 @@ impl ServerOptions {
 
     /// Whether an op that is rejected is echoed, followed by ops that take it back, so that nobody hears of
     /// a rejection. Some clients take one as an error of the program and stop, or go on showing what was
-    /// rejected. Text updates are rejected all the same: clients fetch the text again.
+    /// rejected. Text updates are rejected all the same: clients fetch the text again. A session may have it
+    /// [otherwise](SessionOptions::take_back_rejected).
     #[must_use]
     pub fn take_back_rejected(self, take_back: bool) -> Self {
         Self { take_back_rejected: take_back, ..self }
@@ -454,20 +455,22 @@ impl Server {
         I: ExactSizeIterator<Item = Op>,
     {
         let ops = ops.into_iter();
-        let mut batch = Batch::of(*effort);
+        let takes_back = self.sessions.get(&from).and_then(Seat::take_back_rejected);
+        let takes_back = takes_back.unwrap_or(self.options.take_back_rejected);
+        let mut batch = Batch::of(*effort, takes_back);
         if let Err(limit) = self.options.limits.check_number(ops.len()) {
             for op in ops {
                 if let Some(op_id) = op.op_id.clone() {
                     self.reject(&op, op_id, &limit.to_string(), &mut batch);
                 }
             }
-            return batch.reply();
+        } else {
+            batch.reserve(ops.len());
+            for op in ops {
+                self.take(from, op, now, &mut batch);
+            }
+            self.keep_positions_short(&mut batch, from, now);
         }
-        batch.reserve(ops.len());
-        for op in ops {
-            self.take(from, op, now, &mut batch);
-        }
-        self.keep_positions_short(&mut batch, from, now);
         *effort = batch.effort;
         batch.reply()
     }
@@ -586,8 +589,7 @@ impl Server {
 
     /// Answers an op that is not carried out.
     fn reject(&self, op: &Op, op_id: OpId, reason: &str, batch: &mut Batch) {
-        let take_back =
-            self.options.take_back_rejected && !matches!(op.kind, OpKind::UpdateText(_));
+        let take_back = batch.takes_back && !matches!(op.kind, OpKind::UpdateText(_));
         if take_back && !batch.effort.is_spent() {
             return batch.repair(self.document.echo_again(op));
         }

@@ -24,6 +24,8 @@ pub(super) struct Batch {
     lists: BTreeMap<NodeId, bool>,
     /// Items that got a long position.
     long: Vec<NodeId>,
+    /// Whether rejected ops are taken back for their sender.
+    pub(super) takes_back: bool,
     pub(super) effort: Effort,
 }
 
@@ -49,8 +51,8 @@ impl Effort {
 
 impl Batch {
     /// Of a message in a frame that has taken so much so far.
-    pub(super) fn of(effort: Effort) -> Self {
-        Self { effort, ..Self::default() }
+    pub(super) fn of(effort: Effort, takes_back: bool) -> Self {
+        Self { takes_back, effort, ..Self::default() }
     }
 
     /// Makes room for so many ops that everybody hears.

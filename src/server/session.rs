@@ -31,6 +31,7 @@ pub struct SessionOptions {
     access: Access,
     protocol: Protocol,
     identity: Option<String>,
+    take_back_rejected: Option<bool>,
 }
 
 impl SessionOptions {
@@ -53,6 +54,13 @@ impl SessionOptions {
     pub fn identity(self, identity: impl Into<String>) -> Self {
         Self { identity: Some(identity.into()), ..self }
     }
+
+    /// Whether ops that are rejected are taken back for the session, whatever the
+    /// [server's option](super::ServerOptions::take_back_rejected) says.
+    #[must_use]
+    pub fn take_back_rejected(self, take_back: bool) -> Self {
+        Self { take_back_rejected: Some(take_back), ..self }
+    }
 }
 
 /// What is known of an open session.
@@ -74,6 +82,10 @@ impl Seat {
 
     pub(super) fn protocol(&self) -> Protocol {
         self.options.protocol
+    }
+
+    pub(super) fn take_back_rejected(&self) -> Option<bool> {
+        self.options.take_back_rejected
     }
 
     fn is_same_client(&self, other: &Self) -> bool {

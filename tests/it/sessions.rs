@@ -86,6 +86,58 @@ fn limits_refuse_what_is_too_large() {
 }
 
 #[test]
+fn a_document_holds_no_more_nodes_than_it_may() {
+    let limits = Limits::default().nodes(4);
+    let mut server = server(r#"{"a":{},"l":[]}"#, ServerOptions::default().limits(limits.clone()));
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let map = |clock: u32, key: &str| {
+        let id = format!("{actor}:{clock}");
+        op(&format!(
+            r#"{{"type":7,"id":"{id}","opId":"{id}","parentId":"root","parentKey":"{key}"}}"#
+        ))
+    };
+    let reply = send(&mut server, actor, vec![map(0, "b"), map(1, "c")]);
+    assert_eq!(refused(&reply), [map(1, "c").op_id.unwrap()]);
+    // What is there already may come again.
+    assert!(refused(&send(&mut server, actor, vec![map(0, "b")])).is_empty());
+    let add = patch::from_slice(br#"[{"op":"add","path":"/l/-","value":1}]"#).unwrap();
+    assert!(server.patch(&add, 0).unwrap_err().to_string().contains("more than 4 nodes"));
+    let swap = br#"[{"op":"remove","path":"/a"},{"op":"add","path":"/l/-","value":1}]"#;
+    drop(server.patch(&patch::from_slice(swap).unwrap(), 0).unwrap());
+    // What takes the place of another needs no room, but for what is in it.
+    let replace = |value: &str| {
+        let patch = format!(r#"[{{"op":"replace","path":"/l/0","value":{value}}}]"#);
+        patch::from_slice(patch.as_bytes()).unwrap()
+    };
+    drop(server.patch(&replace("2"), 0).unwrap());
+    server.patch(&replace(r#"{"liveblocksType":"LiveList","data":[3]}"#), 0).unwrap_err();
+    assert_eq!(server.document().to_json().to_string(), r#"{"b":{},"l":[2]}"#);
+
+    let mut document = Document::from_json(b"{}").unwrap();
+    document.set_limits(limits);
+    let mut ids = IdSource::new(Actor(1));
+    let failed = document.edit(&mut ids, |root| root.set("l", lson!([1, 2, 3])));
+    assert!(failed.unwrap_err().is_limit());
+    document.edit(&mut ids, |root| root.set("l", lson!([1, 2]))).unwrap();
+}
+
+#[test]
+fn a_session_may_have_rejections_its_own_way() {
+    for (server_does, session_does) in [(true, false), (false, true)] {
+        let options = ServerOptions::default().take_back_rejected(server_does);
+        let mut server = server(r#"{"a":1}"#, options);
+        let options = SessionOptions::default().access(Access::ReadOnly);
+        let as_others = server.connect(options.clone()).unwrap();
+        let otherwise = server.connect(options.take_back_rejected(session_does)).unwrap();
+        for (actor, takes_back) in [(as_others, server_does), (otherwise, session_does)] {
+            let reply = send(&mut server, actor, vec![set(&format!("{actor}:0"), 2)]);
+            assert_eq!(refused(&reply).is_empty(), takes_back);
+            assert_eq!(told(&reply.sender).len(), if takes_back { 2 } else { 0 });
+        }
+    }
+}
+
+#[test]
 fn a_client_with_other_limits_takes_back_what_is_refused() {
     let limits = Limits::default().object_size(20);
     let mut room = Room::of(server(r#"{"a":1}"#, ServerOptions::default().limits(limits)));

@@ -83,20 +83,17 @@ fn replay<'a>(
 fn server(mut document: Document, config: &Config) -> Server {
     // Clients find out for themselves what a patch changed.
     document.set_change_reports(false);
-    let limits = Limits::default().object_size(config.max_message).value_size(config.max_message);
+    let limits = Limits::default()
+        .object_size(config.max_message)
+        .value_size(config.max_message)
+        .nodes(config.max_nodes);
     let options = ServerOptions::default()
         .limits(limits)
         // Everything accepted is written down at once, and forgotten then.
         .log_len(usize::MAX)
         // A rejection makes official clients throw, or show what nobody else has.
         .take_back_rejected(true);
-    let max_nodes = config.max_nodes;
-    Server::new(document, options).guarded(move |_, document, op| match op.kind {
-        livetree::op::OpKind::Create(_) if document.node_count() >= max_nodes => {
-            Err(format!("the room holds {max_nodes} nodes, and may not hold more"))
-        }
-        _ => Ok(()),
-    })
+    Server::new(document, options)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use json_patch::jsonptr::PointerBuf;
 use livetree::op::OpKind;
 use livetree::patch::PatchError;
 use livetree::server::{ServerError, SessionOptions};
-use livetree::{ClientMessage, IdSource, Op, ServerMessage};
+use livetree::{ClientMessage, Op, ServerMessage};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -34,7 +34,6 @@ pub enum MutationError {
 impl Room {
     /// Applies a JSON Patch; everybody hears of it who may.
     pub fn patch(&mut self, patch: &[PatchOperation]) -> Result<(), MutationError> {
-        self.check_room_for_patch(patch)?;
         let (_, reply) = self.server.patch(patch, now())?;
         self.note();
         self.metrics.patches.add(1);
@@ -49,25 +48,6 @@ impl Room {
             path,
             value: content,
         })])
-    }
-
-    /// Whether all nodes fit in that a patch may lead to. They are counted exactly only if it is a
-    /// near thing, since that takes a copy of the document.
-    fn check_room_for_patch(&self, patch: &[PatchOperation]) -> Result<(), MutationError> {
-        let now = self.document().node_count();
-        let most = patch.iter().fold(now, |nodes, operation| match operation {
-            PatchOperation::Add(add) => nodes.saturating_add(values(&add.value)),
-            PatchOperation::Replace(replace) => nodes.saturating_add(values(&replace.value)),
-            PatchOperation::Copy(_) => nodes.saturating_mul(2),
-            _ => nodes,
-        });
-        if most <= self.config.max_nodes {
-            return Ok(());
-        }
-        let mut copy = self.document().clone();
-        copy.patch(&mut IdSource::new(self.server.next_actor()), patch)?;
-        // Who is beyond the limit already may still take something away.
-        self.check_nodes(if copy.node_count() > now { copy.node_count() } else { 0 })
     }
 
     /// How many nodes a message may make. Those that it makes again are there already.
@@ -119,18 +99,10 @@ impl Room {
         if let Some(backend) = self.backend {
             return Ok(backend);
         }
-        let backend = self.open_session(SessionOptions::default())?;
+        let options = SessionOptions::default().take_back_rejected(false);
+        let backend = self.open_session(options)?;
         self.backend = Some(backend);
         Ok(backend)
-    }
-}
-
-/// How many values there are in one; no more nodes come of it.
-fn values(value: &Value) -> usize {
-    1 + match value {
-        Value::Array(items) => items.iter().map(values).sum(),
-        Value::Object(fields) => fields.values().map(values).sum(),
-        _ => 0,
     }
 }
 

@@ -60,6 +60,26 @@ fn a_backend_hears_that_an_edit_of_a_text_is_refused() {
 }
 
 #[test]
+fn a_backend_hears_that_an_op_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    server.rest("POST", "/v2/rooms", &json!({ "id": "r", "defaultAccesses": ["*:write"] }));
+    let send = |op_id: String| {
+        let op = json!({ "type": 3, "id": "root", "opId": op_id, "data": { "k": 1 } });
+        let body = json!({ "messages": [{ "type": 201, "ops": [op] }] });
+        server.rest("POST", "/v2/rooms/r/send-message", &body).status
+    };
+    // In the name of nobody.
+    assert_eq!(send("99:0".to_owned()), 422);
+    assert_eq!(server.storage("r"), json!({}));
+    let actor = server.mutate("r");
+    assert_eq!(send(format!("{actor}:0")), 200);
+    // What was carried out may be sent again.
+    assert_eq!(send(format!("{actor}:0")), 200);
+    assert_eq!(server.storage("r"), json!({ "k": 1 }));
+}
+
+#[test]
 fn errors_have_one_shape() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--max-message", "1000"]);
