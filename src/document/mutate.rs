@@ -471,8 +471,6 @@ impl Document {
         debug_assert!(self.tracker.is_none(), "changes are watched already");
         if followed || !self.silent {
             self.tracker = Some(self.idle_tracker.take().unwrap_or_default());
-        } else {
-            self.idle_tracker = None;
         }
         let watched = Watched(self);
         let result = change(watched.0);
