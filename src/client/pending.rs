@@ -267,30 +267,25 @@ impl Pending {
     pub(super) fn take_unsent(&mut self, document: &mut Document, loading: bool) -> Vec<Op> {
         let mut ops = Vec::new();
         self.merge_text_updates(document);
-        let end = self.end_of_message(document.limits().most_ops());
+        let end = self.end_of_message(document.limits().most_ops(), loading);
         for (number, entry) in self.entries.range_mut(self.unsent_from..end) {
-            let text = is_text_update(&entry.op);
-            match entry.delivery {
-                Delivery::Sent => {}
-                _ if text && loading => break,
-                Delivery::Unsent if waits(entry, &self.pushes) => break,
-                // One update of a text is under way at a time.
-                _ if text && self.updating.contains(&entry.op.id) => break,
-                Delivery::Unsent | Delivery::Unknown => {
-                    entry.delivery = Delivery::Sent;
-                    let op = self.branches.message(&entry.op);
-                    if let OpKind::UpdateText(update) = &op.kind {
-                        entry.sent_base = Some(update.base_version);
-                    }
-                    if op.op_id != entry.op.op_id {
-                        entry.own_name = mem::replace(&mut entry.op.op_id, op.op_id.clone());
-                        self.by_id.extend(op.op_id.clone().map(|name| (name, *number)));
-                        entry.own_name.as_ref().map(|own| self.by_id.remove(own));
-                    }
-                    ops.push(op);
+            if entry.delivery != Delivery::Sent {
+                if entry.is_held_up(&self.pushes, &self.updating, loading) {
+                    break;
                 }
+                entry.delivery = Delivery::Sent;
+                let op = self.branches.message(&entry.op);
+                if let OpKind::UpdateText(update) = &op.kind {
+                    entry.sent_base = Some(update.base_version);
+                }
+                if op.op_id != entry.op.op_id {
+                    entry.own_name = mem::replace(&mut entry.op.op_id, op.op_id.clone());
+                    self.by_id.extend(op.op_id.clone().map(|name| (name, *number)));
+                    entry.own_name.as_ref().map(|own| self.by_id.remove(own));
+                }
+                ops.push(op);
             }
-            if text {
+            if is_text_update(&entry.op) {
                 self.updating.insert(entry.op.id.clone());
             }
             self.unsent_from = number + 1;
@@ -298,12 +293,18 @@ impl Pending {
         ops
     }
 
-    /// The number before which a message ends that has all ops from the first unsent one on. An edit goes out in one
-    /// message, if that may have as many ops.
-    fn end_of_message(&self, most_ops: usize) -> u64 {
+    /// The number before which a message ends that has all ops from the first unsent one on, as far as they can be
+    /// sent. An edit goes out in one message, if that may have as many ops.
+    fn end_of_message(&self, most_ops: usize, loading: bool) -> u64 {
         let (mut ops, mut bytes, mut end) = (0, 0, None);
         let mut previous: Option<&Op> = None;
         for (number, pending) in self.entries.range(self.unsent_from..) {
+            if pending.delivery == Delivery::Sent {
+                continue;
+            }
+            if pending.is_held_up(&self.pushes, &self.updating, loading) {
+                return *number;
+            }
             // Most messages have one op, the length of which does not matter.
             bytes += previous.replace(&pending.op).map_or(0, written_len);
             if ops > 0 && !pending.continues {
@@ -644,6 +645,22 @@ impl PendingOp {
         }
     }
 
+    /// Whether the op cannot be sent now, nor what is behind it: it hangs on a push whose place is not known yet, or
+    /// updates a text that waits for the document, or of which an update is under way already.
+    fn is_held_up(
+        &self,
+        pushes: &BTreeSet<NodeId>,
+        updating: &BTreeSet<NodeId>,
+        loading: bool,
+    ) -> bool {
+        let hangs_on_push = || {
+            let items = self.neighbours.iter().flat_map(Neighbours::items);
+            items.flatten().any(|item| pushes.contains(item))
+        };
+        (is_text_update(&self.op) && (loading || updating.contains(&self.op.id)))
+            || (self.delivery == Delivery::Unsent && hangs_on_push())
+    }
+
     /// Notes down when the op was made, for the places that it writes and none before it does.
     fn note_writes(&self, document: &Document, writes: &mut BTreeMap<Place, u64>) {
         for place in places(document, &self.op) {
@@ -713,12 +730,6 @@ fn numbers_of<'a>(
 
 fn is_push(op: &Op) -> bool {
     matches!(&op.kind, OpKind::Create(create) if create.intent == Intent::Push)
-}
-
-/// Whether an op is expressed in terms of a push whose place is not known yet.
-fn waits(entry: &PendingOp, pushes: &BTreeSet<NodeId>) -> bool {
-    let waits = |id: &Option<NodeId>| id.as_ref().is_some_and(|id| pushes.contains(id));
-    entry.neighbours.as_ref().is_some_and(|neighbours| neighbours.items().any(waits))
 }
 
 /// What lies on top of the pending ops follows what has come beneath: undo steps, and whoever is told of the changes.

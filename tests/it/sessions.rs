@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use livetree::server::{Access, Protocol, Reply, ServerError, ServerOptions, SessionOptions};
 use livetree::testing::generate::{self, Dice};
+use livetree::text::UpdateError;
 use livetree::{
     Actor, Client, ClientMessage, Document, IdSource, Limits, NodeId, ObjectMut, Op, OpId, Outcome,
     Server, ServerMessage, lson, patch,
@@ -162,6 +163,32 @@ fn any_number_of_edits_is_taken_when_a_client_is_back() {
     room.reconnect(0, SessionOptions::default());
     assert!(room.settle().iter().all(|received| received.rejected.is_empty()));
     assert_eq!(room.server.document().root().len(), 25);
+}
+
+/// A text comes first once more, since its server does not lead from its version to the present one; what was sent
+/// behind it is under way, and takes up no message.
+#[test]
+fn what_is_under_way_does_not_keep_back_what_waits() {
+    let document = lson!({ "t": (livetree::Lson::text("Hello")) });
+    let server = Server::new(Document::from_lson(&document).unwrap(), ServerOptions::default());
+    let mut room = Room::of(server);
+    room.join(SessionOptions::default());
+    room.join(SessionOptions::default());
+    room.client(1).edit(|root| root.text("t")?.insert(0, "Oh! ")).unwrap();
+    room.say(1);
+    let client = room.client(0);
+    client.set_limits(Limits::default().ops(1));
+    let typed = client.edit(|root| root.text("t")?.insert(5, "!")).unwrap();
+    (0..3).for_each(|n| drop(client.edit(|root| root.set("n", n)).unwrap()));
+    assert_eq!(std::iter::from_fn(|| client.poll_message()).count(), 4);
+    room.hear(0);
+    let client = room.client(0);
+    let op_ids = vec![typed.ops[0].op_id.clone().unwrap()];
+    let reason = UpdateError::TooOld.to_string();
+    client.receive(ServerMessage::RejectOps { op_ids, reason }).unwrap();
+    client.edit(|root| root.set("last", true)).unwrap();
+    let said: Vec<ClientMessage> = std::iter::from_fn(|| client.poll_message()).collect();
+    assert_eq!(said.len(), 2, "the text, and what is new: {said:?}");
 }
 
 /// How many ops each message has that a client sends when it is back, the app having been closed meanwhile or not.
