@@ -706,6 +706,21 @@ fn what_is_taken_back_for_one_frame_is_bounded() {
     }
 }
 
+/// Also if it is messages as a whole that are refused.
+#[test]
+fn what_is_taken_back_of_messages_with_too_many_ops_is_bounded() {
+    let options =
+        ServerOptions::default().limits(Limits::default().ops(1)).take_back_rejected(true);
+    let (mut server, list) = list_of(2_000, options);
+    let actor = server.connect(SessionOptions::default()).unwrap();
+    let delete = op(&format!(r#"{{"type":5,"id":"{list}","opId":"0:0"}}"#));
+    let two = ClientMessage::UpdateStorage { ops: vec![delete; 2] };
+    let reply = server.receive_all(actor, vec![two; 1_000], 0).unwrap();
+    let fixes = told(&reply.sender).len();
+    assert!(fixes < 250_000, "{fixes}");
+    assert!(!refused(&reply).is_empty());
+}
+
 /// Without the number that the host may have stored: the log has it.
 #[test]
 fn actors_of_restored_ops_are_not_given_out_again() {
