@@ -354,7 +354,7 @@ impl History {
             return;
         }
         let oldest = self.steps().filter_map(Step::made_at).min();
-        let enough = 4 * (self.capacity + 64);
+        let enough = self.capacity.saturating_add(64).saturating_mul(4);
         match (&mut self.foreign, oldest) {
             (Some(foreign), Some(oldest)) => foreign.trim(oldest, enough),
             (Some(foreign), None) => foreign.clear(),

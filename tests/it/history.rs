@@ -101,6 +101,19 @@ fn an_edit_ends_redoing() {
 }
 
 #[test]
+fn there_may_be_any_number_of_steps() {
+    let mut room = Room::new("{}", 2);
+    let options = UndoOptions::default().capacity(usize::MAX).policy(UndoPolicy::KeepForeign);
+    room.client(0).set_undo_options(options);
+    room.client(0).edit(|root| root.set("a", 1)).unwrap();
+    room.client(1).edit(|root| root.set("b", 1)).unwrap();
+    room.settle();
+    room.client(0).edit(|root| root.set("a", 2)).unwrap();
+    assert!(room.client(0).undo().is_some() && room.client(0).undo().is_some());
+    assert_eq!(room.shown(0), r#"{"b":1}"#);
+}
+
+#[test]
 fn steps_are_bounded() {
     let mut room = room();
     let client = room.client(0);
