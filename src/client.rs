@@ -93,7 +93,8 @@ struct Loading {
     nodes: Vec<SerializedNode>,
     /// Whether the first part is here: what comes from then on is newer than the document.
     begun: bool,
-    later: Vec<Op>,
+    /// By message.
+    later: Vec<Vec<Op>>,
 }
 
 /// How far a client's document is that of the server.
@@ -426,7 +427,7 @@ impl Client {
             (Link::Loading(loading), ServerMessage::UpdateStorage { ops }) => {
                 // Before the first chunk, the chunks will have it already.
                 if loading.begun {
-                    loading.later.extend(ops);
+                    loading.later.push(ops);
                 }
                 Ok(Received::default())
             }
@@ -446,20 +447,24 @@ impl Client {
     }
 
     /// Takes over the server's document.
-    fn load(&mut self, nodes: Vec<SerializedNode>, later: &[Op]) -> Result<Received, ClientError> {
+    fn load(
+        &mut self,
+        nodes: Vec<SerializedNode>,
+        later: &[Vec<Op>],
+    ) -> Result<Received, ClientError> {
         let (fresh, _repairs) = Document::from_nodes(nodes)?;
         self.link = Link::Online;
         Ok(if self.loaded { self.reload(fresh, later) } else { self.begin_with(fresh, later) })
     }
 
     /// Takes over the first document.
-    fn begin_with(&mut self, mut fresh: Document, later: &[Op]) -> Received {
+    fn begin_with(&mut self, mut fresh: Document, later: &[Vec<Op>]) -> Received {
         self.loaded = true;
         fresh.set_limits(self.document.limits().clone());
         fresh.set_change_reports(self.document.has_change_reports());
         self.document = fresh;
-        if !later.is_empty() {
-            self.update(later);
+        for ops in later {
+            self.update(ops);
         }
         let changes = if self.document.has_change_reports() {
             everything(&self.document)
@@ -470,7 +475,7 @@ impl Client {
     }
 
     /// Takes over the document as it is after a lost connection, with the pending ops on top.
-    fn reload(&mut self, fresh: Document, later: &[Op]) -> Received {
+    fn reload(&mut self, fresh: Document, later: &[Vec<Op>]) -> Received {
         let Self { document, pending, history, cursors, .. } = self;
         let ((), changes) = document.watch_for(!cursors.is_empty(), |document| {
             pending.roll_back(document);
@@ -479,7 +484,9 @@ impl Client {
             }
             pending.reload(document, history, fresh);
             pending.replay(document);
-            take_in(document, pending, history, later);
+            for ops in later {
+                take_in(document, pending, history, ops);
+            }
         });
         Received::new(changes, Vec::new())
     }

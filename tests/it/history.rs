@@ -6,11 +6,12 @@ use livetree::edit::{EditError, ObjectMut};
 use livetree::server::{Access, ServerOptions, SessionOptions};
 use livetree::testing::generate::Dice;
 use livetree::{
-    Client, ClientMessage, Document, Json, Lson, Server, UndoOptions, UndoPolicy, lson,
+    Client, ClientMessage, Document, Json, Lson, Server, ServerMessage, UndoOptions, UndoPolicy,
+    lson,
 };
 
 use crate::generate::cases;
-use crate::room::Room;
+use crate::room::{Room, Seat};
 
 type EditFn = fn(&mut ObjectMut<'_>) -> Result<(), EditError>;
 
@@ -98,6 +99,48 @@ fn an_edit_ends_redoing() {
     assert!(client.can_redo());
     set(client, 2);
     assert!(!client.can_redo() && client.redo().is_none());
+}
+
+/// Whether the document is complete by then or not: somebody else has written last.
+#[test]
+fn what_comes_while_the_document_does_is_told_apart_by_message() {
+    for is_complete in [true, false] {
+        let mut room = Room::new(r#"{"a":0}"#, 2);
+        let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+        room.client(0).set_undo_options(options);
+        set(room.client(0), 1);
+        room.settle();
+        set(room.client(0), 2);
+        assert!(room.client(0).poll_message().is_some());
+        room.cut(0);
+        room.reconnect(0, SessionOptions::default());
+        let Room { server, seats, .. } = &mut room;
+        let [Seat { client, actor, .. }, Seat { client: other, actor: other_actor, .. }] =
+            &mut seats[..]
+        else {
+            unreachable!("there are two")
+        };
+        let mut said = Vec::new();
+        while let Some(message) = client.poll_message() {
+            let reply = server.receive(*actor, message, 0).unwrap();
+            said.extend(reply.sender);
+            reply.others.into_iter().for_each(|message| drop(other.receive(message).unwrap()));
+        }
+        set(other, 1);
+        let message = other.poll_message().unwrap();
+        said.extend(server.receive(*other_actor, message, 0).unwrap().others);
+        if !is_complete {
+            let end = said.iter().position(|message| *message == ServerMessage::StorageEnd);
+            let end = said.remove(end.unwrap());
+            said.push(end);
+        }
+        for message in said {
+            client.receive(message).unwrap();
+        }
+        assert_eq!(shown(client), r#"{"a":1}"#);
+        assert!(client.undo().is_some() && client.undo().is_some());
+        assert_eq!(shown(client), r#"{"a":1}"#, "{is_complete}");
+    }
 }
 
 #[test]
