@@ -345,10 +345,10 @@ impl Room {
         self.next_expiry().into_iter().chain(self.next_refresh()).min()
     }
 
-    /// Does what is due.
+    /// Does what is due; perhaps not all of it at once.
     pub fn pass_time(&mut self, now: Instant) {
         self.expire_ghosts(now);
-        self.refresh_members(now);
+        self.refresh_member(now);
     }
 
     /// Sends a message to one member.

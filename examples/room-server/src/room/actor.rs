@@ -28,7 +28,7 @@ const COMMANDS_AT_ONCE: usize = 64;
 /// How many bytes may be said before they go out, or wait for a write.
 const BYTES_AT_ONCE: usize = 16 << 20;
 
-/// How much may wait for writes before no more commands are taken.
+/// How much may wait for writes before the room does no more.
 const MAX_WAITING: usize = 4_096;
 
 /// How many bytes may.
@@ -193,14 +193,14 @@ impl Task {
         tokio::select! {
             biased;
             Some(written) = self.written.recv() => return self.written(written),
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)),
+                if deadline.is_some() && may_go_on => self.room.pass_time(Instant::now()),
             command = self.commands.recv(), if may_go_on => match command {
                 Some(Command::Run(command)) => command(&mut self.room),
                 Some(Command::Stop(close, done)) => return Some(self.stop(&close, done).await),
                 // The server itself is gone.
                 None => return Some(End::Failed),
             },
-            () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)),
-                if deadline.is_some() => self.room.pass_time(Instant::now()),
             () = tokio::time::sleep(self.rooms.config().idle), if idle => {
                 return self.rooms.retire(self.key, &mut self.commands).then_some(End::Idle);
             }

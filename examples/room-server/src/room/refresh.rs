@@ -20,30 +20,29 @@ const PAUSE: Duration = Duration::from_millis(400);
 
 /// Whether a member is to be told the storage, and when.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Refresh {
-    #[default]
-    NotNeeded,
+pub(super) struct Refresh {
     /// It has asked for it.
-    Owed(Instant),
+    owed: Option<Instant>,
     /// Unasked, if it is quiet until then.
-    AtPause(Instant),
+    at_pause: Option<Instant>,
 }
 
 impl Refresh {
     fn due(self) -> Option<Instant> {
-        match self {
-            Self::NotNeeded => None,
-            Self::Owed(at) | Self::AtPause(at) => Some(at),
+        [self.owed, self.at_pause].into_iter().flatten().min()
+    }
+
+    /// What is due by now comes later.
+    fn put_off(&mut self, now: Instant) {
+        for at in [&mut self.owed, &mut self.at_pause].into_iter().flatten() {
+            *at = if *at <= now { now + PAUSE } else { *at };
         }
     }
 
-    /// The same, later.
-    fn put_off(self, to: Instant) -> Self {
-        match self {
-            Self::NotNeeded => self,
-            Self::Owed(_) => Self::Owed(to),
-            Self::AtPause(_) => Self::AtPause(to),
-        }
+    /// The storage is told now.
+    fn told(&mut self, now: Instant) {
+        self.owed = None;
+        self.at_pause = self.at_pause.filter(|at| *at > now);
     }
 }
 
@@ -56,9 +55,7 @@ impl Room {
             && messages.contains(&ClientMessage::FetchStorage)
         {
             messages.retain(|message| *message != ClientMessage::FetchStorage);
-            if let Refresh::NotNeeded = member.refresh {
-                member.refresh = Refresh::Owed(Instant::now() + PAUSE);
-            }
+            member.refresh.owed.get_or_insert_with(|| Instant::now() + PAUSE);
         }
     }
 
@@ -66,9 +63,9 @@ impl Room {
     /// storage is told at the next pause.
     pub(super) fn heard(&mut self, from: Actor, unsure: bool) {
         if let Some(member) = self.members.get_mut(&from)
-            && (unsure || matches!(member.refresh, Refresh::AtPause(_)))
+            && (unsure || member.refresh.at_pause.is_some())
         {
-            member.refresh = Refresh::AtPause(Instant::now() + PAUSE);
+            member.refresh.at_pause = Some(Instant::now() + PAUSE);
         }
     }
 
@@ -77,21 +74,22 @@ impl Room {
         self.members.values().filter_map(|member| member.refresh.due()).min()
     }
 
-    /// Tells the storage to those for whom it is time, unless they are still reading.
-    pub(super) fn refresh_members(&mut self, now: Instant) {
-        let mut due = Vec::new();
+    /// Tells the storage to a member for whom it is time, unless it is still reading. Others wait until that has left
+    /// the room: all together they might be told more than there is memory for.
+    pub(super) fn refresh_member(&mut self, now: Instant) {
+        let mut first = None;
         for (actor, member) in &mut self.members {
             if member.refresh.due().is_none_or(|at| at > now) {
                 continue;
             }
             if member.is_reading() {
-                member.refresh = member.refresh.put_off(now + PAUSE);
-            } else {
-                member.refresh = Refresh::NotNeeded;
-                due.push(*actor);
+                member.refresh.put_off(now);
+            } else if first.is_none() {
+                member.refresh.told(now);
+                first = Some(*actor);
             }
         }
-        for actor in due {
+        if let Some(actor) = first {
             let storage = self.storage(actor, vec![ClientMessage::FetchStorage]).sender;
             self.answer(actor, &storage);
         }
@@ -117,9 +115,11 @@ mod tests {
         out.iter().filter(|delivery| frame(delivery)).count()
     }
 
-    #[test]
-    fn the_storage_is_not_told_to_who_is_still_reading_it() {
-        let mut room = load(&Stored::default(), &Arc::default(), &Arc::default()).unwrap().room;
+    fn room() -> Room {
+        load(&Stored::default(), &Arc::default(), &Arc::default()).unwrap().room
+    }
+
+    fn enter(room: &mut Room) -> Actor {
         let entry = Entry {
             room: "r".to_owned(),
             user: None,
@@ -127,7 +127,59 @@ mod tests {
             scopes: Scopes::room_write(),
             protocol: Protocol::V8,
         };
-        let actor = room.enter(entry, outbox(1_000).0).unwrap();
+        room.enter(entry, outbox(1_000).0).unwrap()
+    }
+
+    #[test]
+    fn who_has_asked_for_the_storage_gets_it_without_being_quiet() {
+        let mut room = room();
+        let actor = enter(&mut room);
+        let late = br#"[{"type":201,"ops":[{"type":3,"id":"root","opId":"9:0","data":{"a":1}}]}]"#;
+        for [first, second] in [[&late[..], br#"[{"type":200}]"#], [br#"[{"type":200}]"#, late]] {
+            room.receive(actor, br#"[{"type":200}]"#);
+            room.receive(actor, first);
+            room.receive(actor, second);
+            assert_eq!(tellings(&mut room), 1);
+            let mut go_on = || {
+                std::thread::sleep(Duration::from_millis(5));
+                room.receive(actor, br#"[{"type":100,"data":{}}]"#);
+                room.next_deadline()
+            };
+            let asked = go_on();
+            assert_eq!(go_on(), asked);
+            room.pass_time(asked.unwrap());
+            assert_eq!(tellings(&mut room), 1);
+            // Once more, since something of its own may have been pending then.
+            let pause = room.next_deadline().unwrap();
+            assert!(Some(pause) > asked);
+            room.pass_time(pause);
+            assert_eq!(tellings(&mut room), 1);
+            assert!(room.next_deadline().is_none());
+        }
+    }
+
+    #[test]
+    fn the_storage_is_told_to_one_member_after_another() {
+        let mut room = room();
+        for _ in 0..3 {
+            let actor = enter(&mut room);
+            let late =
+                br#"[{"type":201,"ops":[{"type":3,"id":"root","opId":"9:0","data":{"a":1}}]}]"#;
+            room.receive(actor, late);
+        }
+        let later = Instant::now() + PAUSE * 2;
+        for _ in 0..3 {
+            assert!(room.next_deadline().is_some_and(|at| at < later));
+            room.pass_time(later);
+            assert_eq!(tellings(&mut room), 1);
+        }
+        assert!(room.next_deadline().is_none());
+    }
+
+    #[test]
+    fn the_storage_is_not_told_to_who_is_still_reading_it() {
+        let mut room = room();
+        let actor = enter(&mut room);
         for _ in 0..100 {
             room.receive(actor, br#"[{"type":200}]"#);
         }
