@@ -39,7 +39,8 @@ pub enum RoomError {
     /// The server is going down.
     #[error("the server is shutting down")]
     Stopped,
-    /// The room was stopped meanwhile, or its storage is damaged or cannot be written.
+    /// The room was stopped meanwhile, its storage is damaged or cannot be written, or its id is yet to be given up by
+    /// another.
     #[error("the room's storage cannot be used at the moment; the server's log says more")]
     Failed,
 }
@@ -100,6 +101,12 @@ impl Records {
         if is_latest && !is_saved {
             self.set(key, saved);
         }
+    }
+
+    /// Whether another room than this one may get an id back that it has given up: if that cannot be written down.
+    fn may_be_anothers(&self, id: &str, key: Key) -> bool {
+        let mut unsaved = self.unsaved.iter().filter(|(other, _)| **other != key);
+        unsaved.any(|(_, unsaved)| unsaved.saved.as_ref().is_some_and(|record| record.id == id))
     }
 
     fn set(&mut self, key: Key, record: Option<Arc<Record>>) {
@@ -196,7 +203,7 @@ impl Rooms {
             if records.directory.find(&record.id).is_some() {
                 return Err(RoomError::Exists(record.id));
             }
-            self.add(&mut records, record)
+            self.add(&mut records, record)?
         };
         self.on_disk(written).await?;
         Ok(record)
@@ -215,16 +222,23 @@ impl Rooms {
             }
             let record = new();
             record.check().map_err(RoomError::Invalid)?;
-            self.add(&mut records, record).1
+            self.add(&mut records, record)?.1
         };
         self.on_disk(written).await?;
         self.find(id)
     }
 
-    fn add(&self, records: &mut Records, record: Record) -> (Arc<Record>, Written) {
+    fn add(
+        &self,
+        records: &mut Records,
+        record: Record,
+    ) -> Result<(Arc<Record>, Written), RoomError> {
         let key = records.next_key;
+        if records.may_be_anothers(&record.id, key) {
+            return Err(RoomError::Failed);
+        }
         records.next_key += 1;
-        self.put(records, key, record)
+        Ok(self.put(records, key, record))
     }
 
     async fn on_disk(&self, written: Written) -> Result<(), RoomError> {
@@ -303,6 +317,9 @@ impl Rooms {
             record.check().map_err(RoomError::Invalid)?;
             if records.directory.find(new_id).is_some() {
                 return Err(RoomError::Exists(new_id.to_owned()));
+            }
+            if records.may_be_anothers(new_id, key) {
+                return Err(RoomError::Failed);
             }
             let (record, written) = self.put(&mut records, key, record);
             (key, record, written)
@@ -500,6 +517,19 @@ mod tests {
         assert_eq!(disk.store().1.records.len(), 1);
     }
 
+    /// Keeps a room busy until what this returns is dropped.
+    async fn occupy(rooms: &Arc<Rooms>, key: Key) -> std::sync::mpsc::Sender<()> {
+        let (busy, idle) = std::sync::mpsc::channel();
+        let (begin, is_busy) = oneshot::channel();
+        let occupy = Command::Run(Box::new(move |_| {
+            begin.send(()).unwrap();
+            assert!(idle.recv().is_err());
+        }));
+        rooms.send(key, occupy).await.unwrap();
+        is_busy.await.unwrap();
+        busy
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_removal_that_is_given_up_half_way_is_carried_out() {
         let disk = Disk::default();
@@ -507,9 +537,7 @@ mod tests {
         let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
         rooms.create(Record::new("r", Scopes::default())).await.unwrap();
         let (key, _) = rooms.find("r").unwrap();
-        let (busy, idle) = std::sync::mpsc::channel::<()>();
-        let occupy = Command::Run(Box::new(move |_| assert!(idle.recv().is_err())));
-        rooms.send(key, occupy).await.unwrap();
+        let busy = occupy(&rooms, key).await;
         // The room is busy when whoever asks goes away.
         let given_up = tokio::spawn({
             let rooms = rooms.clone();
@@ -527,6 +555,36 @@ mod tests {
         };
         tokio::time::timeout(Duration::from_secs(10), saved).await.unwrap();
         assert!(disk.store().1.records.is_empty());
+    }
+
+    /// Else two rooms could have it, and another of them after a restart.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_id_is_not_given_away_before_that_is_written_down() {
+        let disk = Disk::default();
+        let (store, contents) = disk.store();
+        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let new = |id: &str| Record::new(id, Scopes::default());
+        rooms.create(new("r")).await.unwrap();
+        rooms.create(new("s")).await.unwrap();
+        let (key, _) = rooms.find("r").unwrap();
+        let busy = occupy(&rooms, key).await;
+        let removing = tokio::spawn({
+            let rooms = rooms.clone();
+            async move { rooms.delete("r").await }
+        });
+        while rooms.find("r").is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(rooms.create(new("r")).await, Err(RoomError::Failed));
+        assert_eq!(rooms.rename("s", "r").await, Err(RoomError::Failed));
+        assert!(rooms.find_or_create("r", || new("r")).await.is_err());
+        disk.set_full(true);
+        drop(busy);
+        assert_eq!(removing.await.unwrap(), Err(RoomError::Failed));
+        assert_eq!(rooms.find("r").unwrap().0, key);
+        disk.set_full(false);
+        rooms.delete("r").await.unwrap();
+        rooms.rename("s", "r").await.unwrap();
     }
 
     #[test]
