@@ -185,6 +185,11 @@ impl Rooms {
         Ok((key, record.clone()))
     }
 
+    /// Whether there is a room of this number.
+    pub(crate) fn exists(&self, key: Key) -> bool {
+        self.records().directory.get(key).is_some()
+    }
+
     /// The records that a filter leaves; see [`Directory::list`].
     pub fn list(
         &self,
@@ -372,7 +377,7 @@ impl Rooms {
             return Ok(commands.clone());
         }
         // A room that was deleted meanwhile must not come back.
-        if self.records().directory.get(key).is_none() {
+        if !self.exists(key) {
             return Err(RoomError::Failed);
         }
         let (commands, queue) = mpsc::channel(MAX_COMMANDS);
@@ -585,6 +590,35 @@ mod tests {
         disk.set_full(false);
         rooms.delete("r").await.unwrap();
         rooms.rename("s", "r").await.unwrap();
+    }
+
+    /// Else what is written in it would be acknowledged and lost.
+    #[tokio::test]
+    async fn nobody_gets_into_a_room_that_could_not_be_made() {
+        let disk = Disk::default();
+        let (store, contents) = disk.store();
+        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let (busy, idle) = std::sync::mpsc::channel::<()>();
+        rooms.store().submit(Vec::new(), move |_| assert!(idle.recv().is_err()));
+        disk.set_full(true);
+        let making = tokio::spawn({
+            let rooms = rooms.clone();
+            async move { rooms.create(Record::new("r", Scopes::default())).await }
+        });
+        while rooms.find("r").is_err() {
+            tokio::task::yield_now().await;
+        }
+        let (key, _) = rooms.find("r").unwrap();
+        let entering = rooms.task(key).unwrap();
+        drop(busy);
+        // The room's own task has not begun to load it yet.
+        while rooms.find("r").is_ok() {
+            std::thread::yield_now();
+        }
+        disk.set_full(false);
+        assert_eq!(making.await.unwrap(), Err(RoomError::Failed));
+        assert_eq!(rooms.run(key, |_| ()).await, Err(RoomError::Failed));
+        entering.closed().await;
     }
 
     #[test]

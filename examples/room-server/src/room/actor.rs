@@ -100,6 +100,11 @@ pub async fn run(key: Key, rooms: Arc<Rooms>, mut commands: mpsc::Receiver<Comma
     // The database's own code may panic on bytes that it never wrote.
     let loaded = loading.await.unwrap_or_else(|panic| Err(panic.to_string()));
     match loaded {
+        // It was removed meanwhile, or making it could not be written down, which is known by now.
+        Ok(_) if !rooms.exists(key) => {
+            rooms.forget(key);
+            drop_all(&mut commands).await;
+        }
         Ok((Loaded { room, last }, log_bytes, snapshot_bytes)) => {
             let (report, written) = mpsc::unbounded_channel();
             rooms.metrics().rooms.add(1);
