@@ -6,9 +6,11 @@
 //! write, not once per op.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::load::Loaded;
@@ -159,8 +161,14 @@ impl Task {
     async fn run(mut self) {
         tracing::debug!(key = self.key, ops = self.last, "room loaded");
         let end = loop {
-            if let Some(end) = self.turn().await {
-                break end;
+            // What has panicked may be in any state; what is on the disk is not.
+            match AssertUnwindSafe(self.turn()).catch_unwind().await {
+                Ok(None) => {}
+                Ok(Some(end)) => break end,
+                Err(_) => {
+                    tracing::error!(key = self.key, "a room is given up: it has panicked");
+                    break End::Failed;
+                }
             }
         };
         self.rooms.metrics().rooms.sub(1);
@@ -181,7 +189,7 @@ impl Task {
             End::Failed => {
                 rooms.forget(key);
                 room.out.clear();
-                room.expel_all(&Close::new(Close::FAILED, "The room could not be saved"));
+                room.expel_all(&Close::new(Close::FAILED, "The room has failed"));
                 for delivery in std::mem::take(&mut room.out) {
                     let _ = deliver(delivery);
                 }
@@ -332,7 +340,10 @@ fn deliver(delivery: Delivery) -> Vec<livetree::Actor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbox::{Frame, outbox};
     use crate::record::Record;
+    use crate::room::Entry;
+    use crate::rooms::RoomError;
     use crate::scopes::Scopes;
     use crate::store::tests::Disk;
 
@@ -350,6 +361,34 @@ mod tests {
         late.send(Command::Run(Box::new(move |room| reply.send(room.is_empty()).unwrap())));
         hand_on(key, &rooms, queue).await;
         assert_eq!(answer.await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn a_room_that_panics_is_given_up_and_loaded_again() {
+        let (store, contents) = Disk::default().store();
+        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        rooms.create(Record::new("r", Scopes::default())).await.unwrap();
+        let (key, _) = rooms.find("r").unwrap();
+        let entry = Entry {
+            room: "r".to_owned(),
+            user: None,
+            info: None,
+            scopes: Scopes::room_write(),
+            protocol: livetree::server::Protocol::V8,
+        };
+        let (outbox, mut outgoing) = outbox(1_000);
+        let entered = rooms.run(key, move |room| room.enter(entry, outbox)).await.unwrap();
+        assert!(entered.is_ok());
+        let panicked = rooms.run(key, |_| std::panic::resume_unwind(Box::new(()))).await;
+        assert_eq!(panicked, Err::<(), _>(RoomError::Failed));
+        let again = rooms.run(key, |room| room.is_empty());
+        let again = tokio::time::timeout(std::time::Duration::from_secs(5), again).await;
+        assert_eq!(again, Ok(Ok(true)));
+        let mut last = None;
+        while let Some(frame) = outgoing.try_next() {
+            last = Some(frame);
+        }
+        assert!(matches!(last, Some(Frame::Close(close)) if close.code == Close::FAILED));
     }
 
     #[tokio::test]
