@@ -98,7 +98,7 @@ impl Fixture {
             deleted_id: None,
             content,
         };
-        Op::new(self.ids.node_id(), OpKind::Create(create))
+        Op::new(self.ids.mint_node_id(), OpKind::Create(create))
     }
 
     fn register(&mut self, parent_key: SmallStr, intent: Intent, deleted_id: Option<NodeId>) -> Op {

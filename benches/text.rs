@@ -36,7 +36,7 @@ fn updates(patches: &[Vec<TextOp>], text: &NodeId) -> Vec<Op> {
     let updates = patches.iter().enumerate().map(|(version, ops)| {
         let base_version = version as u64;
         let update = UpdateText { base_version, version: None, ops: ops.clone() };
-        Op { op_id: Some(ids.op_id()), ..Op::new(text.clone(), OpKind::UpdateText(update)) }
+        Op { op_id: Some(ids.mint_op_id()), ..Op::new(text.clone(), OpKind::UpdateText(update)) }
     });
     updates.collect()
 }

@@ -279,7 +279,7 @@ impl Desk<'_> {
     fn send_ops(&mut self) -> Result<()> {
         let id = self.document.at(&format!("{}/1", self.list))?.id().ok_or("no node")?;
         let data = [("note".into(), "sent".into())].into_iter().collect();
-        let op = Op::new(id, OpKind::UpdateObject { data }).with_op_id(self.ids.op_id());
+        let op = Op::new(id, OpKind::UpdateObject { data }).with_op_id(self.ids.mint_op_id());
         let (outcome, spent) = timed(|| self.document.apply(&op));
         self.proofs.add("an op as it is sent is accepted", outcome.is_accepted());
         self.did("an op as it is sent: set a field", vec![op], spent);

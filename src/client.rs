@@ -12,6 +12,7 @@ mod foreign;
 mod news;
 mod pending;
 mod saved;
+mod sides;
 mod text;
 
 use std::convert::Infallible;

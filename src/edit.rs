@@ -107,7 +107,8 @@ impl IdSource {
     }
 
     /// A new node id.
-    pub fn node_id(&mut self) -> NodeId {
+    #[must_use = "an id that was minted is not given out again"]
+    pub fn mint_node_id(&mut self) -> NodeId {
         let id = NodeId::minted(self.actor, self.nodes);
         self.nodes += 1;
         id
@@ -117,7 +118,7 @@ impl IdSource {
     #[inline]
     pub(crate) fn fresh_node_id(&mut self, document: &Document) -> NodeId {
         loop {
-            let id = self.node_id();
+            let id = self.mint_node_id();
             if !document.contains(&id) {
                 return id;
             }
@@ -125,7 +126,8 @@ impl IdSource {
     }
 
     /// A new op id.
-    pub fn op_id(&mut self) -> OpId {
+    #[must_use = "an id that was minted is not given out again"]
+    pub fn mint_op_id(&mut self) -> OpId {
         let id = OpId::minted(self.actor, self.ops);
         self.ops += 1;
         id
@@ -360,7 +362,7 @@ impl Session<'_> {
         if !self.ids.has_op_id() {
             return Err(EditError::NoOpIdLeft);
         }
-        op.op_id = Some(self.ids.op_id());
+        op.op_id = Some(self.ids.mint_op_id());
         self.document.limits().check(self.document, target, &op)?;
         let number = self.trail.ops.len() + 1;
         self.document.limits().check_number(number)?;

@@ -136,8 +136,10 @@ pub struct Reply {
 impl Reply {
     fn append(&mut self, later: Self) {
         let Self { sender, others, repaired } = later;
-        self.sender.extend(sender);
-        self.others.extend(others);
+        for (all, more) in [(&mut self.sender, sender), (&mut self.others, others)] {
+            // Most frames have one message, the answers to which need not be moved.
+            if all.is_empty() { *all = more } else { all.extend(more) }
+        }
         self.repaired |= repaired;
     }
 }
@@ -396,11 +398,7 @@ impl Server {
         now: u64,
     ) -> Result<Reply, ServerError> {
         self.sessions.get(&from).ok_or(ServerError::NoSession(from))?;
-        let mut effort = Effort::default();
-        let mut messages = messages.into_iter();
-        let Some(first) = messages.next() else { return Ok(Reply::default()) };
-        let mut fetched = first == ClientMessage::FetchStorage;
-        let mut reply = self.take_message(from, first, now, &mut effort);
+        let (mut reply, mut effort, mut fetched) = (Reply::default(), Effort::default(), false);
         for message in messages {
             // Once is enough: what happens to the document from then on is told in any case.
             let fetch = message == ClientMessage::FetchStorage;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pending::Pending;
+use super::sides::{Sides, sides};
 use crate::history::{History, Place, places};
 use crate::op::OpKind;
 use crate::{Document, NodeId, Op};
@@ -34,7 +35,8 @@ impl Moves {
         let is_passing = |id: &NodeId| passing.contains(id);
         let moved = theirs.iter().copied().filter(|op| is_move(op) && !is_passing(&op.id));
         let items = moved.map(|op| (op.id.clone(), sides(document, &op.id, is_passing))).collect();
-        // With an answer come ops that repair the prediction; what they say is foreign only if it is news.
+        // With an answer come ops that repair the prediction. Those that change nothing in the confirmed document
+        // say nothing of others.
         let repaired = ops.iter().any(|op| pending.is_own(op));
         let is_apart = !repaired && !theirs.iter().any(|op| pending.meets(document, op));
         if !is_apart {
@@ -71,23 +73,4 @@ fn passing(op: &Op) -> impl Iterator<Item = &NodeId> {
         _ => (None, None),
     };
     id.into_iter().chain(other)
-}
-
-/// The items before and behind one.
-pub(super) type Sides = (Option<NodeId>, Option<NodeId>);
-
-/// Between which items of its list one is, others being passed over.
-pub(super) fn sides(
-    document: &Document,
-    id: &NodeId,
-    is_passed_over: impl Fn(&NodeId) -> bool,
-) -> Sides {
-    let Some(item) = document.find(id) else { return (None, None) };
-    let (list, key) = document.link(item);
-    let rank = document.rank_in(list, key);
-    let id_at = |index: usize| document.list_item(list, Some(index)).map(|ix| document.id(ix));
-    let is_neighbour = |id: &NodeId| !is_passed_over(id);
-    let before = (0..rank).rev().filter_map(id_at).find(is_neighbour);
-    let behind = (rank + 1..).map_while(id_at).find(is_neighbour);
-    (before, behind)
 }

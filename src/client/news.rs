@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::foreign::sides;
+use super::sides::sides;
 use super::text::is_same;
 use crate::history::{Place, places};
 use crate::json::JsonObject;

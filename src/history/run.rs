@@ -58,7 +58,7 @@ impl Session<'_> {
 
     /// An op that the document rejects is left out, as one without effect is.
     fn name_and_apply(&mut self, mut op: Op) {
-        let op_id = self.ids.op_id();
+        let op_id = self.ids.mint_op_id();
         op.begin_anew(&op_id);
         op.op_id = Some(op_id);
         let target = self.document.target(&op);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Reply;
-use super::repeat::size_of_fix;
+use super::fetch::{size_of_content, size_of_fields};
 use crate::message::ServerMessage;
 use crate::op::{Intent, OpKind};
 use crate::position::Position;
@@ -183,4 +183,14 @@ fn may_vacate(op: &Op) -> bool {
         OpKind::Create(create) => create.intent == Intent::Set,
         _ => true,
     }
+}
+
+/// About how many bytes an op has that restores something.
+fn size_of_fix(op: &Op) -> usize {
+    let content = match &op.kind {
+        OpKind::Create(create) => create.parent_key.len() + size_of_content(&create.content),
+        OpKind::UpdateObject { data } => size_of_fields(data),
+        _ => 0,
+    };
+    96 + content
 }

@@ -6,7 +6,6 @@
 use super::Server;
 use super::answered::Answer;
 use super::batch::Batch;
-use super::fetch::{size_of_content, size_of_fields};
 use crate::Op;
 use crate::document::NodeIx;
 use crate::op::{Create, Intent, NodeKind, OpKind};
@@ -27,16 +26,6 @@ impl Server {
             Answer::Accepted => batch.repair(self.document.echo_again(op)),
         }
     }
-}
-
-/// About how many bytes an op has that restores something.
-pub(super) fn size_of_fix(op: &Op) -> usize {
-    let content = match &op.kind {
-        OpKind::Create(create) => create.parent_key.len() + size_of_content(&create.content),
-        OpKind::UpdateObject { data } => size_of_fields(data),
-        _ => 0,
-    };
-    96 + content
 }
 
 impl Document {

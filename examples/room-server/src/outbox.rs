@@ -138,7 +138,7 @@ impl Outbox {
 }
 
 impl Outgoing {
-    /// The next frame, or `None` if there will be none: nobody is left to send any.
+    /// The next frame; `None` once nobody is left who could send any.
     pub async fn next(&mut self) -> Option<Frame> {
         self.frames.recv().await
     }
