@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::document::{NodeIx, field_bytes as field_size};
@@ -246,7 +245,7 @@ impl Limits {
             }
             OpKind::Create(create) => {
                 if document.node_count() >= self.nodes {
-                    self.check_nodes(document, target, op)?;
+                    self.check_nodes(document, target, op, create)?;
                 }
                 match &create.content {
                     NodeContent::Object(data) => {
@@ -300,13 +299,12 @@ impl Limits {
         document: &Document,
         target: Option<NodeIx>,
         op: &Op,
+        create: &Create,
     ) -> Result<(), LimitError> {
-        let list = target.is_some_and(|parent| document.is_list(parent));
-        let goes = |create: &Create| !list || create.intent == Intent::Set;
-        let mut tops = match &op.kind {
-            OpKind::Create(create) if goes(create) => document.taken_out_by(op, target),
-            _ => SmallVec::new(),
-        };
+        let mut tops = document.taken_out_by(op, target);
+        if target.is_some_and(|parent| document.is_list(parent)) && create.intent != Intent::Set {
+            tops.clear();
+        }
         tops.dedup();
         let gone: usize = tops.into_iter().map(|top| document.subtree(top).count()).sum();
         if document.contains(&op.id) || document.node_count().saturating_sub(gone) < self.nodes {

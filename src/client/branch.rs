@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::is_update_of;
+use super::text::incarnation;
 use crate::document::TextNode;
 use crate::op::{OpKind, UpdateText};
 use crate::text::{Incarnation, Order, TextOp, difference, transform};
@@ -181,7 +181,7 @@ impl Branches {
     pub(super) fn message(&mut self, op: &Op) -> Op {
         let mut message = op.clone();
         let branch = self.texts.get_mut(&op.id);
-        let branch = branch.filter(|branch| is_update_of(op, &op.id, Incarnation::of(branch.base)));
+        let branch = branch.filter(|branch| incarnation(op) == Some(Incarnation::of(branch.base)));
         if let (OpKind::UpdateText(update), Some(branch)) = (&mut message.kind, branch) {
             update.base_version = branch.base;
             update.ops = [&branch.answered, update.ops.as_slice()].concat();

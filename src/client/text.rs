@@ -16,11 +16,6 @@ pub(super) fn incarnation(op: &Op) -> Option<Incarnation> {
     op.updated_text().map(|(_, of)| of)
 }
 
-/// Whether an op updates this text.
-pub(super) fn is_update_of(op: &Op, id: &NodeId, of: Incarnation) -> bool {
-    op.updated_text() == Some((id, of))
-}
-
 /// Expresses an update on the present version of its text, if that is there.
 pub(super) fn rebase(document: &Document, op: &mut Op) {
     let there = document.find_text(&op.id).map(TextNode::incarnation);

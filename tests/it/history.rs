@@ -414,10 +414,7 @@ fn what_came_back_in_part_is_not_foreign() {
 /// Items that are spread out while a connection is lost have new positions, and are where they were.
 #[test]
 fn what_was_spread_out_meanwhile_is_not_foreign() {
-    let mut room = crowded(r#"{"l":["a","b","pin","x"]}"#);
-    let other = room.join(SessionOptions::default());
-    let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
-    room.client(0).set_undo_options(options);
+    let (mut room, other) = crowded_that_keeps(r#"{"l":["a","b","pin","x"]}"#);
     room.client(0).edit(|root| root.list("l")?.move_item(0, 1)).unwrap();
     room.settle();
     let position = |room: &Room| room.server.document().nodes().nth(2).unwrap().parent.unwrap().1;
@@ -604,6 +601,15 @@ fn crowded(json: &str) -> Room {
     room
 }
 
+/// A crowded room of a client that keeps what others write and of another one, whose number comes with it.
+fn crowded_that_keeps(json: &str) -> (Room, usize) {
+    let mut room = crowded(json);
+    let other = room.join(SessionOptions::default());
+    let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
+    room.client(0).set_undo_options(options);
+    (room, other)
+}
+
 #[test]
 fn what_comes_back_finds_its_place_among_items_that_were_spread_out() {
     let mut room = crowded(r#"{"l":["pin","x"]}"#);
@@ -700,10 +706,7 @@ fn what_others_wrote_meanwhile_comes_before_own_edits_that_were_never_sent() {
 
 #[test]
 fn an_item_is_not_moved_by_what_comes_beside_it() {
-    let mut room = crowded(r#"{"l":["a","b","c","d"]}"#);
-    let other = room.join(SessionOptions::default());
-    let options = UndoOptions::default().policy(UndoPolicy::KeepForeign);
-    room.client(0).set_undo_options(options);
+    let (mut room, other) = crowded_that_keeps(r#"{"l":["a","b","c","d"]}"#);
     room.client(0).edit(|root| root.list("l")?.move_item(0, 1)).unwrap();
     room.settle();
     let before = room.server.document().nodes().nth(2).unwrap();

@@ -488,10 +488,15 @@ fn share(bytes: usize) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::scopes::Scopes;
     use crate::store::tests::Disk;
+
+    pub(crate) fn rooms_on(disk: &Disk) -> Arc<Rooms> {
+        let (store, contents) = disk.store();
+        Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()))
+    }
 
     #[test]
     fn a_frame_of_any_size_finds_room() {
@@ -503,8 +508,7 @@ mod tests {
     #[tokio::test]
     async fn changes_that_cannot_be_written_down_are_taken_back() {
         let disk = Disk::default();
-        let (store, contents) = disk.store();
-        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let rooms = rooms_on(&disk);
         let new = |id: &str| Record::new(id, Scopes::default());
         rooms.create(new("old")).await.unwrap();
         disk.set_full(true);
@@ -538,8 +542,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_removal_that_is_given_up_half_way_is_carried_out() {
         let disk = Disk::default();
-        let (store, contents) = disk.store();
-        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let rooms = rooms_on(&disk);
         rooms.create(Record::new("r", Scopes::default())).await.unwrap();
         let (key, _) = rooms.find("r").unwrap();
         let busy = occupy(&rooms, key).await;
@@ -566,8 +569,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_id_is_not_given_away_before_that_is_written_down() {
         let disk = Disk::default();
-        let (store, contents) = disk.store();
-        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let rooms = rooms_on(&disk);
         let new = |id: &str| Record::new(id, Scopes::default());
         rooms.create(new("r")).await.unwrap();
         rooms.create(new("s")).await.unwrap();
@@ -596,8 +598,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_gets_into_a_room_that_could_not_be_made() {
         let disk = Disk::default();
-        let (store, contents) = disk.store();
-        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let rooms = rooms_on(&disk);
         let (busy, idle) = std::sync::mpsc::channel::<()>();
         rooms.store().submit(Vec::new(), move |_| assert!(idle.recv().is_err()));
         disk.set_full(true);

@@ -344,13 +344,13 @@ mod tests {
     use crate::record::Record;
     use crate::room::Entry;
     use crate::rooms::RoomError;
+    use crate::rooms::tests::rooms_on;
     use crate::scopes::Scopes;
     use crate::store::tests::Disk;
 
     #[tokio::test]
     async fn what_meets_a_room_that_is_being_unloaded_is_done_by_the_next_task() {
-        let (store, contents) = Disk::default().store();
-        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let rooms = rooms_on(&Disk::default());
         rooms.create(Record::new("r", Scopes::default())).await.unwrap();
         let (key, _) = rooms.find("r").unwrap();
         let (sender, mut queue) = mpsc::channel(2);
@@ -365,8 +365,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_room_that_panics_is_given_up_and_loaded_again() {
-        let (store, contents) = Disk::default().store();
-        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let rooms = rooms_on(&Disk::default());
         rooms.create(Record::new("r", Scopes::default())).await.unwrap();
         let (key, _) = rooms.find("r").unwrap();
         let entry = Entry {
@@ -393,8 +392,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_meets_a_room_that_is_gone_is_told_so() {
-        let (store, contents) = Disk::default().store();
-        let rooms = Arc::new(Rooms::new(store, contents, Arc::default(), Arc::default()));
+        let rooms = rooms_on(&Disk::default());
         let (sender, queue) = mpsc::channel(1);
         let (reply, answer) = oneshot::channel();
         let ask = Command::Run(Box::new(move |room| reply.send(room.is_empty()).unwrap()));
